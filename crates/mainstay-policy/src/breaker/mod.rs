@@ -1,0 +1,269 @@
+//! When to stop asking a server that is not well, and how to find out that it is well again.
+//!
+//! ```
+//! use mainstay_policy::breaker::{Admission, Breaker, CircuitBreaker, Verdict};
+//! use mainstay_policy::{Draw, Moment};
+//! use std::time::Duration;
+//!
+//! let settings = CircuitBreaker::new().consecutive_failures(Some(2));
+//! let breaker = Breaker::new(settings, Draw::new(42))?;
+//!
+//! let now = Moment::ORIGIN;
+//! for _ in 0..2 {
+//!     if let Admission::Granted { ticket, .. } = breaker.admit(now) {
+//!         breaker.settle(ticket, Verdict::Failure, now);
+//!     }
+//! }
+//! let Admission::Refused(refusal) = breaker.admit(now) else { panic!("two failures open it") };
+//! assert!(refusal.retry_in <= Some(Duration::from_secs(1)));
+//! # Ok::<(), mainstay_policy::SettingsError>(())
+//! ```
+
+mod answers;
+mod settings;
+mod state;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use answers::{
+    Admission, BreakerSnapshot, BreakerState, Cause, Refusal, Ticket, Transition, Verdict,
+};
+pub use settings::{CircuitBreaker, Span};
+
+use state::{Decision, Machine, Sample, State};
+use window::{Counts, Window};
+
+use crate::draw::Draw;
+use crate::moment::Moment;
+use crate::settings::SettingsError;
+use crate::stamp::Stamp;
+use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
+
+/// A circuit breaker that many calls share.
+///
+/// | state | a call that asks | success | failure | nothing |
+/// |---|---|---|---|---|
+/// | closed | goes | counts; ends the row | counts; may open | – |
+/// | open | is refused; after the open time it is the first probe, half-open | – | – | – |
+/// | half-open | goes if a probe's place is free | enough of them close it | opens it for longer | gives its place back |
+/// | isolated | is refused | – | – | – |
+///
+/// * A result decides nothing but the state that its call was let through in: what comes late from
+///   before the breaker opened is no answer to a probe.
+/// * Half-open cannot last: when every place is held and the last probe went out more than
+///   [`probe_time`](CircuitBreaker::probe_time) ago, they are all given up and the next call takes
+///   a place.
+/// * No lock. The state is one word; the window has one word per slice.
+#[derive(Debug)]
+pub struct Breaker {
+    shared: Line<Shared>,
+    failures: Option<Window>,
+    slow: Option<Window>,
+    settings: CircuitBreaker,
+    seed: Draw,
+}
+
+#[derive(Debug)]
+struct Shared {
+    machine: AtomicU64,
+    /// When the last probe was let go. Raised before the machine changes, so that nobody who sees
+    /// the probe's place taken sees an older moment than that probe's.
+    newest_probe: AtomicU64,
+}
+
+impl Breaker {
+    /// A closed breaker. `seed` is where the jitter of its open times comes from, all of them.
+    ///
+    /// # Errors
+    ///
+    /// What [`CircuitBreaker::check`] finds.
+    pub fn new(settings: CircuitBreaker, seed: Draw) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let shared = Shared {
+            machine: AtomicU64::new(Machine::closed(0).pack()),
+            newest_probe: AtomicU64::new(0),
+        };
+        Ok(Self {
+            shared: Line(shared),
+            failures: settings.failure_ratio.map(|_| Window::new(settings.window)),
+            slow: settings.slow.map(|_| Window::new(settings.window)),
+            settings,
+            seed,
+        })
+    }
+
+    /// May a call be made? Whoever is granted it owes a [`settle`](Breaker::settle).
+    pub fn admit(&self, now: Moment) -> Admission {
+        let (generation, decision) = update(&self.shared.machine, |word| {
+            let machine = Machine::unpack(word);
+            let newest = Moment::from_nanos(self.shared.newest_probe.load(Acquire));
+            let (next, decision) = machine.admit(&self.settings, newest, now);
+            if next.is_some() {
+                self.shared.newest_probe.fetch_max(now.as_nanos(), AcqRel);
+            }
+            let generation = next.unwrap_or(machine).generation;
+            (next.map(Machine::pack), (generation, decision))
+        });
+        let ticket = Ticket { generation, admitted: now };
+        match decision {
+            Decision::Go => Admission::Granted { ticket, transition: None },
+            Decision::GoFirst => {
+                Admission::Granted { ticket, transition: Some(Transition::HalfOpened) }
+            }
+            Decision::Refuse(refusal) => Admission::Refused(refusal),
+        }
+    }
+
+    /// Whether a call would be refused now. Takes nothing and changes nothing.
+    #[must_use]
+    pub fn would_refuse(&self, now: Moment) -> Option<Refusal> {
+        let newest = Moment::from_nanos(self.shared.newest_probe.load(Acquire));
+        match self.machine().admit(&self.settings, newest, now).1 {
+            Decision::Go | Decision::GoFirst => None,
+            Decision::Refuse(refusal) => Some(refusal),
+        }
+    }
+
+    /// How a call went that was let through; every one ends here, dropped calls too.
+    pub fn settle(&self, ticket: Ticket, verdict: Verdict, now: Moment) -> Option<Transition> {
+        let Ticket { generation, admitted } = ticket;
+        let sample = Sample::of(verdict, now.since(admitted), &self.settings);
+        let machine = self.machine();
+        if machine.generation != generation {
+            return None; // the answer to an old call is no answer to the probe
+        }
+        let exceeded = match (machine.state, sample) {
+            (State::Closed { .. }, Sample::Good | Sample::Slow | Sample::Bad) => {
+                self.record(generation, sample, now)
+            }
+            (State::Closed { .. }, Sample::Nothing)
+            | (State::Open { .. } | State::HalfOpen { .. } | State::Isolated, _) => None,
+        };
+        update(&self.shared.machine, |word| {
+            let machine = Machine::unpack(word);
+            if machine.generation != generation {
+                return (None, None);
+            }
+            let until = |openings| self.open_until(generation, openings, now);
+            let (next, transition) = machine.settle(&self.settings, sample, exceeded, until);
+            (next.map(Machine::pack), transition)
+        })
+    }
+
+    /// Refuses every call until it is released.
+    pub fn isolate(&self) -> Option<Transition> {
+        self.by_hand(|machine| match machine.state {
+            State::Isolated => None,
+            State::Closed { .. } | State::Open { .. } | State::HalfOpen { .. } => {
+                let isolated = Machine { state: State::Isolated, ..machine };
+                Some((isolated, Some(Transition::Isolated)))
+            }
+        })
+    }
+
+    /// Ends an isolation, with an empty window. Does nothing to a breaker that is not isolated.
+    pub fn release(&self) -> Option<Transition> {
+        self.by_hand(|machine| match machine.state {
+            State::Isolated => {
+                let closed = Machine::closed(machine.next_generation());
+                Some((closed, Some(Transition::Closed)))
+            }
+            State::Closed { .. } | State::Open { .. } | State::HalfOpen { .. } => None,
+        })
+    }
+
+    /// Closes it, whatever it was doing, with an empty window.
+    pub fn reset(&self) -> Option<Transition> {
+        self.by_hand(|machine| {
+            let closed = Machine::closed(machine.next_generation());
+            match machine.state {
+                State::Closed { .. } => Some((closed, None)),
+                State::Open { .. } | State::HalfOpen { .. } | State::Isolated => {
+                    Some((closed, Some(Transition::Closed)))
+                }
+            }
+        })
+    }
+
+    /// What it is doing. Open stays open until a call asks after the open time.
+    #[must_use]
+    pub fn state(&self) -> BreakerState {
+        self.machine().kind()
+    }
+
+    /// Whether forgetting it would lose nothing: closed, no failure and no slow call remembered.
+    #[must_use]
+    pub fn is_at_rest(&self, now: Moment) -> bool {
+        let machine = self.machine();
+        let hits = |window: &Option<Window>| Self::look(window, machine.generation, now).hits;
+        machine.state == State::Closed { consecutive: 0 }
+            && hits(&self.failures) == 0
+            && hits(&self.slow) == 0
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn snapshot(&self, now: Moment) -> BreakerSnapshot {
+        let machine = self.machine();
+        let failures = Self::look(&self.failures, machine.generation, now);
+        let slow = Self::look(&self.slow, machine.generation, now);
+        let (consecutive_failures, openings, probes_passed, probes_out) = match machine.state {
+            State::Closed { consecutive } => (consecutive, 0, 0, 0),
+            State::Open { openings, .. } => (0, openings, 0, 0),
+            State::HalfOpen { openings, passed, out } => (0, openings, passed, out),
+            State::Isolated => (0, 0, 0, 0),
+        };
+        BreakerSnapshot {
+            state: machine.kind(),
+            retry_in: self.would_refuse(now).and_then(|refusal| refusal.retry_in),
+            consecutive_failures,
+            calls: failures.total.max(slow.total),
+            failures: failures.hits,
+            slow_calls: slow.hits,
+            openings,
+            probes_out,
+            probes_passed,
+        }
+    }
+
+    fn machine(&self) -> Machine {
+        Machine::unpack(self.shared.machine.load(Acquire))
+    }
+
+    /// Counts a result; says what it exceeds.
+    fn record(&self, generation: u32, sample: Sample, now: Moment) -> Option<Cause> {
+        let CircuitBreaker { failure_ratio, slow, min_calls, .. } = self.settings;
+        let exceeds = |window: &Option<Window>, hit: bool, ratio: Option<f64>| {
+            let window = window.as_ref()?;
+            let tick = window.record(generation, hit, now);
+            (hit && window.counts(tick).exceed(ratio?, min_calls)).then_some(())
+        };
+        let failed = exceeds(&self.failures, sample == Sample::Bad, failure_ratio);
+        let slowed = exceeds(&self.slow, sample == Sample::Slow, slow.map(|slow| slow.ratio));
+        failed.map(|()| Cause::FailureRatio).or(slowed.map(|()| Cause::SlowCalls))
+    }
+
+    fn open_until(&self, generation: u32, openings: u32, now: Moment) -> Stamp {
+        let number = u64::from(generation) << 32 | u64::from(openings);
+        let open_time = self.settings.open_time.delay(openings, None, self.seed.nth(number));
+        Stamp::at_or_after(now + open_time)
+    }
+
+    fn by_hand(
+        &self,
+        step: impl Fn(Machine) -> Option<(Machine, Option<Transition>)>,
+    ) -> Option<Transition> {
+        update(&self.shared.machine, |word| match step(Machine::unpack(word)) {
+            Some((machine, transition)) => (Some(machine.pack()), transition),
+            None => (None, None),
+        })
+    }
+
+    fn look(window: &Option<Window>, generation: u32, now: Moment) -> Counts {
+        window
+            .as_ref()
+            .map_or_else(Counts::default, |window| window.counts(window.tick(generation, now)))
+    }
+}

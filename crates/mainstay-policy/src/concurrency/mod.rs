@@ -1,0 +1,273 @@
+//! How many calls may be in flight at once.
+//!
+//! ```
+//! use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots, Wake};
+//!
+//! let slots = Slots::new(Concurrency::limit(1))?;
+//! let Entry::Granted(slot) = slots.enter() else { panic!("it is free") };
+//!
+//! // The next one must queue; when the slot comes back, the first waiter is to be woken...
+//! assert_eq!(slots.enter(), Entry::Queued);
+//! assert_eq!(slots.leave(slot), Wake::First);
+//!
+//! // ...and nobody who comes in the meantime gets past it.
+//! assert_eq!(slots.enter(), Entry::Queued);
+//! assert!(matches!(slots.claim(), Claim::Granted(..)));
+//! # Ok::<(), mainstay_policy::SettingsError>(())
+//! ```
+
+mod settings;
+mod state;
+
+pub use settings::Concurrency;
+
+use state::Places;
+
+use crate::settings::SettingsError;
+use crate::sync::{AtomicU64, Line, Relaxed, update};
+
+/// Slots that many calls share.
+///
+/// One word holds who is in, who waits and the limit, so that a slot which comes back while
+/// somebody waits is theirs: no newcomer takes it in between. Who waits, and in which order, is the
+/// business of a queue behind it; its first calls [`claim`](Slots::claim) when woken.
+#[derive(Debug)]
+pub struct Slots {
+    word: Line<AtomicU64>,
+    max_waiting: u32,
+}
+
+/// What a newcomer finds.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Entry {
+    /// A slot.
+    Granted(Slot),
+    /// A place in the queue: it owes a [`claim`](Slots::claim) that is answered, or a
+    /// [`give_up`](Slots::give_up).
+    Queued,
+    /// Neither: as many wait as may.
+    Full,
+}
+
+/// A place among the calls in flight; goes back through [`Slots::leave`].
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "a slot that is not left is lost to all"]
+pub struct Slot(());
+
+/// What a woken waiter finds.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Claim {
+    /// A slot, and whether there is one for the next waiter too.
+    Granted(Slot, Wake),
+    /// None yet; it stays the first in the queue.
+    NotYet,
+}
+
+/// Whether the first waiter must be woken.
+///
+/// Waking the first is always enough: it wakes the next when it has [claimed](Slots::claim).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "a waiter that is not woken waits on"]
+pub enum Wake {
+    /// Nobody waits, or there is nothing for them.
+    Nobody,
+    /// A slot is free and somebody waits for it.
+    First,
+}
+
+impl Slots {
+    /// Slots that are all free.
+    ///
+    /// # Errors
+    ///
+    /// What [`Concurrency::check`] finds.
+    pub fn new(settings: Concurrency) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let word = Line(AtomicU64::new(Places::free(settings.limit).pack()));
+        Ok(Self { word, max_waiting: settings.max_waiting })
+    }
+
+    /// Takes a slot, or else a place in the queue.
+    pub fn enter(&self) -> Entry {
+        update(&self.word, |word| {
+            let places = Places::unpack(word);
+            if let Some(places) = places.enter() {
+                (Some(places.pack()), Entry::Granted(Slot(())))
+            } else if let Some(places) = places.queue(self.max_waiting) {
+                (Some(places.pack()), Entry::Queued)
+            } else {
+                (None, Entry::Full)
+            }
+        })
+    }
+
+    /// Takes a slot if one is free and nobody waits for it.
+    #[must_use]
+    pub fn try_enter(&self) -> Option<Slot> {
+        update(&self.word, |word| {
+            let next = Places::unpack(word).enter().map(Places::pack);
+            (next, next.map(|_| Slot(())))
+        })
+    }
+
+    /// Turns the first waiter's place into a slot, if one is free.
+    pub fn claim(&self) -> Claim {
+        update(&self.word, |word| match Places::unpack(word).claim() {
+            Some(places) => (Some(places.pack()), Claim::Granted(Slot(()), places.wake())),
+            None => (None, Claim::NotYet),
+        })
+    }
+
+    /// A waiter leaves the queue without a slot.
+    pub fn give_up(&self) -> Wake {
+        self.change(Places::give_up)
+    }
+
+    /// A call has ended.
+    pub fn leave(&self, slot: Slot) -> Wake {
+        let Slot(()) = slot;
+        self.change(Places::leave)
+    }
+
+    /// Changes how many may be in flight. Who is in stays in: after a cut nobody comes in until
+    /// enough have left.
+    ///
+    /// # Errors
+    ///
+    /// What [`Concurrency::check`] finds; the limit stays what it was.
+    pub fn resize(&self, limit: u32) -> Result<Wake, SettingsError> {
+        Concurrency::limit(limit).check()?;
+        Ok(self.change(|places| places.resize(limit)))
+    }
+
+    /// Whether nobody is in and nobody waits.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        let SlotsSnapshot { in_use, waiting, .. } = self.snapshot();
+        in_use == 0 && waiting == 0
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn snapshot(&self) -> SlotsSnapshot {
+        let Places { in_use, waiting, limit } = Places::unpack(self.word.load(Relaxed));
+        SlotsSnapshot { in_use, waiting, limit }
+    }
+
+    fn change(&self, step: impl Fn(Places) -> Places) -> Wake {
+        update(&self.word, |word| {
+            let places = step(Places::unpack(word));
+            (Some(places.pack()), places.wake())
+        })
+    }
+}
+
+/// What [`Slots`] held at one time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SlotsSnapshot {
+    /// Calls in flight.
+    pub in_use: u32,
+    /// Calls that wait for a slot.
+    pub waiting: u32,
+    /// How many may be in flight.
+    pub limit: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(limit: u32) -> Slots {
+        Slots::new(Concurrency::limit(limit)).unwrap()
+    }
+
+    fn granted(entry: Entry) -> Slot {
+        match entry {
+            Entry::Granted(slot) => slot,
+            Entry::Queued | Entry::Full => panic!("{entry:?}"),
+        }
+    }
+
+    fn claimed(claim: Claim) -> (Slot, Wake) {
+        match claim {
+            Claim::Granted(slot, wake) => (slot, wake),
+            Claim::NotYet => panic!("{claim:?}"),
+        }
+    }
+
+    #[test]
+    fn a_slot_that_comes_back_is_the_first_waiters_and_no_newcomers() {
+        let slots = slots(1);
+        let slot = granted(slots.enter());
+        assert_eq!(slots.enter(), Entry::Queued);
+        assert_eq!(slots.claim(), Claim::NotYet);
+        assert_eq!(slots.leave(slot), Wake::First);
+        assert_eq!(slots.try_enter(), None);
+        let (slot, wake) = claimed(slots.claim());
+        assert_eq!(wake, Wake::Nobody);
+        assert_eq!(slots.leave(slot), Wake::Nobody);
+        assert!(slots.is_at_rest());
+        assert!(slots.try_enter().is_some());
+    }
+
+    #[test]
+    fn a_waiter_that_gives_up_passes_its_waking_on() {
+        let slots = slots(1);
+        let slot = granted(slots.enter());
+        assert_eq!((slots.enter(), slots.enter()), (Entry::Queued, Entry::Queued));
+        assert_eq!(slots.give_up(), Wake::Nobody); // nothing is free
+        assert_eq!(slots.enter(), Entry::Queued);
+        assert_eq!(slots.leave(slot), Wake::First);
+        assert_eq!(slots.give_up(), Wake::First);
+        assert_eq!(slots.give_up(), Wake::Nobody); // nobody waits
+        assert!(slots.is_at_rest());
+    }
+
+    #[test]
+    fn the_queue_has_an_end() {
+        let slots = Slots::new(Concurrency::limit(1).max_waiting(2)).unwrap();
+        let _slot = granted(slots.enter());
+        assert_eq!((slots.enter(), slots.enter()), (Entry::Queued, Entry::Queued));
+        assert_eq!(slots.enter(), Entry::Full);
+        assert_eq!(slots.give_up(), Wake::Nobody);
+        assert_eq!(slots.enter(), Entry::Queued);
+    }
+
+    #[test]
+    fn a_higher_limit_lets_waiters_in_one_waking_the_next() {
+        let slots = slots(1);
+        let _slot = granted(slots.enter());
+        assert_eq!((slots.enter(), slots.enter()), (Entry::Queued, Entry::Queued));
+        assert_eq!(slots.resize(3), Ok(Wake::First));
+        let (_second, wake) = claimed(slots.claim());
+        assert_eq!(wake, Wake::First);
+        let (_third, wake) = claimed(slots.claim());
+        assert_eq!(wake, Wake::Nobody);
+        let expected = SlotsSnapshot { in_use: 3, waiting: 0, limit: 3 };
+        assert_eq!(slots.snapshot(), expected);
+    }
+
+    #[test]
+    fn a_lower_limit_lets_nobody_in_until_enough_have_left() {
+        let slots = slots(3);
+        let mut inside: Vec<_> = (0..3).map(|_| granted(slots.enter())).collect();
+        assert_eq!(slots.resize(1), Ok(Wake::Nobody));
+        assert_eq!(slots.enter(), Entry::Queued);
+        assert_eq!(slots.leave(inside.pop().unwrap()), Wake::Nobody);
+        assert_eq!(slots.leave(inside.pop().unwrap()), Wake::Nobody);
+        assert_eq!(slots.claim(), Claim::NotYet);
+        assert_eq!(slots.leave(inside.pop().unwrap()), Wake::First);
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_is_refused_and_changes_nothing() {
+        let slots = slots(3);
+        let error = slots.resize(0).unwrap_err().to_string();
+        assert_eq!(error, "`limit` is 0, but must be at least 1");
+        assert_eq!(slots.snapshot().limit, 3);
+        assert!(Slots::new(Concurrency::limit(0)).is_err());
+    }
+}

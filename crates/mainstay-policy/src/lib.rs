@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod backoff;
+pub mod breaker;
+pub mod budget;
+pub mod concurrency;
+pub mod cooldown;
+pub mod rate_limit;
+pub mod retry;
+pub mod turn;
+
+mod draw;
+mod moment;
+mod outcome;
+mod settings;
+mod stamp;
+mod sync;
+
+pub use draw::Draw;
+pub use moment::Moment;
+pub use outcome::Outcome;
+pub use settings::{Problem, SettingsError};

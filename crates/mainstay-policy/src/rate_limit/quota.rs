@@ -1,0 +1,134 @@
+//! What a server says is left, and until when.
+
+use std::time::Duration;
+
+use super::Told;
+use crate::moment::Moment;
+use crate::stamp::Stamp;
+use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
+use crate::turn::Turn;
+
+/// At most as many starts until the reset as the server said were left.
+///
+/// One word, 39 bits of reset and 25 of what is left; zero when nothing was said. Beside it, for
+/// pacing, when the next may start.
+#[derive(Debug)]
+pub(super) struct Quota {
+    shared: Line<Shared>,
+    pace: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    word: AtomicU64,
+    next: AtomicU64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Said {
+    left: u64,
+    reset: Stamp,
+}
+
+/// Resets are told in whole seconds; within this they are the same one.
+const SAME_RESET: Duration = Duration::from_secs(1);
+
+impl Said {
+    const MOST_LEFT: u64 = (1 << (64 - Stamp::BITS)) - 1;
+
+    const fn unpack(word: u64) -> Option<Self> {
+        if word == 0 {
+            return None;
+        }
+        Some(Self { left: word >> Stamp::BITS, reset: Stamp::unpack(word) })
+    }
+
+    const fn pack(self) -> u64 {
+        self.left << Stamp::BITS | self.reset.pack()
+    }
+
+    /// What holds after the server has spoken again. Answers come in any order, so for the same
+    /// reset the least that was said holds, whenever it was said.
+    fn then(self, told: Self, now: Moment) -> Self {
+        if self.reset.left(now).is_none() {
+            return told;
+        }
+        let (known, new) = (self.reset.moment(), told.reset.moment());
+        if new > known + SAME_RESET {
+            told
+        } else if known > new + SAME_RESET {
+            self
+        } else {
+            Self { left: self.left.min(told.left), reset: self.reset.max(told.reset) }
+        }
+    }
+}
+
+impl Quota {
+    pub(super) fn new(pace: bool) -> Self {
+        let shared = Shared { word: AtomicU64::new(0), next: AtomicU64::new(0) };
+        Self { shared: Line(shared), pace }
+    }
+
+    /// Whether what is left is spread over the time that is left.
+    pub(super) const fn paces(&self) -> bool {
+        self.pace
+    }
+
+    /// What the server said is left now, and until when.
+    pub(super) fn said(&self, now: Moment) -> Option<Told> {
+        let said = Said::unpack(self.shared.word.load(Acquire))?;
+        said.reset.left(now)?;
+        let left = u32::try_from(said.left).unwrap_or(u32::MAX);
+        Some(Told { left, reset: said.reset.moment() })
+    }
+
+    pub(super) fn learn(&self, told: Told, now: Moment) {
+        let left = u64::from(told.left).min(Said::MOST_LEFT);
+        let told = Said { left, reset: Stamp::at_or_after(told.reset) };
+        if told.reset.left(now).is_none() {
+            return;
+        }
+        update(&self.shared.word, |word| {
+            let said = Said::unpack(word).map_or(told, |said| said.then(told, now));
+            ((said.pack() != word).then_some(said.pack()), ())
+        });
+    }
+
+    pub(super) fn peek(&self, cost: u32, now: Moment) -> Turn {
+        let Some(said) = self.said(now) else { return Turn::Now };
+        if said.left < cost {
+            return Turn::At(said.reset);
+        }
+        let next = Moment::from_nanos(self.shared.next.load(Acquire)).min(said.reset);
+        if self.pace && now < next { Turn::At(next) } else { Turn::Now }
+    }
+
+    /// Takes from what is left.
+    pub(super) fn take(&self, cost: u32, now: Moment) -> Turn {
+        match self.peek(cost, now) {
+            Turn::Now => {}
+            later @ (Turn::At(_) | Turn::Never) => return later,
+        }
+        let (turn, said) = update(&self.shared.word, |word| {
+            let Some(said) = Said::unpack(word) else { return (None, (Turn::Now, None)) };
+            if said.reset.left(now).is_none() {
+                return (None, (Turn::Now, None));
+            }
+            match said.left.checked_sub(cost.into()) {
+                Some(left) => {
+                    let next = Said { left, ..said };
+                    (Some(next.pack()), (Turn::Now, Some(said)))
+                }
+                None => (None, (Turn::At(said.reset.moment()), None)),
+            }
+        });
+        if let Some(said) = said.filter(|_| self.pace) {
+            let left = said.reset.left(now).unwrap_or_default();
+            let share = u32::try_from(said.left).unwrap_or(u32::MAX).max(1);
+            let gap = (left / share).saturating_mul(cost);
+            self.shared.next.fetch_max((now + gap).as_nanos(), AcqRel);
+        }
+        turn
+    }
+}

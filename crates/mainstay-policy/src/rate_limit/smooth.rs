@@ -1,0 +1,159 @@
+//! A rate and a burst: the generic cell rate algorithm on one word.
+
+use std::time::Duration;
+
+use super::settings::RateLimit;
+use crate::moment::{Moment, nanos};
+use crate::sync::{Acquire, AtomicU64, Line, Mutex, Relaxed, update};
+use crate::turn::Turn;
+
+/// The word holds the theoretical arrival time: when the limiter would be full again. Its highest
+/// bit says which of two paces is in force, so that one exchange changes the pace and restates
+/// what is owed in it.
+#[derive(Debug)]
+pub(super) struct Smooth {
+    word: Line<AtomicU64>,
+    paces: [PaceCell; 2],
+    changing: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct PaceCell {
+    interval: AtomicU64,
+    burst: AtomicU64,
+}
+
+/// How far apart starts are and how many may come early.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pace {
+    interval: u64,
+    burst: u64,
+}
+
+/// How late a waiter may wake without its lateness costing rate.
+///
+/// A timer is up to a millisecond late, and every waiter after it would be later still. So a
+/// waiter counts as having started when it could have, but not more than this ago.
+pub(super) const CATCH_UP: Duration = Duration::from_millis(2);
+
+const SECOND_PACE: u64 = 1 << 63;
+
+impl Pace {
+    pub(super) fn new(settings: &RateLimit, burst: u32) -> Self {
+        // Rounded up: a rate that does not divide its period is kept from below.
+        let interval = nanos(settings.period).div_ceil(settings.count.max(1).into()).max(1);
+        Self { interval, burst: burst.into() }
+    }
+
+    fn cost(self, cost: u64) -> u64 {
+        self.interval.saturating_mul(cost)
+    }
+
+    /// What may be owed at most.
+    fn tolerance(self) -> u64 {
+        self.cost(self.burst)
+    }
+
+    /// The earliest start of something that costs this.
+    fn earliest(self, tat: u64, cost: u64) -> u64 {
+        tat.saturating_add(self.cost(cost)).saturating_sub(self.tolerance())
+    }
+
+    /// May this start? The second answer is the word's time if it does.
+    pub(super) fn start(self, tat: u64, cost: u32, since: Moment, now: Moment) -> (Turn, u64) {
+        let cost = u64::from(cost);
+        if cost > self.burst {
+            return (Turn::Never, tat);
+        }
+        let earliest = self.earliest(tat, cost);
+        let now_nanos = now.as_nanos();
+        if now_nanos < earliest {
+            return (Turn::At(Moment::from_nanos(earliest)), tat);
+        }
+        let as_of = earliest.max(since.as_nanos()).max((now - CATCH_UP).as_nanos()).min(now_nanos);
+        let next = tat.max(as_of).saturating_add(self.cost(cost));
+        (Turn::Now, next.min(Moment::MAX.as_nanos()))
+    }
+
+    /// The time that says in `new` pace what `tat` says in this one: what has been saved up stays,
+    /// at most the new burst; what is owed beyond the burst stays owed for as long.
+    pub(super) fn restate(self, tat: u64, new: Self, now: u64) -> u64 {
+        let owed = tat.saturating_sub(now);
+        let beyond = owed.saturating_sub(self.tolerance());
+        let saved = self.tolerance().saturating_sub(owed);
+        let saved = u128::from(saved) * u128::from(new.interval) / u128::from(self.interval);
+        let saved = u64::try_from(saved).unwrap_or(u64::MAX).min(new.tolerance());
+        now.saturating_add(beyond)
+            .saturating_add(new.tolerance() - saved)
+            .min(Moment::MAX.as_nanos())
+    }
+}
+
+impl Smooth {
+    pub(super) fn new(pace: Pace) -> Self {
+        let cell = |pace: Pace| PaceCell {
+            interval: AtomicU64::new(pace.interval),
+            burst: AtomicU64::new(pace.burst),
+        };
+        let paces = [cell(pace), cell(pace)];
+        Self { word: Line(AtomicU64::new(0)), paces, changing: Mutex::new(()) }
+    }
+
+    pub(super) fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        let (tat, pace) = self.split(self.word.load(Acquire));
+        pace.start(tat, cost, since, now).0
+    }
+
+    pub(super) fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        update(&self.word, |word| {
+            let (tat, pace) = self.split(word);
+            let (turn, next) = pace.start(tat, cost, since, now);
+            let next = next | word & SECOND_PACE;
+            ((turn == Turn::Now && next != word).then_some(next), turn)
+        })
+    }
+
+    /// When something that costs this could start behind all that.
+    pub(super) fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Moment {
+        let (tat, pace) = self.split(self.word.load(Acquire));
+        let cost = ahead.saturating_add(cost.into());
+        Moment::from_nanos(pace.earliest(tat.max(now.as_nanos()), cost)).max(now)
+    }
+
+    /// How many could start now.
+    pub(super) fn available(&self, now: Moment) -> u32 {
+        let (tat, pace) = self.split(self.word.load(Acquire));
+        let saved = pace.tolerance().saturating_sub(tat.saturating_sub(now.as_nanos()));
+        u32::try_from(saved / pace.interval).unwrap_or(u32::MAX)
+    }
+
+    /// Whether all that can be saved up is.
+    pub(super) fn is_full(&self, now: Moment) -> bool {
+        self.split(self.word.load(Acquire)).0 <= now.as_nanos()
+    }
+
+    /// Goes on in another pace.
+    ///
+    /// A start that overlaps the change is judged by the pace before it or after it.
+    pub(super) fn change(&self, new: Pace, now: Moment) {
+        // Poisoned or not, it guards nothing but the order of changes.
+        let _one_at_a_time = self.changing.lock();
+        let spare = usize::from(self.word.load(Acquire) & SECOND_PACE == 0);
+        if let Some(cell) = self.paces.get(spare) {
+            cell.interval.store(new.interval, Relaxed);
+            cell.burst.store(new.burst, Relaxed);
+        }
+        update(&self.word, |word| {
+            let (tat, old) = self.split(word);
+            let restated = old.restate(tat, new, now.as_nanos());
+            (Some(restated | !word & SECOND_PACE), ())
+        });
+    }
+
+    fn split(&self, word: u64) -> (u64, Pace) {
+        let [first, second] = &self.paces;
+        let cell = if word & SECOND_PACE == 0 { first } else { second };
+        let pace = Pace { interval: cell.interval.load(Relaxed), burst: cell.burst.load(Relaxed) };
+        (word & !SECOND_PACE, pace)
+    }
+}

@@ -1,0 +1,239 @@
+//! At most so many starts in any window: a ring that remembers the last starts.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::settings::RateLimit;
+use crate::moment::{Moment, nanos};
+use crate::sync::{Acquire, AtomicU64, Line, Mutex, Release, update};
+use crate::turn::Turn;
+
+/// Position *k* of all starts may be taken once position *k* − N is a window ago.
+///
+/// A start claims its positions by moving the cursor and then writes its moment there, with a bit
+/// that says in which lap round the ring: whoever needs a position that is claimed and not yet
+/// written can tell, and waits.
+#[derive(Debug)]
+pub(super) struct Strict {
+    limits: AtomicU64,
+    first: Ring,
+    changing: Mutex<()>,
+}
+
+/// A ring; the next one takes over when more must be remembered than it holds. Each holds at least
+/// twice what the one before it did, so there are never more than twenty.
+#[derive(Debug)]
+struct Ring {
+    cursor: Line<AtomicU64>,
+    slots: Box<[AtomicU64]>,
+    next: OnceLock<Box<Ring>>,
+}
+
+/// At most `count` starts in any `window`; one word: 24 bits and 40 of microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Limits {
+    count: u64,
+    window: Duration,
+}
+
+/// Who needs a position that its owner has not yet written asks again after this. The owner is
+/// between two instructions.
+const SOON: Duration = Duration::from_millis(1);
+
+const CLOSED: u64 = 1 << 63;
+const LAP: u64 = 1 << 63;
+
+impl Limits {
+    const WINDOW_BITS: u32 = 40;
+
+    pub(super) fn new(settings: &RateLimit) -> Self {
+        Self { count: settings.count.max(1).into(), window: settings.period }
+    }
+
+    fn pack(self) -> u64 {
+        (self.count << Self::WINDOW_BITS) | (nanos(self.window) / 1_000)
+    }
+
+    const fn unpack(word: u64) -> Self {
+        let window = Duration::from_micros(word & ((1 << Self::WINDOW_BITS) - 1));
+        Self { count: word >> Self::WINDOW_BITS, window }
+    }
+}
+
+impl Strict {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits: AtomicU64::new(limits.pack()),
+            first: Ring::new(limits.count, 0),
+            changing: Mutex::new(()),
+        }
+    }
+
+    pub(super) fn peek(&self, cost: u32, now: Moment) -> Turn {
+        let ring = self.ring();
+        ring.turn(ring.cursor.load(Acquire), cost, self.limits(), now)
+    }
+
+    pub(super) fn take(&self, cost: u32, now: Moment) -> Turn {
+        let ring = self.ring();
+        let limits = self.limits();
+        let cost_positions = u64::from(cost);
+        let (position, turn) = update(&ring.cursor, |cursor| {
+            let turn = ring.turn(cursor, cost, limits, now);
+            let claims = turn == Turn::Now && cost > 0;
+            (claims.then_some(cursor + cost_positions), (cursor, turn))
+        });
+        if turn == Turn::Now {
+            (position..position + cost_positions).for_each(|position| ring.write(position, now));
+        }
+        turn
+    }
+
+    /// When something that costs this could start behind all that.
+    pub(super) fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Moment {
+        let limits = self.limits();
+        let behind = ahead.saturating_add(cost.max(1).into()) - 1;
+        let ring = self.ring();
+        let cursor = ring.cursor.load(Acquire) & !CLOSED;
+        let free = ring.free_at(cursor + behind % limits.count, limits, now).unwrap_or(now);
+        let laps = u32::try_from(behind / limits.count).unwrap_or(u32::MAX);
+        free.max(now) + limits.window.saturating_mul(laps)
+    }
+
+    /// How many could start now.
+    pub(super) fn available(&self, now: Moment) -> u32 {
+        let limits = self.limits();
+        let ring = self.ring();
+        let cursor = ring.cursor.load(Acquire) & !CLOSED;
+        let free = (cursor..cursor + limits.count)
+            .take_while(|&position| {
+                ring.free_at(position, limits, now).is_some_and(|free| free <= now)
+            })
+            .count();
+        u32::try_from(free).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the last start is a window ago.
+    pub(super) fn is_full(&self, now: Moment) -> bool {
+        let ring = self.ring();
+        let cursor = ring.cursor.load(Acquire) & !CLOSED;
+        let last = cursor.checked_sub(1).map(|last| ring.read(last));
+        match last {
+            None => true,
+            Some(None) => false,
+            Some(Some(last)) => last + self.limits().window <= now,
+        }
+    }
+
+    /// Goes on with other limits: no start from now on is one too many for them, whatever came
+    /// before. A start that overlaps the change is judged by the limits before it or after it.
+    pub(super) fn change(&self, new: Limits) {
+        // Poisoned or not, it guards nothing but the order of changes.
+        let _one_at_a_time = self.changing.lock();
+        let ring = self.ring();
+        if new.count > ring.capacity() {
+            // Nothing may start between the copy and the hand-over; who asks is told "soon".
+            let cursor = update(&ring.cursor, |cursor| (Some(cursor | CLOSED), cursor)) & !CLOSED;
+            let grown = ring.grown(new.count.max(2 * ring.capacity()), cursor);
+            self.limits.store(new.pack(), Release);
+            let _ = ring.next.set(Box::new(grown));
+        } else {
+            self.limits.store(new.pack(), Release);
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::unpack(self.limits.load(Acquire))
+    }
+
+    fn ring(&self) -> &Ring {
+        let mut ring = &self.first;
+        while let Some(next) = ring.next.get() {
+            ring = next;
+        }
+        ring
+    }
+}
+
+impl Ring {
+    fn new(capacity: u64, cursor: u64) -> Self {
+        Self {
+            cursor: Line(AtomicU64::new(cursor)),
+            slots: (0..capacity).map(|_| AtomicU64::new(0)).collect(),
+            next: OnceLock::new(),
+        }
+    }
+
+    /// A larger ring with the same history. What this one has forgotten counts as no older than
+    /// the oldest that it remembers.
+    fn grown(&self, capacity: u64, cursor: u64) -> Self {
+        let grown = Self::new(capacity, cursor);
+        let oldest = cursor.saturating_sub(self.capacity());
+        for position in cursor.saturating_sub(capacity)..cursor {
+            grown.write(position, self.written(position.max(oldest)));
+        }
+        grown
+    }
+
+    fn capacity(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
+    /// When the positions from the cursor on may be taken.
+    fn turn(&self, cursor: u64, cost: u32, limits: Limits, now: Moment) -> Turn {
+        if cursor & CLOSED != 0 || limits.count > self.capacity() {
+            return Turn::At(now + SOON); // the next ring is on its way
+        }
+        if u64::from(cost) > limits.count {
+            return Turn::Never;
+        }
+        let free = (cursor..cursor + u64::from(cost))
+            .map(|position| self.free_at(position, limits, now).unwrap_or(now + SOON))
+            .max();
+        match free {
+            Some(free) if free > now => Turn::At(free),
+            Some(_) | None => Turn::Now,
+        }
+    }
+
+    /// When a position may be taken; `None` while one that it needs is being written.
+    fn free_at(&self, position: u64, limits: Limits, now: Moment) -> Option<Moment> {
+        // What it overwrites must be written, or the writer would come after us.
+        if let Some(overwritten) = position.checked_sub(self.capacity()) {
+            self.read(overwritten)?;
+        }
+        match position.checked_sub(limits.count) {
+            Some(before) => Some(self.read(before)? + limits.window),
+            None => Some(now),
+        }
+    }
+
+    fn slot(&self, position: u64) -> Option<&AtomicU64> {
+        self.slots.get(usize::try_from(position % self.capacity()).ok()?)
+    }
+
+    fn lap(&self, position: u64) -> u64 {
+        if position / self.capacity() % 2 == 0 { LAP } else { 0 }
+    }
+
+    fn write(&self, position: u64, moment: Moment) {
+        if let Some(slot) = self.slot(position) {
+            slot.store(moment.as_nanos() | self.lap(position), Release);
+        }
+    }
+
+    fn read(&self, position: u64) -> Option<Moment> {
+        let word = self.slot(position)?.load(Acquire);
+        (word & LAP == self.lap(position)).then(|| Moment::from_nanos(word & !LAP))
+    }
+
+    /// Waits out a writer that is between two instructions.
+    fn written(&self, position: u64) -> Moment {
+        loop {
+            match self.read(position) {
+                Some(moment) => return moment,
+                None => std::thread::yield_now(),
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+use super::*;
+
+fn at(millis: u64) -> Moment {
+    Moment::ORIGIN + Duration::from_millis(millis)
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn limiter(settings: RateLimit) -> Limiter {
+    Limiter::new(settings).unwrap()
+}
+
+fn take(limiter: &Limiter, millis: u64) -> Turn {
+    limiter.take(1, at(millis), at(millis))
+}
+
+/// How many start at once.
+fn starts(limiter: &Limiter, millis: u64) -> usize {
+    (0..10_000).take_while(|_| take(limiter, millis) == Turn::Now).count()
+}
+
+const fn ten_a_second() -> RateLimit {
+    RateLimit::per_second(10)
+}
+
+#[test]
+fn a_smooth_limit_spaces_starts_evenly() {
+    let limiter = limiter(ten_a_second());
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    assert_eq!(take(&limiter, 0), Turn::At(at(100)));
+    assert_eq!(take(&limiter, 99), Turn::At(at(100)));
+    assert_eq!(take(&limiter, 100), Turn::Now);
+    assert_eq!(take(&limiter, 100), Turn::At(at(200)));
+}
+
+#[test]
+fn a_burst_is_saved_up_and_no_more_than_it() {
+    let limiter = limiter(ten_a_second().burst(3));
+    assert_eq!(starts(&limiter, 0), 3);
+    assert_eq!(starts(&limiter, 200), 2);
+    assert_eq!(limiter.snapshot(at(250)).available, 0);
+    assert_eq!(limiter.snapshot(at(400)).available, 2);
+    assert!(!limiter.is_at_rest(at(499)));
+    assert!(limiter.is_at_rest(at(500)));
+    assert_eq!(starts(&limiter, 60_000), 3);
+}
+
+#[test]
+fn what_costs_more_waits_longer_and_what_costs_more_than_the_burst_never_starts() {
+    let limiter = limiter(ten_a_second().burst(3));
+    assert_eq!(limiter.take(2, at(0), at(0)), Turn::Now);
+    assert_eq!(limiter.take(3, at(0), at(0)), Turn::At(at(200)));
+    assert_eq!(limiter.take(4, at(0), at(0)), Turn::Never);
+    assert_eq!(limiter.peek(4, at(0), at(0)), Turn::Never);
+    assert_eq!(limiter.take(1, at(0), at(0)), Turn::Now);
+}
+
+#[test]
+fn to_look_takes_nothing() {
+    for settings in [ten_a_second(), ten_a_second().strict()] {
+        let limiter = limiter(settings);
+        (0..20).for_each(|_| assert_eq!(limiter.peek(1, at(0), at(0)), Turn::Now));
+        assert!(limiter.is_at_rest(at(0)));
+    }
+}
+
+#[test]
+fn a_waiter_that_wakes_late_costs_the_next_nothing() {
+    let limiter = limiter(ten_a_second());
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    let late = at(101);
+    assert_eq!(limiter.take(1, at(0), late), Turn::Now);
+    assert_eq!(take(&limiter, 101), Turn::At(at(200)));
+}
+
+#[test]
+fn who_did_not_stand_is_not_late() {
+    let limiter = limiter(ten_a_second());
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    assert_eq!(take(&limiter, 101), Turn::Now);
+    assert_eq!(take(&limiter, 101), Turn::At(at(201)));
+}
+
+#[test]
+fn lateness_is_made_up_for_only_so_far() {
+    let limiter = limiter(ten_a_second());
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    assert_eq!(limiter.take(1, at(0), at(150)), Turn::Now);
+    assert_eq!(take(&limiter, 150), Turn::At(at(248))); // 150 - CATCH_UP + 100
+    assert_eq!(Limiter::CATCH_UP, ms(2));
+}
+
+#[test]
+fn a_rate_that_does_not_divide_its_period_is_kept_from_below() {
+    let limiter = limiter(RateLimit::per_second(3));
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    let third = Duration::from_nanos(333_333_334);
+    assert_eq!(take(&limiter, 0), Turn::At(at(0) + third));
+}
+
+#[test]
+fn a_forecast_says_when_a_call_behind_others_would_start() {
+    let limiter = limiter(ten_a_second().burst(2));
+    assert_eq!(limiter.forecast(0, 1, at(0)), at(0));
+    assert_eq!(limiter.forecast(1, 1, at(0)), at(0));
+    assert_eq!(limiter.forecast(4, 1, at(0)), at(300));
+    assert_eq!(starts(&limiter, 0), 2);
+    assert_eq!(limiter.forecast(0, 1, at(0)), at(100));
+    assert_eq!(limiter.forecast(2, 2, at(50)), at(400));
+    assert_eq!(limiter.forecast(u64::MAX, 1, at(0)), Moment::MAX);
+}
+
+#[test]
+fn a_faster_pace_keeps_what_was_saved_and_a_slower_one_does_too() {
+    let limiter = limiter(ten_a_second().burst(10));
+    assert_eq!((0..6).filter(|_| take(&limiter, 0) == Turn::Now).count(), 6);
+    limiter.change(RateLimit::per_second(100).burst(10), at(0)).unwrap();
+    assert_eq!(limiter.snapshot(at(0)).available, 4);
+    limiter.change(RateLimit::per_second(1).burst(10), at(0)).unwrap();
+    assert_eq!(limiter.snapshot(at(0)).available, 4);
+    assert_eq!(starts(&limiter, 0), 4);
+    assert_eq!(take(&limiter, 0), Turn::At(at(1_000)));
+}
+
+#[test]
+fn a_larger_burst_gives_nothing_that_was_not_saved_and_a_smaller_one_takes_what_is_too_much() {
+    let limiter = limiter(ten_a_second().burst(5));
+    assert_eq!(starts(&limiter, 0), 5);
+    limiter.change(ten_a_second().burst(50), at(0)).unwrap();
+    assert_eq!(starts(&limiter, 0), 0);
+    assert_eq!(limiter.snapshot(at(3_000)).available, 30);
+    limiter.change(ten_a_second().burst(2), at(3_000)).unwrap();
+    assert_eq!(starts(&limiter, 3_000), 2);
+}
+
+#[test]
+fn what_is_owed_beyond_the_burst_stays_owed_for_as_long() {
+    let slow = Pace::new(&RateLimit::per_second(1), 1);
+    let fast = Pace::new(&RateLimit::per_second(1_000), 1);
+    let (now, owed) = (1_000_000_000_000, 3_000_000_000);
+    // One second is the burst of one; two more are owed beyond it.
+    assert_eq!(slow.restate(now + owed, fast, now), now + 2_000_000_000 + 1_000_000);
+}
+
+#[test]
+fn a_kind_cannot_be_changed_into_the_other() {
+    let says =
+        |from: RateLimit, to: RateLimit| limiter(from).change(to, at(0)).unwrap_err().to_string();
+    assert_eq!(
+        says(ten_a_second(), ten_a_second().strict()),
+        "`strict` is true, but must stay of its kind, smooth or strict: a new limiter is needed"
+    );
+    assert!(says(ten_a_second().strict(), ten_a_second()).starts_with("`strict` is false"));
+    assert!(says(ten_a_second(), ten_a_second().pace(true)).starts_with("`pace` is true"));
+    let strict = ten_a_second().strict();
+    assert!(says(strict, strict.pace(true)).starts_with("`pace` is true"));
+    assert!(says(ten_a_second(), RateLimit::per_second(0)).starts_with("`count` is 0"));
+}
+
+#[test]
+fn a_strict_limit_never_has_more_in_any_window() {
+    let limiter = limiter(RateLimit::per_second(3).strict());
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    assert_eq!(starts(&limiter, 900), 2);
+    assert_eq!(take(&limiter, 999), Turn::At(at(1_000)));
+    assert_eq!(starts(&limiter, 1_000), 1);
+    assert_eq!(take(&limiter, 1_000), Turn::At(at(1_900)));
+    assert_eq!(starts(&limiter, 1_950), 2);
+    assert_eq!(limiter.snapshot(at(1_999)).available, 0);
+    assert_eq!(limiter.snapshot(at(2_000)).available, 1);
+    assert!(!limiter.is_at_rest(at(2_949)));
+    assert!(limiter.is_at_rest(at(2_950)));
+}
+
+#[test]
+fn a_strict_cost_takes_so_many_places() {
+    let limiter = limiter(RateLimit::per_second(5).strict());
+    assert_eq!(limiter.take(3, at(0), at(0)), Turn::Now);
+    assert_eq!(limiter.take(2, at(0), at(400)), Turn::Now);
+    assert_eq!(limiter.take(4, at(0), at(500)), Turn::At(at(1_400)));
+    assert_eq!(limiter.take(3, at(0), at(500)), Turn::At(at(1_000)));
+    assert_eq!(limiter.take(6, at(0), at(9_000)), Turn::Never);
+    assert_eq!(limiter.take(0, at(0), at(500)), Turn::Now);
+}
+
+#[test]
+fn a_strict_forecast_counts_whole_windows() {
+    let limiter = limiter(RateLimit::per_second(3).strict());
+    assert_eq!(limiter.forecast(2, 1, at(0)), at(0));
+    assert_eq!(limiter.forecast(3, 1, at(0)), at(1_000));
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    assert_eq!(starts(&limiter, 500), 2);
+    assert_eq!(limiter.forecast(0, 1, at(600)), at(1_000));
+    assert_eq!(limiter.forecast(0, 2, at(600)), at(1_500));
+    assert_eq!(limiter.forecast(2, 1, at(600)), at(1_500));
+    assert_eq!(limiter.forecast(3, 1, at(600)), at(2_000));
+    assert_eq!(limiter.forecast(u64::MAX, 1, at(0)), at(1_500) + ms(1_000) * u32::MAX);
+}
+
+#[test]
+fn a_strict_limit_that_is_changed_counts_what_came_before() {
+    let limiter = limiter(RateLimit::per_second(4).strict());
+    assert_eq!(starts(&limiter, 0), 4);
+    limiter.change(RateLimit::per(4, ms(3_000)).strict(), at(0)).unwrap();
+    assert_eq!(take(&limiter, 1_000), Turn::At(at(3_000)));
+    limiter.change(RateLimit::per_second(2).strict(), at(0)).unwrap();
+    assert_eq!(starts(&limiter, 1_000), 2);
+    // Three more than there is room for now: a larger ring takes over.
+    limiter.change(RateLimit::per_second(9).strict(), at(0)).unwrap();
+    assert_eq!(starts(&limiter, 1_000), 7);
+    assert_eq!(take(&limiter, 1_500), Turn::At(at(2_000)));
+    limiter.change(RateLimit::per_second(40).strict(), at(0)).unwrap();
+    // Nine started in the last second; the four before them are forgotten and count as later.
+    assert_eq!(starts(&limiter, 1_500), 40 - 9 - 4);
+}
+
+#[test]
+fn what_a_small_ring_has_forgotten_counts_as_no_older_than_what_it_remembers() {
+    let limiter = limiter(RateLimit::per(2, ms(10)).strict());
+    for millis in [0, 10, 20, 30] {
+        assert_eq!(starts(&limiter, millis), 2);
+    }
+    limiter.change(RateLimit::per(6, ms(1_000)).strict(), at(30)).unwrap();
+    // Eight started in the last second; the ring knows of two and takes the others for as late.
+    assert_eq!(take(&limiter, 31), Turn::At(at(1_030)));
+    assert_eq!(starts(&limiter, 1_030), 6);
+}
+
+#[test]
+fn what_a_server_says_is_left_is_not_exceeded() {
+    for settings in [ten_a_second().burst(9), ten_a_second().strict()] {
+        let limiter = limiter(settings);
+        limiter.learn(Told { left: 2, reset: at(5_000) }, at(0));
+        assert_eq!(starts(&limiter, 0), 2);
+        assert_eq!(take(&limiter, 4_999), Turn::At(at(5_000)));
+        assert_eq!(limiter.snapshot(at(0)).told, Some(Told { left: 0, reset: at(5_000) }));
+        assert!(!limiter.is_at_rest(at(4_999)));
+        assert!(limiter.is_at_rest(at(5_000)));
+        assert!(starts(&limiter, 5_000) >= 7);
+    }
+}
+
+#[test]
+fn for_one_reset_the_least_that_was_said_counts() {
+    let limiter = limiter(ten_a_second().burst(10));
+    let tell = |left, reset| limiter.learn(Told { left, reset: at(reset) }, at(0));
+    let told = || limiter.snapshot(at(0)).told.map(|told| (told.left, told.reset));
+    tell(5, 5_000);
+    tell(7, 5_400); // an older answer that comes later; resets are told in whole seconds
+    assert_eq!(told(), Some((5, at(5_400))));
+    tell(3, 4_900);
+    assert_eq!(told(), Some((3, at(5_400))));
+    tell(0, 4_000); // of a reset that is known to be over
+    assert_eq!(told(), Some((3, at(5_400))));
+    tell(8, 7_000); // a new reset
+    assert_eq!(told(), Some((8, at(7_000))));
+    limiter.learn(Told { left: 9, reset: at(7_500) }, at(7_000)); // the old one is over
+    assert_eq!(limiter.snapshot(at(7_000)).told, Some(Told { left: 9, reset: at(7_500) }));
+}
+
+#[test]
+fn a_reset_that_is_over_says_nothing() {
+    let limiter = limiter(ten_a_second());
+    limiter.learn(Told { left: 0, reset: at(5) }, at(5));
+    assert_eq!(limiter.snapshot(at(5)).told, None);
+    assert_eq!(take(&limiter, 5), Turn::Now);
+}
+
+#[test]
+fn a_forecast_knows_of_the_reset() {
+    let limiter = limiter(ten_a_second().burst(10));
+    limiter.learn(Told { left: 3, reset: at(5_000) }, at(0));
+    assert_eq!(limiter.forecast(2, 1, at(0)), at(0));
+    assert_eq!(limiter.forecast(3, 1, at(0)), at(5_000));
+    assert_eq!(limiter.forecast(0, 4, at(0)), at(5_000));
+}
+
+#[test]
+fn with_pacing_what_is_left_is_spread_over_the_time_that_is_left() {
+    let limiter = limiter(RateLimit::per_second(1_000).burst(1_000).pace(true));
+    limiter.learn(Told { left: 4, reset: at(8_000) }, at(0));
+    assert_eq!(starts(&limiter, 0), 1);
+    assert_eq!(take(&limiter, 0), Turn::At(at(2_000)));
+    assert_eq!(starts(&limiter, 2_000), 1);
+    assert_eq!(limiter.take(2, at(2_000), at(4_000)), Turn::Now);
+    assert_eq!(take(&limiter, 4_000), Turn::At(at(8_000)));
+    assert_eq!(starts(&limiter, 8_000), 1_000);
+}
