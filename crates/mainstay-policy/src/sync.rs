@@ -6,9 +6,15 @@
 use std::ops::Deref;
 
 #[cfg(mainstay_loom)]
-pub(crate) use loom::sync::{Mutex, atomic::AtomicU64};
+pub(crate) use loom::{
+    sync::{Mutex, atomic::AtomicU64},
+    thread::yield_now,
+};
 #[cfg(not(mainstay_loom))]
-pub(crate) use std::sync::{Mutex, atomic::AtomicU64};
+pub(crate) use std::{
+    sync::{Mutex, atomic::AtomicU64},
+    thread::yield_now,
+};
 
 pub(crate) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 

@@ -1,1 +1,523 @@
+//! Models of everything that threads share, run through every interleaving.
+//!
+//! `RUSTFLAGS="--cfg mainstay_loom" cargo test -p mainstay-policy --release --test loom`
+#![cfg(mainstay_loom)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a model fails by panicking")]
 
+use std::time::Duration;
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use loom::thread::{self, JoinHandle};
+use mainstay_policy::backoff::Backoff;
+use mainstay_policy::breaker::{
+    Admission, Breaker, BreakerState, CircuitBreaker, Ticket, Transition, Verdict,
+};
+use mainstay_policy::budget::{Budget, RetryBudget};
+use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots, Wake};
+use mainstay_policy::cooldown::{CoolDown, Gate, Signal};
+use mainstay_policy::rate_limit::{Limiter, RateLimit, Told};
+use mainstay_policy::turn::{Arrival, Turn, Turnstile};
+use mainstay_policy::{Draw, Moment};
+
+fn at(millis: u64) -> Moment {
+    Moment::ORIGIN + ms(millis)
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn model(f: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(f);
+}
+
+fn on_a_thread<S, T>(shared: &Arc<S>, f: impl FnOnce(&S) -> T + 'static) -> JoinHandle<T>
+where
+    S: 'static,
+    T: 'static,
+{
+    let shared = shared.clone();
+    thread::spawn(move || f(&shared))
+}
+
+mod breaker {
+    use super::*;
+
+    const OPEN_TIME: u64 = 10;
+
+    /// One failure opens it for ten milliseconds; so many probes close it; a probe may hang for a
+    /// hundred.
+    fn half_open(probes: u32) -> Arc<Breaker> {
+        let settings = CircuitBreaker::new()
+            .consecutive_failures(Some(1))
+            .failure_ratio(None)
+            .open_time(Backoff::constant(ms(OPEN_TIME)))
+            .probes(probes)
+            .probe_time(ms(100));
+        let breaker = Breaker::new(settings, Draw::new(1)).unwrap();
+        let failing = ticket(breaker.admit(at(0))).unwrap();
+        assert!(breaker.settle(failing, Verdict::Failure, at(0)).is_some());
+        Arc::new(breaker)
+    }
+
+    fn ticket(admission: Admission) -> Option<Ticket> {
+        match admission {
+            Admission::Granted { ticket, .. } => Some(ticket),
+            Admission::Refused(_) => None,
+        }
+    }
+
+    #[test]
+    fn of_two_that_find_the_open_time_over_one_is_the_probe() {
+        model(|| {
+            let breaker = half_open(1);
+            let other = on_a_thread(&breaker, |breaker| ticket(breaker.admit(at(10))));
+            let mine = ticket(breaker.admit(at(10)));
+            let theirs = other.join().unwrap();
+            assert_eq!(usize::from(mine.is_some()) + usize::from(theirs.is_some()), 1);
+            assert_eq!(breaker.snapshot(at(10)).probes_out, 1);
+        });
+    }
+
+    #[test]
+    fn a_dropped_probe_makes_room_for_exactly_one() {
+        model(|| {
+            let breaker = half_open(1);
+            let probe = ticket(breaker.admit(at(10))).unwrap();
+            let others = [11, 12]
+                .map(|now| on_a_thread(&breaker, move |breaker| ticket(breaker.admit(at(now)))));
+            assert_eq!(breaker.settle(probe, Verdict::Abandoned, at(11)), None);
+            let granted = others.map(|other| other.join().unwrap());
+            let granted = granted.into_iter().flatten().count();
+            assert!(granted <= 1);
+            assert_eq!(breaker.snapshot(at(12)).probes_out as usize, granted);
+            // Whatever happened, nothing is lost: there is room for one all in all.
+            assert_eq!(ticket(breaker.admit(at(12))).is_some(), granted == 0);
+        });
+    }
+
+    #[test]
+    fn two_probes_that_succeed_close_it_once() {
+        model(|| {
+            let breaker = half_open(3);
+            let first = ticket(breaker.admit(at(10))).unwrap();
+            assert_eq!(breaker.settle(first, Verdict::Success, at(10)), None);
+            let probes = [(); 2].map(|()| ticket(breaker.admit(at(10))).unwrap());
+            let [one, two] = probes.map(|probe| {
+                on_a_thread(&breaker, move |breaker| {
+                    breaker.settle(probe, Verdict::Success, at(11))
+                })
+            });
+            let transitions = [one.join().unwrap(), two.join().unwrap()];
+            let closed = transitions.iter().flatten().filter(|&&t| t == Transition::Closed);
+            assert_eq!(closed.count(), 1);
+            assert_eq!(breaker.state(), BreakerState::Closed);
+        });
+    }
+
+    #[test]
+    fn a_probe_that_fails_beside_one_that_succeeds_leaves_it_open() {
+        model(|| {
+            let breaker = half_open(3);
+            let first = ticket(breaker.admit(at(10))).unwrap();
+            assert_eq!(breaker.settle(first, Verdict::Success, at(10)), None);
+            let [good, bad] = [(); 2].map(|()| ticket(breaker.admit(at(10))).unwrap());
+            let other =
+                on_a_thread(&breaker, |breaker| breaker.settle(good, Verdict::Success, at(11)));
+            let opened = breaker.settle(bad, Verdict::Failure, at(11));
+            assert!(matches!(opened, Some(Transition::Opened { .. })));
+            assert_eq!(other.join().unwrap(), None);
+            assert_eq!(breaker.state(), BreakerState::Open);
+        });
+    }
+
+    #[test]
+    fn of_two_that_give_a_hanging_probe_up_one_takes_its_place() {
+        model(|| {
+            let breaker = half_open(1);
+            let hanging = ticket(breaker.admit(at(10))).unwrap();
+            let other = on_a_thread(&breaker, |breaker| ticket(breaker.admit(at(110))));
+            let mine = ticket(breaker.admit(at(111)));
+            let theirs = other.join().unwrap();
+            assert_eq!(usize::from(mine.is_some()) + usize::from(theirs.is_some()), 1);
+            assert_eq!(breaker.settle(hanging, Verdict::Success, at(112)), None);
+            assert_eq!(breaker.snapshot(at(112)).probes_out, 1);
+        });
+    }
+
+    /// The word of the newest probe is raised before the place is taken; else a newcomer could
+    /// find the place taken, look at an older probe's moment and give the new one up at once.
+    #[test]
+    fn a_probe_that_has_just_gone_out_is_not_given_up() {
+        model(|| {
+            let breaker = half_open(1);
+            let old = ticket(breaker.admit(at(10))).unwrap();
+            assert!(breaker.settle(old, Verdict::Failure, at(10)).is_some());
+            // Open again until 20; whoever asks at 200 is the probe of a new half-open.
+            let other = on_a_thread(&breaker, |breaker| ticket(breaker.admit(at(200))));
+            let mine = ticket(breaker.admit(at(200)));
+            let theirs = other.join().unwrap();
+            assert_eq!(usize::from(mine.is_some()) + usize::from(theirs.is_some()), 1);
+        });
+    }
+
+    #[test]
+    fn of_two_failures_one_opens_it() {
+        model(|| {
+            let settings = CircuitBreaker::new()
+                .consecutive_failures(Some(2))
+                .failure_ratio(None)
+                .open_time(Backoff::constant(ms(OPEN_TIME)));
+            let breaker = Arc::new(Breaker::new(settings, Draw::new(1)).unwrap());
+            let fails = |breaker: &Breaker| {
+                let ticket = ticket(breaker.admit(at(0))).unwrap();
+                breaker.settle(ticket, Verdict::Failure, at(0))
+            };
+            let other = on_a_thread(&breaker, fails);
+            let mine = fails(&breaker);
+            let opened = [mine, other.join().unwrap()].into_iter().flatten().count();
+            assert_eq!(opened, 1);
+        });
+    }
+}
+
+mod budget {
+    use super::*;
+
+    fn budget(ratio: f64, reserve: u32) -> Arc<Budget> {
+        Arc::new(Budget::new(&RetryBudget::default().ratio(ratio).reserve(reserve)).unwrap())
+    }
+
+    #[test]
+    fn the_last_extra_is_paid_for_once() {
+        model(|| {
+            let budget = budget(0.0, 1);
+            let spends = |budget: &Budget| budget.withdraw().map(|extra| extra.spend()).is_some();
+            let other = on_a_thread(&budget, spends);
+            let mine = spends(&budget);
+            assert!(mine ^ other.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_refund_is_neither_lost_nor_counted_twice() {
+        model(|| {
+            let budget = budget(1.0, 2);
+            let held = budget.withdraw().unwrap();
+            let refunds = on_a_thread(&budget, |budget| drop(budget.withdraw()));
+            let deposits = on_a_thread(&budget, |budget| {
+                budget.deposit();
+                budget.deposit();
+            });
+            held.spend();
+            refunds.join().unwrap();
+            deposits.join().unwrap();
+            let snapshot = budget.snapshot();
+            assert_eq!(snapshot.waiting, 0);
+            // Two in reserve, one spent, and deposits that came before the spending found it full.
+            assert!((1..=2).contains(&snapshot.available), "{snapshot:?}");
+        });
+    }
+
+    #[test]
+    fn what_is_paid_in_while_all_is_held_is_not_saved_up_beyond_the_reserve() {
+        model(|| {
+            let budget = budget(1.0, 1);
+            let held = budget.withdraw().unwrap();
+            let deposits = on_a_thread(&budget, Budget::deposit);
+            let other = on_a_thread(&budget, |budget| budget.withdraw().map(|e| e.spend()));
+            drop(held);
+            deposits.join().unwrap();
+            let spent = u32::from(other.join().unwrap().is_some());
+            let left = budget.snapshot().available;
+            // One in reserve and one paid in, of which at most one can be saved up at a time.
+            assert!(left <= 1 && spent + left <= 2, "{spent} spent, {left} left");
+        });
+    }
+}
+
+mod turns {
+    use super::*;
+
+    /// The first leaves while another arrives: either the newcomer finds nobody and passes, or it
+    /// stands and the one who leaves sees it and wakes it.
+    #[test]
+    fn nobody_is_left_standing_unseen() {
+        model(|| {
+            let turnstile = Arc::new(Turnstile::new());
+            let place = turnstile.join(1, 10).unwrap();
+            let newcomer = on_a_thread(&turnstile, |turnstile| match turnstile.arrive() {
+                Arrival::Pass => None,
+                Arrival::Stand => Some(turnstile.join(2, 10).unwrap()),
+            });
+            let seen = turnstile.leave(place).calls;
+            let stands = newcomer.join().unwrap();
+            let ahead = turnstile.ahead();
+            assert_eq!(ahead.calls, u32::from(stands.is_some()));
+            assert_eq!(ahead.cost, if stands.is_some() { 2 } else { 0 });
+            // Unseen by the leaver means that it joined after, when it was itself the first.
+            assert!(seen <= ahead.calls);
+        });
+    }
+
+    #[test]
+    fn of_two_that_leave_the_last_one_sees_that_nobody_stands() {
+        model(|| {
+            let turnstile = Arc::new(Turnstile::new());
+            let [one, two] = [1, 2].map(|cost| turnstile.join(cost, 10).unwrap());
+            let other = on_a_thread(&turnstile, |turnstile| turnstile.leave(one).calls);
+            let mine = turnstile.leave(two).calls;
+            let mut seen = [mine, other.join().unwrap()];
+            seen.sort_unstable();
+            assert_eq!(seen, [0, 1]);
+            assert_eq!(turnstile.ahead().cost, 0);
+        });
+    }
+
+    #[test]
+    fn the_last_place_is_taken_once() {
+        model(|| {
+            let turnstile = Arc::new(Turnstile::new());
+            let other = on_a_thread(&turnstile, |turnstile| turnstile.join(1, 1).is_ok());
+            let mine = turnstile.join(1, 1).is_ok();
+            assert!(mine ^ other.join().unwrap());
+        });
+    }
+}
+
+mod rate {
+    use super::*;
+
+    fn limiter(settings: RateLimit) -> Arc<Limiter> {
+        Arc::new(Limiter::new(settings).unwrap())
+    }
+
+    fn starts(limiter: &Limiter, cost: u32, millis: u64) -> bool {
+        limiter.take(cost, at(millis), at(millis)) == Turn::Now
+    }
+
+    #[test]
+    fn a_smooth_turn_is_given_once() {
+        model(|| {
+            let limiter = limiter(RateLimit::per_second(1));
+            let other = on_a_thread(&limiter, |limiter| starts(limiter, 1, 0));
+            let mine = starts(&limiter, 1, 0);
+            assert!(mine ^ other.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_change_of_pace_beside_starts_never_gives_more_than_the_larger_burst() {
+        model(|| {
+            let limiter = limiter(RateLimit::per_second(1).burst(2));
+            let other =
+                on_a_thread(&limiter, |limiter| (0..3).filter(|_| starts(limiter, 1, 0)).count());
+            limiter.change(RateLimit::per_second(1_000).burst(1), at(0)).unwrap();
+            let mine = usize::from(starts(&limiter, 1, 0));
+            assert!((1..=2).contains(&(mine + other.join().unwrap())));
+        });
+    }
+
+    #[test]
+    fn the_last_place_in_a_strict_window_is_taken_once() {
+        model(|| {
+            let limiter = limiter(RateLimit::per_second(2).strict());
+            assert!(starts(&limiter, 1, 0));
+            let other = on_a_thread(&limiter, |limiter| starts(limiter, 1, 500));
+            let mine = starts(&limiter, 1, 500);
+            assert!(mine ^ other.join().unwrap());
+        });
+    }
+
+    /// A start that has claimed its place and not yet written its moment must not be taken for the
+    /// old start that the place still shows.
+    #[test]
+    fn a_strict_window_holds_while_a_start_is_half_done() {
+        model(|| {
+            let limiter = limiter(RateLimit::per_second(1).strict());
+            assert!(starts(&limiter, 1, 0));
+            let others = [1_000, 1_001]
+                .map(|now| on_a_thread(&limiter, move |limiter| starts(limiter, 1, now)));
+            let mine = starts(&limiter, 1, 1_999);
+            let started = others.map(|other| other.join().unwrap());
+            let started = started.into_iter().filter(|&s| s).count() + usize::from(mine);
+            assert!(started <= 1, "{started} starts within a second of each other");
+            assert!(starts(&limiter, 1, 2_999), "nothing is stuck");
+        });
+    }
+
+    #[test]
+    fn a_strict_cost_is_claimed_whole() {
+        model(|| {
+            let limiter = limiter(RateLimit::per_second(3).strict());
+            let other = on_a_thread(&limiter, |limiter| starts(limiter, 2, 0));
+            let mine = starts(&limiter, 2, 0);
+            assert!(mine ^ other.join().unwrap());
+            assert!(starts(&limiter, 1, 0));
+            assert!(!starts(&limiter, 1, 999));
+        });
+    }
+
+    #[test]
+    fn a_strict_limit_that_grows_into_a_larger_ring_loses_no_start() {
+        model(|| {
+            let limiter = limiter(RateLimit::per_second(1).strict());
+            let other = on_a_thread(&limiter, |limiter| starts(limiter, 1, 0));
+            limiter.change(RateLimit::per_second(2).strict(), at(0)).unwrap();
+            let mine = starts(&limiter, 1, 0);
+            let before = usize::from(mine) + usize::from(other.join().unwrap());
+            let after = (0..3).filter(|_| starts(&limiter, 1, 999)).count();
+            assert_eq!(before + after, 2);
+        });
+    }
+
+    #[test]
+    fn the_last_that_a_server_has_left_is_taken_once() {
+        model(|| {
+            let limiter = limiter(RateLimit::per_second(1_000).burst(10));
+            limiter.learn(Told { left: 1, reset: at(5_000) }, at(0));
+            let other = on_a_thread(&limiter, |limiter| starts(limiter, 1, 0));
+            let mine = starts(&limiter, 1, 0);
+            assert!(mine ^ other.join().unwrap());
+        });
+    }
+}
+
+mod slots {
+    use super::*;
+
+    /// Holds a slot for a moment, queueing for it if need be, and passes wakings on; `inside`
+    /// counts who is in.
+    struct Room {
+        slots: Slots,
+        inside: AtomicUsize,
+        woken: AtomicUsize,
+    }
+
+    impl Room {
+        fn new(limit: u32) -> Arc<Self> {
+            let slots = Slots::new(Concurrency::limit(limit)).unwrap();
+            Arc::new(Self { slots, inside: AtomicUsize::new(0), woken: AtomicUsize::new(0) })
+        }
+
+        fn wake(&self, wake: Wake) {
+            if wake == Wake::First {
+                self.woken.fetch_add(1, SeqCst);
+            }
+        }
+
+        fn comes_and_goes(&self, limit: usize) -> Came {
+            match self.slots.enter() {
+                Entry::Granted(slot) => {
+                    assert!(self.inside.fetch_add(1, SeqCst) < limit);
+                    self.inside.fetch_sub(1, SeqCst);
+                    self.wake(self.slots.leave(slot));
+                    Came::In
+                }
+                Entry::Queued => Came::Queued,
+                Entry::Full => panic!("there is room to queue"),
+            }
+        }
+    }
+
+    #[derive(PartialEq)]
+    enum Came {
+        In,
+        Queued,
+    }
+
+    #[test]
+    fn no_more_are_in_than_the_limit_and_no_waiter_is_forgotten() {
+        model(|| {
+            let room = Room::new(1);
+            let others = [(); 2].map(|()| on_a_thread(&room, |room| room.comes_and_goes(1)));
+            let mine = room.comes_and_goes(1);
+            let came = others.map(|other| other.join().unwrap());
+            let queued = came.iter().chain([&mine]).filter(|&came| *came == Came::Queued).count();
+            // Whoever queues is woken, or the slot was still held when they did: by the time all
+            // have left, somebody has been told.
+            assert!(queued == 0 || room.woken.load(SeqCst) > 0, "{queued} wait for ever");
+            for _ in 0..queued {
+                let Claim::Granted(slot, _) = room.slots.claim() else { panic!("it is free") };
+                room.wake(room.slots.leave(slot));
+            }
+            assert!(room.slots.is_at_rest());
+        });
+    }
+
+    #[test]
+    fn a_cut_beside_newcomers_lets_in_no_more_than_either_limit() {
+        model(|| {
+            let room = Room::new(2);
+            let _first = room.slots.try_enter().unwrap();
+            let others = [(); 2].map(|()| on_a_thread(&room, |room| room.slots.try_enter()));
+            let wake = room.slots.resize(1).unwrap();
+            let entered = others.map(|other| other.join().unwrap());
+            let entered = entered.into_iter().flatten().count();
+            assert!(entered <= 1);
+            assert_eq!(wake, Wake::Nobody);
+            assert_eq!(room.slots.snapshot().in_use as usize, 1 + entered);
+        });
+    }
+
+    #[test]
+    fn a_raise_beside_a_newcomer_that_queues_leaves_nobody_unseen() {
+        model(|| {
+            let room = Room::new(1);
+            let _first = room.slots.try_enter().unwrap();
+            let newcomer = on_a_thread(&room, |room| match room.slots.enter() {
+                Entry::Granted(_) => Came::In,
+                Entry::Queued | Entry::Full => Came::Queued,
+            });
+            let wake = room.slots.resize(2).unwrap();
+            let came = newcomer.join().unwrap();
+            assert_eq!(came == Came::Queued, wake == Wake::First);
+        });
+    }
+
+    #[test]
+    fn a_waiter_that_gives_up_beside_a_slot_that_comes_back_leaves_the_next_one_seen() {
+        model(|| {
+            let room = Room::new(1);
+            let slot = room.slots.try_enter().unwrap();
+            assert_eq!(room.slots.enter(), Entry::Queued);
+            assert_eq!(room.slots.enter(), Entry::Queued);
+            let other = on_a_thread(&room, |room| room.wake(room.slots.give_up()));
+            room.wake(room.slots.leave(slot));
+            other.join().unwrap();
+            assert!(room.woken.load(SeqCst) > 0);
+            assert!(matches!(room.slots.claim(), Claim::Granted(_, Wake::Nobody)));
+        });
+    }
+}
+
+mod gate {
+    use super::*;
+
+    #[test]
+    fn the_first_step_of_the_ramp_lets_one_through() {
+        model(|| {
+            let gate = Arc::new(Gate::new(CoolDown::new()).unwrap());
+            gate.tell(Signal::Throttled { asked: Some(ms(1_000)) }, at(0)).unwrap();
+            let other = on_a_thread(&gate, |gate| gate.take(at(1_000)) == Turn::Now);
+            let mine = gate.take(at(1_000)) == Turn::Now;
+            assert!(mine ^ other.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn of_two_pauses_the_longer_one_holds() {
+        model(|| {
+            let gate = Arc::new(Gate::new(CoolDown::new()).unwrap());
+            let other = on_a_thread(&gate, |gate| {
+                gate.tell(Signal::Throttled { asked: Some(ms(3_000)) }, at(0)).is_some()
+            });
+            let mine = gate.tell(Signal::Throttled { asked: Some(ms(2_000)) }, at(0)).is_some();
+            assert!(other.join().unwrap() || mine);
+            assert_eq!(gate.take(at(2_500)), Turn::At(at(3_000)));
+        });
+    }
+}

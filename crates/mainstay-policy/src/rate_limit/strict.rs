@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::settings::RateLimit;
 use crate::moment::{Moment, nanos};
-use crate::sync::{Acquire, AtomicU64, Line, Mutex, Release, update};
+use crate::sync::{Acquire, AtomicU64, Line, Mutex, Release, update, yield_now};
 use crate::turn::Turn;
 
 /// Position *k* of all starts may be taken once position *k* − N is a window ago.
@@ -40,7 +40,12 @@ pub(super) struct Limits {
 /// between two instructions.
 const SOON: Duration = Duration::from_millis(1);
 
+/// In a cursor: nothing starts from this ring any more.
 const CLOSED: u64 = 1 << 63;
+/// In a cursor: the next ring is there.
+const HANDED_OVER: u64 = 1 << 62;
+const POSITION: u64 = HANDED_OVER - 1;
+/// In a slot: whether it was written in an even lap.
 const LAP: u64 = 1 << 63;
 
 impl Limits {
@@ -94,7 +99,7 @@ impl Strict {
         let limits = self.limits();
         let behind = ahead.saturating_add(cost.max(1).into()) - 1;
         let ring = self.ring();
-        let cursor = ring.cursor.load(Acquire) & !CLOSED;
+        let cursor = ring.cursor.load(Acquire) & POSITION;
         let free = ring.free_at(cursor + behind % limits.count, limits, now).unwrap_or(now);
         let laps = u32::try_from(behind / limits.count).unwrap_or(u32::MAX);
         free.max(now) + limits.window.saturating_mul(laps)
@@ -104,7 +109,7 @@ impl Strict {
     pub(super) fn available(&self, now: Moment) -> u32 {
         let limits = self.limits();
         let ring = self.ring();
-        let cursor = ring.cursor.load(Acquire) & !CLOSED;
+        let cursor = ring.cursor.load(Acquire) & POSITION;
         let free = (cursor..cursor + limits.count)
             .take_while(|&position| {
                 ring.free_at(position, limits, now).is_some_and(|free| free <= now)
@@ -116,7 +121,7 @@ impl Strict {
     /// Whether the last start is a window ago.
     pub(super) fn is_full(&self, now: Moment) -> bool {
         let ring = self.ring();
-        let cursor = ring.cursor.load(Acquire) & !CLOSED;
+        let cursor = ring.cursor.load(Acquire) & POSITION;
         let last = cursor.checked_sub(1).map(|last| ring.read(last));
         match last {
             None => true,
@@ -133,10 +138,11 @@ impl Strict {
         let ring = self.ring();
         if new.count > ring.capacity() {
             // Nothing may start between the copy and the hand-over; who asks is told "soon".
-            let cursor = update(&ring.cursor, |cursor| (Some(cursor | CLOSED), cursor)) & !CLOSED;
+            let cursor = update(&ring.cursor, |cursor| (Some(cursor | CLOSED), cursor));
             let grown = ring.grown(new.count.max(2 * ring.capacity()), cursor);
             self.limits.store(new.pack(), Release);
             let _ = ring.next.set(Box::new(grown));
+            ring.cursor.store(cursor | CLOSED | HANDED_OVER, Release);
         } else {
             self.limits.store(new.pack(), Release);
         }
@@ -148,7 +154,8 @@ impl Strict {
 
     fn ring(&self) -> &Ring {
         let mut ring = &self.first;
-        while let Some(next) = ring.next.get() {
+        while ring.cursor.load(Acquire) & HANDED_OVER != 0 {
+            let Some(next) = ring.next.get() else { break };
             ring = next;
         }
         ring
@@ -232,7 +239,7 @@ impl Ring {
         loop {
             match self.read(position) {
                 Some(moment) => return moment,
-                None => std::thread::yield_now(),
+                None => yield_now(),
             }
         }
     }

@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use mainstay_policy::Moment;
+use mainstay_policy::cooldown::{CoolDown, Gate, GateState, Signal};
+use mainstay_policy::turn::Turn;
+use proptest::prelude::*;
+
+use crate::{at, cases, ms};
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ask,
+    Throttled(Option<u64>),
+    Overloaded(u64),
+    Exhausted(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        30 => Just(Step::Ask),
+        1 => proptest::option::of(0..5_000_u64).prop_map(Step::Throttled),
+        1 => (0..5_000_u64).prop_map(Step::Overloaded),
+        1 => (0..5_000_u64).prop_map(Step::Exhausted),
+    ]
+}
+
+const MAX: Duration = ms(3_000);
+const RAMP: Duration = ms(700);
+const STEP: Duration = ms(50);
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    /// No call starts before the server allowed it (or the most we keep away), and then no more
+    /// than twice as many in each step as in the one before.
+    #[test]
+    fn no_call_starts_too_soon_and_then_not_all_at_once(
+        steps in prop::collection::vec((0..120_u64, step()), 1..300),
+    ) {
+        let gate = Gate::new(CoolDown::new().max(MAX).ramp(RAMP).step(STEP)).unwrap();
+        let mut now = 0;
+        let (mut closed_until, mut overloaded) = (None, None);
+        let mut started = [0_u32; 14];
+        for (after, step) in steps {
+            now += after;
+            let close = match step {
+                Step::Ask => {
+                    let turn = gate.take(at(now));
+                    let state = gate.snapshot(at(now)).state;
+                    match closed_until.map(|until: Moment| (until, at(now).since(until))) {
+                        Some((until, _)) if at(now) < until => {
+                            prop_assert_eq!(turn, Turn::At(until));
+                            prop_assert_eq!(state, GateState::Closed);
+                        }
+                        Some((until, open)) if open < RAMP => {
+                            prop_assert_eq!(state, GateState::Ramping);
+                            let step = usize::try_from(open.as_nanos() / STEP.as_nanos()).unwrap();
+                            if started[step] < 1 << step {
+                                prop_assert_eq!(turn, Turn::Now);
+                                started[step] += 1;
+                            } else {
+                                let next = STEP * u32::try_from(step + 1).unwrap();
+                                prop_assert_eq!(turn, Turn::At(until + next.min(RAMP)));
+                            }
+                        }
+                        Some(_) | None => {
+                            prop_assert_eq!(turn, Turn::Now);
+                            prop_assert_eq!(state, GateState::Open);
+                        }
+                    }
+                    None
+                }
+                Step::Throttled(asked) => {
+                    let signal = Signal::Throttled { asked: asked.map(ms) };
+                    let _ = gate.tell(signal, at(now));
+                    Some(match asked {
+                        Some(asked) if asked > 0 => asked,
+                        _ => 1_000,
+                    })
+                }
+                Step::Overloaded(asked) => {
+                    let _ = gate.tell(Signal::Overloaded { asked: ms(asked) }, at(now));
+                    let again = overloaded.is_some_and(|before| now - before <= 1_000);
+                    overloaded = Some(now);
+                    (again && asked > 0).then_some(asked)
+                }
+                Step::Exhausted(left) => {
+                    let _ = gate.tell(Signal::Exhausted { reset: at(now + left) }, at(now));
+                    (left > 0).then_some(left)
+                }
+            };
+            let until = close.map(|asked| at(now) + ms(asked).min(MAX));
+            if until > closed_until {
+                closed_until = until;
+                started = [0; 14];
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What no single crate can test.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/architecture.md")]
+pub struct Architecture;
