@@ -1,0 +1,8 @@
+//! One file per question that a user asks.
+//!
+//! | run | to see |
+//! |---|---|
+//! | `cargo run --example how_long_between_attempts` | the waits of each backoff, side by side |
+//! | `cargo run --example what_does_an_outage_cost` | how many requests a dead server gets, with and without a budget |
+//! | `cargo run --example what_does_a_breaker_do` | a breaker through an outage, second by second |
+//! | `cargo run --example how_many_may_start` | a smooth limit, one with a burst and a strict one, side by side |
