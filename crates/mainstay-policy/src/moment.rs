@@ -104,5 +104,7 @@ mod tests {
         assert_eq!(nanos(Duration::MAX), u64::MAX);
         assert_eq!(nanos(Duration::from_nanos(u64::MAX)), u64::MAX);
         assert_eq!(nanos(Duration::from_nanos(u64::MAX - 1)), u64::MAX - 1);
+        let just_over = Duration::from_nanos(u64::MAX) + Duration::from_nanos(1);
+        assert_eq!(nanos(just_over), u64::MAX);
     }
 }

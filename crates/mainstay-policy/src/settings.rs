@@ -125,3 +125,29 @@ impl Checks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_told_in_the_order_of_the_settings() {
+        let inner = Checks::default().above_zero("c", Duration::ZERO).done();
+        let checks = Checks::default()
+            .at_least_one("a", 0)
+            .at_least_one("fine", 1)
+            .at_most("b", 3, 2)
+            .at_most("fine", 2, 2)
+            .within("inner", inner)
+            .ratio_above_zero("fine", 1.0);
+        let error = checks.done().unwrap_err();
+        let names: Vec<_> = error.problems().iter().map(|problem| &*problem.setting).collect();
+        assert_eq!(names, ["a", "b", "inner.c"]);
+        assert_eq!(
+            error.to_string(),
+            "`a` is 0, but must be at least 1; `b` is 3, but must be at most 2; \
+             `inner.c` is 0ns, but must be longer than nothing"
+        );
+        assert_eq!(Checks::default().within("inner", Ok(())).done(), Ok(()));
+    }
+}

@@ -54,6 +54,8 @@ mod tests {
         let later = Stamp::at_or_after(Moment::ORIGIN + Duration::from_nanos(1));
         assert_eq!(later.moment(), Moment::ORIGIN + Duration::from_millis(1));
         assert_eq!(Stamp::unpack(later.pack() | 1 << Stamp::BITS), later);
+        let earlier = Moment::ORIGIN - Duration::from_secs(86_400);
+        assert_eq!(Stamp::at_or_after(earlier).moment(), earlier);
     }
 
     #[test]

@@ -180,6 +180,7 @@ mod tests {
         let _place = turnstile.join(5, 1).unwrap();
         assert_eq!(turnstile.join(1, 1), Err(Ahead { calls: 1, cost: 5 }));
         assert_eq!(turnstile.join(1, 0), Err(Ahead { calls: 1, cost: 5 }));
+        assert_eq!(Turnstile::MOST_CALLS, 16_777_215);
         assert!(turnstile.join(1, 2).is_ok());
     }
 

@@ -165,6 +165,26 @@ mod breaker {
     }
 
     #[test]
+    fn an_old_answer_beside_the_opening_is_no_answer_to_the_probe() {
+        model(|| {
+            let settings = CircuitBreaker::new()
+                .consecutive_failures(Some(1))
+                .failure_ratio(None)
+                .open_time(Backoff::constant(ms(OPEN_TIME)))
+                .probes(1);
+            let breaker = Arc::new(Breaker::new(settings, Draw::new(1)).unwrap());
+            let [slow, failing] = [(); 2].map(|()| ticket(breaker.admit(at(0))).unwrap());
+            let other =
+                on_a_thread(&breaker, |breaker| breaker.settle(slow, Verdict::Success, at(9)));
+            assert!(breaker.settle(failing, Verdict::Failure, at(0)).is_some());
+            let _probe = ticket(breaker.admit(at(10))).unwrap();
+            assert_eq!(other.join().unwrap(), None);
+            assert_eq!(breaker.snapshot(at(10)).probes_out, 1);
+            assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        });
+    }
+
+    #[test]
     fn of_two_failures_one_opens_it() {
         model(|| {
             let settings = CircuitBreaker::new()

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::*;
@@ -151,9 +152,25 @@ fn open_times_are_jittered_by_the_seed_and_differ_from_one_another() {
     let (one, other) = (times(1), times(2));
     assert_eq!(one, times(1));
     assert_ne!(one, other);
-    for (open_for, envelope) in one.iter().zip([1_000, 2_000, 4_000, 8_000]) {
+    let envelopes = [1_000, 2_000, 4_000, 8_000];
+    for (open_for, envelope) in one.iter().zip(envelopes) {
         assert!((envelope / 2..=envelope).contains(open_for), "{open_for} of {envelope}");
     }
+    let parts: HashSet<_> = one.iter().zip(envelopes).map(|(o, e)| 100 * o / e).collect();
+    assert_eq!(parts.len(), 4, "each is drawn anew: {one:?}");
+}
+
+#[test]
+fn an_open_time_after_a_recovery_is_drawn_anew() {
+    let settings = opens_after(1).open_time(CircuitBreaker::new().open_time);
+    let breaker = breaker(settings);
+    let opens_for = |now: u64| match call(&breaker, Verdict::Failure, now) {
+        Some(Transition::Opened { until, .. }) => until.since(at(now)),
+        other => panic!("{other:?}"),
+    };
+    let first = opens_for(0);
+    assert_eq!(call(&breaker, Verdict::Success, 10_000), Some(Transition::Closed));
+    assert_ne!(opens_for(20_000), first);
 }
 
 #[test]

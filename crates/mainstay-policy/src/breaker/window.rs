@@ -178,3 +178,73 @@ impl Slice {
         Self { tag, total: (word >> 16) as u16, hits: word as u16 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Ten slices of a second.
+    fn window() -> Window {
+        Window::new(Span::Time(Duration::from_secs(10)))
+    }
+
+    fn at(second: u64) -> Moment {
+        Moment::from_nanos(second * 1_000_000_000)
+    }
+
+    fn total(window: &Window, generation: u32, second: u64) -> u64 {
+        window.counts(window.tick(generation, at(second))).total
+    }
+
+    #[test]
+    fn a_word_gives_back_what_was_packed() {
+        for (generation, number, total, hits) in [(0, 0, 0, 0), (255, Tag::NUMBER, u16::MAX, 7)] {
+            let slice = Slice { tag: Tag::new(generation, number), total, hits };
+            assert_eq!(Slice::unpack(slice.pack()), slice);
+        }
+    }
+
+    #[test]
+    fn what_was_held_up_for_longer_than_the_window_wipes_nothing_newer() {
+        for late_by in [10, 20, 1_020] {
+            let window = window();
+            window.record(0, false, at(20_000));
+            window.record(0, true, at(20_000 - late_by));
+            assert_eq!(total(&window, 0, 20_000), 1, "late by {late_by}");
+        }
+    }
+
+    /// Numbers go round after 2^24 slices, so an old slice can look as if it were ahead.
+    #[test]
+    fn what_is_further_ahead_than_anybody_is_late_is_an_old_slice() {
+        for (ahead, taken) in [(1_016, 0), (1_026, 1)] {
+            let window = window();
+            window.record(0, false, at(20_000));
+            let now = 20_000 + (1 << 24) - ahead;
+            window.record(0, true, at(now));
+            assert_eq!(total(&window, 0, now), taken, "{ahead} ahead");
+        }
+    }
+
+    #[test]
+    fn a_result_from_before_the_breaker_closed_wipes_nothing_newer() {
+        for (old, new) in [(6, 7), (6, 21), (255, 256), (250, 260)] {
+            let window = window();
+            window.record(new, false, at(30));
+            window.record(old, true, at(30));
+            assert_eq!((total(&window, new, 30), total(&window, old, 30)), (1, 0));
+            window.record(new + 16, false, at(30)); // and a newer one does
+            assert_eq!((total(&window, new + 16, 30), total(&window, new, 30)), (1, 0));
+        }
+    }
+
+    #[test]
+    fn an_empty_slice_takes_whatever_comes() {
+        // An empty word looks like generation 0, slice 0, which is ahead of these.
+        let window = window();
+        window.record(250, true, at((1 << 24) - 6));
+        assert_eq!(total(&window, 250, (1 << 24) - 6), 1);
+    }
+}

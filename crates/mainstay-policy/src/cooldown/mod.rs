@@ -257,6 +257,7 @@ mod tests {
         let gate = gate();
         assert!(gate.tell(throttled(3_000), at(0)).is_some());
         assert_eq!(gate.tell(throttled(1_000), at(1_000)), None);
+        assert_eq!(gate.tell(throttled(2_000), at(1_000)), None);
         assert_eq!(gate.take(at(2_000)), Turn::At(at(3_000)));
         assert_eq!(gate.tell(throttled(3_000), at(1_000)), cooling(4_000, 4_000));
     }
@@ -272,6 +273,7 @@ mod tests {
         assert_eq!(later.tell(overloaded, at(0)), None);
         assert_eq!(later.tell(overloaded, at(1_001)), None);
         assert_eq!(later.tell(Signal::Overloaded { asked: Duration::ZERO }, at(1_001)), None);
+        assert_eq!(gate().tell(overloaded, Moment::MIN), None); // the first, even at the first moment
     }
 
     #[test]
