@@ -18,7 +18,7 @@ fn main() -> Result<(), SettingsError> {
     println!("      that fail     load    successes      load    successes");
     for percent in [0, 5, 20, 50, 90, 100] {
         let free = simulate(percent, None);
-        let bounded = simulate(percent, Some(Budget::new(&RetryBudget::default())?));
+        let bounded = simulate(percent, Some(Budget::new(RetryBudget::new())?));
         println!(
             "{percent:>15} {:>7.2}x {:>10.1} % {:>8.2}x {:>10.1} %",
             free.load, free.successes, bounded.load, bounded.successes

@@ -32,7 +32,7 @@ use crate::settings::{Checks, SettingsError};
 /// | setting | default | why |
 /// |---|---|---|
 /// | [`max_attempts`](Retry::up_to) | 3 | two failures in a row are often chance, three rarely |
-/// | [`backoff`](Retry::backoff) | 100 ms → 5 s, full jitter | [`Backoff::default`] |
+/// | [`backoff`](Retry::backoff) | 100 ms → 5 s, full jitter | [`Backoff::standard`] |
 /// | [`longest_asked`](Retry::longest_asked) | 60 s | who is asked to wait longer wants to know it, not to hang |
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[must_use]
@@ -50,8 +50,8 @@ impl Default for Retry {
 
 impl Retry {
     /// At most this many attempts, the first included.
-    pub fn up_to(max_attempts: u32) -> Self {
-        Self { max_attempts, backoff: Backoff::default(), longest_asked: Duration::from_secs(60) }
+    pub const fn up_to(max_attempts: u32) -> Self {
+        Self { max_attempts, backoff: Backoff::standard(), longest_asked: Duration::from_secs(60) }
     }
 
     /// How long to wait between attempts when the server does not say.
@@ -60,7 +60,7 @@ impl Retry {
         self
     }
 
-    /// The longest wait that a server may ask for; whoever asks for more gets no further attempt.
+    /// The longest wait that may be asked for; when it is more, there is no further attempt.
     pub const fn longest_asked(mut self, longest: Duration) -> Self {
         self.longest_asked = longest;
         self
@@ -221,9 +221,9 @@ pub enum Stop {
     NotRepeatable,
     /// The attempts are spent.
     AttemptsSpent,
-    /// The server asked for a longer wait than is allowed.
+    /// The server, or the guard that refused, asked for a longer wait than is allowed.
     AskedTooLong {
-        /// How long it asked for.
+        /// How long.
         asked: Duration,
     },
     /// The wait would not have ended before the deadline.

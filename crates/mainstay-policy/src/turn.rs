@@ -70,6 +70,15 @@ pub enum Arrival {
 #[must_use = "a place that is not left holds everybody up who comes later"]
 pub struct Place {
     cost: u32,
+    ahead: Ahead,
+}
+
+impl Place {
+    /// Who stood before it when it was taken.
+    #[must_use]
+    pub const fn ahead(&self) -> Ahead {
+        self.ahead
+    }
 }
 
 /// Who stands in the queue.
@@ -118,7 +127,7 @@ impl Turnstile {
             }
             let next = Ahead { calls: ahead.calls + 1, cost: ahead.cost + u64::from(cost) };
             match next.pack() {
-                Some(word) => (Some(word), Ok(Place { cost })),
+                Some(word) => (Some(word), Ok(Place { cost, ahead })),
                 None => (None, Err(ahead)),
             }
         })
@@ -128,7 +137,7 @@ impl Turnstile {
     ///
     /// Whoever leaves as the first wakes the next.
     pub fn leave(&self, place: Place) -> Ahead {
-        let Place { cost } = place;
+        let Place { cost, .. } = place;
         update(&self.word, |word| {
             let ahead = Ahead::unpack(word);
             let calls = ahead.calls.saturating_sub(1);
@@ -167,6 +176,8 @@ mod tests {
         let turnstile = Turnstile::default();
         let first = turnstile.join(3, 10).unwrap();
         let second = turnstile.join(4, 10).unwrap();
+        assert_eq!(first.ahead(), Ahead::default());
+        assert_eq!(second.ahead(), Ahead { calls: 1, cost: 3 });
         assert_eq!(turnstile.ahead(), Ahead { calls: 2, cost: 7 });
         assert_eq!(turnstile.leave(first), Ahead { calls: 1, cost: 4 });
         assert_eq!(turnstile.arrive(), Arrival::Stand);

@@ -14,7 +14,7 @@ use mainstay_policy::breaker::{
     Admission, Breaker, BreakerState, CircuitBreaker, Ticket, Transition, Verdict,
 };
 use mainstay_policy::budget::{Budget, RetryBudget};
-use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots, Wake};
+use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots, Waiting, Wake};
 use mainstay_policy::cooldown::{CoolDown, Gate, Signal};
 use mainstay_policy::rate_limit::{Limiter, RateLimit, Told};
 use mainstay_policy::turn::{Arrival, Turn, Turnstile};
@@ -208,7 +208,7 @@ mod budget {
     use super::*;
 
     fn budget(ratio: f64, reserve: u32) -> Arc<Budget> {
-        Arc::new(Budget::new(&RetryBudget::default().ratio(ratio).reserve(reserve)).unwrap())
+        Arc::new(Budget::new(RetryBudget::new().ratio(ratio).reserve(reserve)).unwrap())
     }
 
     #[test]
@@ -429,24 +429,26 @@ mod slots {
             }
         }
 
-        fn comes_and_goes(&self, limit: usize) -> Came {
+        /// Goes in and out if there is room; else it waits.
+        fn comes_and_goes(&self, limit: usize) -> Option<Waiting> {
             match self.slots.enter() {
                 Entry::Granted(slot) => {
                     assert!(self.inside.fetch_add(1, SeqCst) < limit);
                     self.inside.fetch_sub(1, SeqCst);
                     self.wake(self.slots.leave(slot));
-                    Came::In
+                    None
                 }
-                Entry::Queued => Came::Queued,
+                Entry::Queued(waiting) => Some(waiting),
                 Entry::Full => panic!("there is room to queue"),
             }
         }
-    }
 
-    #[derive(PartialEq)]
-    enum Came {
-        In,
-        Queued,
+        fn queues(&self) -> Waiting {
+            match self.slots.enter() {
+                Entry::Queued(waiting) => waiting,
+                Entry::Granted(_) | Entry::Full => panic!("there is no room but to queue"),
+            }
+        }
     }
 
     #[test]
@@ -456,15 +458,29 @@ mod slots {
             let others = [(); 2].map(|()| on_a_thread(&room, |room| room.comes_and_goes(1)));
             let mine = room.comes_and_goes(1);
             let came = others.map(|other| other.join().unwrap());
-            let queued = came.iter().chain([&mine]).filter(|&came| *came == Came::Queued).count();
-            // Whoever queues is woken, or the slot was still held when they did: by the time all
-            // have left, somebody has been told.
-            assert!(queued == 0 || room.woken.load(SeqCst) > 0, "{queued} wait for ever");
-            for _ in 0..queued {
-                let Claim::Granted(slot, _) = room.slots.claim() else { panic!("it is free") };
+            let waiting: Vec<_> = came.into_iter().chain([mine]).flatten().collect();
+            // Whoever queues is woken: by the time all have left, somebody has been told.
+            assert!(waiting.is_empty() || room.woken.load(SeqCst) > 0, "somebody waits for ever");
+            for waiting in waiting {
+                let Claim::Granted(slot, _) = room.slots.claim(waiting) else {
+                    panic!("it is free")
+                };
                 room.wake(room.slots.leave(slot));
             }
-            assert!(room.slots.is_at_rest());
+            assert!(room.slots.at_rest_from().is_some());
+        });
+    }
+
+    #[test]
+    fn a_slot_that_comes_back_while_somebody_waits_is_not_a_newcomers() {
+        model(|| {
+            let room = Room::new(1);
+            let slot = room.slots.try_enter().unwrap();
+            let waiting = room.queues();
+            let newcomer = on_a_thread(&room, |room| room.slots.try_enter().is_some());
+            room.wake(room.slots.leave(slot));
+            assert!(!newcomer.join().unwrap());
+            assert!(matches!(room.slots.claim(waiting), Claim::Granted(..)));
         });
     }
 
@@ -489,12 +505,29 @@ mod slots {
             let room = Room::new(1);
             let _first = room.slots.try_enter().unwrap();
             let newcomer = on_a_thread(&room, |room| match room.slots.enter() {
-                Entry::Granted(_) => Came::In,
-                Entry::Queued | Entry::Full => Came::Queued,
+                Entry::Granted(_) => false,
+                Entry::Queued(_) | Entry::Full => true,
             });
             let wake = room.slots.resize(2).unwrap();
-            let came = newcomer.join().unwrap();
-            assert_eq!(came == Came::Queued, wake == Wake::First);
+            assert_eq!(newcomer.join().unwrap(), wake == Wake::First);
+        });
+    }
+
+    /// The waiter that was woken gives up beside another that arrives: either the one who gives up
+    /// sees the newcomer and wakes it, or the newcomer finds the slot free.
+    #[test]
+    fn a_woken_waiter_that_gives_up_passes_its_waking_on() {
+        model(|| {
+            let room = Room::new(1);
+            let slot = room.slots.try_enter().unwrap();
+            let first = room.queues();
+            assert_eq!(room.slots.leave(slot), Wake::First);
+            let newcomer = on_a_thread(&room, |room| match room.slots.enter() {
+                Entry::Granted(_) => false,
+                Entry::Queued(_) | Entry::Full => true,
+            });
+            let wake = room.slots.give_up(first);
+            assert_eq!(newcomer.join().unwrap(), wake == Wake::First);
         });
     }
 
@@ -503,13 +536,12 @@ mod slots {
         model(|| {
             let room = Room::new(1);
             let slot = room.slots.try_enter().unwrap();
-            assert_eq!(room.slots.enter(), Entry::Queued);
-            assert_eq!(room.slots.enter(), Entry::Queued);
-            let other = on_a_thread(&room, |room| room.wake(room.slots.give_up()));
+            let [first, second] = [room.queues(), room.queues()];
+            let other = on_a_thread(&room, |room| room.wake(room.slots.give_up(first)));
             room.wake(room.slots.leave(slot));
             other.join().unwrap();
             assert!(room.woken.load(SeqCst) > 0);
-            assert!(matches!(room.slots.claim(), Claim::Granted(_, Wake::Nobody)));
+            assert!(matches!(room.slots.claim(second), Claim::Granted(_, Wake::Nobody)));
         });
     }
 }

@@ -52,13 +52,18 @@ enum Growth {
 impl Default for Backoff {
     /// 100 ms, doubling up to 5 s, full jitter.
     fn default() -> Self {
-        Self::exponential(Duration::from_millis(100)).cap(Duration::from_secs(5))
+        Self::standard()
     }
 }
 
 impl Backoff {
     /// Where a growing envelope stops unless [`Backoff::cap`] is set.
     pub const DEFAULT_CAP: Duration = Duration::from_secs(30);
+
+    /// 100 ms, doubling up to 5 s, full jitter: the default.
+    pub const fn standard() -> Self {
+        Self::exponential(Duration::from_millis(100)).cap(Duration::from_secs(5))
+    }
 
     /// The same wait every time; zero means at once.
     pub const fn constant(wait: Duration) -> Self {
@@ -163,10 +168,17 @@ impl Backoff {
             checks = checks.require(grows, "factor", factor, "be a number of at least 1");
         }
         let (cap, base) = (self.longest(), self.base);
+        let decorrelated = self.jitter == Jitter::Decorrelated;
         checks
+            .require(
+                cap > base || !decorrelated || constant,
+                "cap",
+                cap,
+                format_args!("be above `base` ({base:?}) to leave decorrelated jitter any room"),
+            )
             .require(cap >= base, "cap", cap, format_args!("not be below `base` ({base:?})"))
             .require(
-                !constant || self.jitter != Jitter::Decorrelated,
+                !constant || !decorrelated,
                 "jitter",
                 self.jitter,
                 "be another for constant waits, which do not grow from one to the next",
@@ -270,6 +282,13 @@ mod tests {
             "`jitter` is Decorrelated, but must be another for constant waits, \
              which do not grow from one to the next"
         );
+        let no_room = Backoff::linear(ms(100)).cap(ms(100)).jitter(Jitter::Decorrelated);
+        assert_eq!(
+            says(no_room),
+            "`cap` is 100ms, but must be above `base` (100ms) to leave decorrelated jitter any room"
+        );
+        let hour = Backoff::exponential(Duration::from_secs(3_600));
+        assert!(says(hour.jitter(Jitter::Decorrelated)).starts_with("`cap` is 3600s"));
         assert_eq!(Backoff::constant(Duration::ZERO).check(), Ok(()));
         assert_eq!(Backoff::exponential(ms(1)).factor(1.0).cap(ms(1)).check(), Ok(()));
         assert_eq!(Backoff::linear(ms(1)).jitter(Jitter::Decorrelated).check(), Ok(()));

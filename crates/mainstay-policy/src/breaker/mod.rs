@@ -32,6 +32,8 @@ pub use answers::{
 };
 pub use settings::{CircuitBreaker, Span};
 
+use std::time::Duration;
+
 use state::{Decision, Machine, Sample, State};
 use window::{Counts, Window};
 
@@ -52,15 +54,16 @@ use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 ///
 /// * A result decides nothing but the state that its call was let through in: what comes late from
 ///   before the breaker opened is no answer to a probe.
-/// * Half-open cannot last: when every place is held and the last probe went out more than
-///   [`probe_time`](CircuitBreaker::probe_time) ago, they are all given up and the next call takes
-///   a place.
-/// * No lock. The state is one word; the window has one word per slice.
+/// * A probe that hangs holds nobody up for long: when every place is held and the last probe went
+///   out [`probe_time`](CircuitBreaker::probe_time) ago, all that are out are given up and the next
+///   call takes a place.
+/// * It starts each closed time with an empty window.
+/// * No lock. The state is one word; the window has one word per slice and rule.
 #[derive(Debug)]
 pub struct Breaker {
     shared: Line<Shared>,
-    failures: Option<Window>,
-    slow: Option<Window>,
+    /// Where a rule looks back.
+    window: Option<Window>,
     settings: CircuitBreaker,
     seed: Draw,
 }
@@ -71,6 +74,8 @@ struct Shared {
     /// When the last probe was let go. Raised before the machine changes, so that nobody who sees
     /// the probe's place taken sees an older moment than that probe's.
     newest_probe: AtomicU64,
+    /// When the last failure or slow call was told.
+    last_trouble: AtomicU64,
 }
 
 impl Breaker {
@@ -84,11 +89,13 @@ impl Breaker {
         let shared = Shared {
             machine: AtomicU64::new(Machine::closed(0).pack()),
             newest_probe: AtomicU64::new(0),
+            last_trouble: AtomicU64::new(0),
         };
         Ok(Self {
             shared: Line(shared),
-            failures: settings.failure_ratio.map(|_| Window::new(settings.window)),
-            slow: settings.slow.map(|_| Window::new(settings.window)),
+            window: settings
+                .looks_back()
+                .then(|| Window::new(settings.window, settings.slow.is_some())),
             settings,
             seed,
         })
@@ -110,6 +117,7 @@ impl Breaker {
         match decision {
             Decision::Go => Admission::Granted { ticket, transition: None },
             Decision::GoFirst => {
+                self.forget(); // nobody counts while it is half-open
                 Admission::Granted { ticket, transition: Some(Transition::HalfOpened) }
             }
             Decision::Refuse(refusal) => Admission::Refused(refusal),
@@ -119,8 +127,9 @@ impl Breaker {
     /// Whether a call would be refused now. Takes nothing and changes nothing.
     #[must_use]
     pub fn would_refuse(&self, now: Moment) -> Option<Refusal> {
+        let machine = self.machine();
         let newest = Moment::from_nanos(self.shared.newest_probe.load(Acquire));
-        match self.machine().admit(&self.settings, newest, now).1 {
+        match machine.admit(&self.settings, newest, now).1 {
             Decision::Go | Decision::GoFirst => None,
             Decision::Refuse(refusal) => Some(refusal),
         }
@@ -135,8 +144,8 @@ impl Breaker {
             return None; // the answer to an old call is no answer to the probe
         }
         let exceeded = match (machine.state, sample) {
-            (State::Closed { .. }, Sample::Good | Sample::Slow | Sample::Bad) => {
-                self.record(generation, sample, now)
+            (State::Closed { .. }, Sample::Result { failed, slow }) => {
+                self.record(failed, slow, now)
             }
             (State::Closed { .. }, Sample::Nothing)
             | (State::Open { .. } | State::HalfOpen { .. } | State::Isolated, _) => None,
@@ -193,22 +202,42 @@ impl Breaker {
         self.machine().kind()
     }
 
-    /// Whether forgetting it would lose nothing: closed, no failure and no slow call remembered.
+    /// From when on it may be forgotten, if nothing more happens; `None` while it is isolated.
+    ///
+    /// That is a window, and at least a minute, after its last failure, slow call, open time or
+    /// probe. By then a row of failures and an open time that nobody has asked about since are old
+    /// news as well.
     #[must_use]
-    pub fn is_at_rest(&self, now: Moment) -> bool {
-        let machine = self.machine();
-        let hits = |window: &Option<Window>| Self::look(window, machine.generation, now).hits;
-        machine.state == State::Closed { consecutive: 0 }
-            && hits(&self.failures) == 0
-            && hits(&self.slow) == 0
+    pub fn at_rest_from(&self) -> Option<Moment> {
+        let memory = match self.settings.window {
+            Span::Time(time) => time.max(Self::MEMORY),
+            Span::Calls(_) => Self::MEMORY,
+        };
+        let trouble = match Moment::from_nanos(self.shared.last_trouble.load(Acquire)) {
+            Moment::MIN => Moment::MIN,
+            trouble => trouble + memory,
+        };
+        match self.machine().state {
+            State::Closed { .. } => Some(trouble),
+            State::Open { until, .. } => Some(trouble.max(until.moment() + memory)),
+            State::HalfOpen { .. } => {
+                let newest = Moment::from_nanos(self.shared.newest_probe.load(Acquire));
+                Some(trouble.max(newest + self.settings.probe_time + memory))
+            }
+            State::Isolated => None,
+        }
     }
+
+    const MEMORY: Duration = Duration::from_secs(60);
 
     /// What it holds.
     #[must_use]
     pub fn snapshot(&self, now: Moment) -> BreakerSnapshot {
         let machine = self.machine();
-        let failures = Self::look(&self.failures, machine.generation, now);
-        let slow = Self::look(&self.slow, machine.generation, now);
+        let look = |counts: fn(&Window, Moment) -> Counts| {
+            self.window.as_ref().map_or_else(Counts::default, |window| counts(window, now))
+        };
+        let (failures, slow) = (look(Window::failures), look(Window::slow));
         let (consecutive_failures, openings, probes_passed, probes_out) = match machine.state {
             State::Closed { consecutive } => (consecutive, 0, 0, 0),
             State::Open { openings, .. } => (0, openings, 0, 0),
@@ -219,7 +248,7 @@ impl Breaker {
             state: machine.kind(),
             retry_in: self.would_refuse(now).and_then(|refusal| refusal.retry_in),
             consecutive_failures,
-            calls: failures.total.max(slow.total),
+            calls: failures.total,
             failures: failures.hits,
             slow_calls: slow.hits,
             openings,
@@ -233,16 +262,23 @@ impl Breaker {
     }
 
     /// Counts a result; says what it exceeds.
-    fn record(&self, generation: u32, sample: Sample, now: Moment) -> Option<Cause> {
-        let CircuitBreaker { failure_ratio, slow, min_calls, .. } = self.settings;
-        let exceeds = |window: &Option<Window>, hit: bool, ratio: Option<f64>| {
-            let window = window.as_ref()?;
-            let tick = window.record(generation, hit, now);
-            (hit && window.counts(tick).exceed(ratio?, min_calls)).then_some(())
+    fn record(&self, failed: bool, slow: bool, now: Moment) -> Option<Cause> {
+        if failed || slow {
+            self.shared.last_trouble.fetch_max(now.as_nanos(), AcqRel);
+        }
+        let window = self.window.as_ref()?;
+        window.record(failed, slow, now);
+        let CircuitBreaker { failure_ratio, slow: slow_rule, min_calls, .. } = self.settings;
+        let exceed = |hit: bool, ratio: Option<f64>, counts: fn(&Window, Moment) -> Counts| {
+            hit && ratio.is_some_and(|ratio| counts(window, now).exceed(ratio, min_calls))
         };
-        let failed = exceeds(&self.failures, sample == Sample::Bad, failure_ratio);
-        let slowed = exceeds(&self.slow, sample == Sample::Slow, slow.map(|slow| slow.ratio));
-        failed.map(|()| Cause::FailureRatio).or(slowed.map(|()| Cause::SlowCalls))
+        if exceed(failed, failure_ratio, Window::failures) {
+            Some(Cause::FailureRatio)
+        } else if exceed(slow, slow_rule.map(|slow| slow.ratio), Window::slow) {
+            Some(Cause::SlowCalls)
+        } else {
+            None
+        }
     }
 
     fn open_until(&self, generation: u32, openings: u32, now: Moment) -> Stamp {
@@ -251,19 +287,28 @@ impl Breaker {
         Stamp::at_or_after(now + open_time)
     }
 
+    /// A change by hand; one that closes it forgets the window.
     fn by_hand(
         &self,
         step: impl Fn(Machine) -> Option<(Machine, Option<Transition>)>,
     ) -> Option<Transition> {
-        update(&self.shared.machine, |word| match step(Machine::unpack(word)) {
-            Some((machine, transition)) => (Some(machine.pack()), transition),
-            None => (None, None),
-        })
+        let (closed, transition) =
+            update(&self.shared.machine, |word| match step(Machine::unpack(word)) {
+                Some((machine, transition)) => {
+                    let closed = machine.kind() == BreakerState::Closed;
+                    (Some(machine.pack()), (closed, transition))
+                }
+                None => (None, (false, None)),
+            });
+        if closed {
+            self.forget();
+        }
+        transition
     }
 
-    fn look(window: &Option<Window>, generation: u32, now: Moment) -> Counts {
-        window
-            .as_ref()
-            .map_or_else(Counts::default, |window| window.counts(window.tick(generation, now)))
+    fn forget(&self) {
+        if let Some(window) = &self.window {
+            window.clear();
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::backoff::{Backoff, Jitter};
+use crate::moment::nanos;
 use crate::settings::{Checks, SettingsError};
 
 /// When a breaker opens and how it comes back: the settings.
@@ -45,8 +46,37 @@ pub enum Span {
     /// Results of the last so and so long, in ten slices: a result leaves between nine tenths of
     /// the time and all of it after it came.
     Time(Duration),
-    /// The last so many results; above 64 they leave in 64 parts, a part at a time.
+    /// The last so many results; above 64 they leave a part at a time, and it holds up to a 32nd
+    /// fewer.
     Calls(u32),
+}
+
+impl Span {
+    const TIME_SLICES: u64 = 10;
+    const MOST_CALL_SLICES: u64 = 64;
+
+    /// How many slices there are, and how long each is: in nanoseconds or in results.
+    pub(super) fn slices(self) -> (u64, u64) {
+        match self {
+            Self::Time(time) => (Self::TIME_SLICES, nanos(time).div_ceil(Self::TIME_SLICES).max(1)),
+            Self::Calls(calls) => {
+                let calls = u64::from(calls.max(1));
+                let slice = calls.div_ceil(Self::MOST_CALL_SLICES);
+                (calls / slice, slice)
+            }
+        }
+    }
+
+    /// How many results it holds at any time once it has seen enough of them.
+    fn surely_holds(self) -> u64 {
+        match self {
+            Self::Time(_) => u64::from(CircuitBreaker::MOST_CALLS),
+            Self::Calls(_) => {
+                let (count, slice) = self.slices();
+                (count - 1) * slice + 1
+            }
+        }
+    }
 }
 
 impl Default for CircuitBreaker {
@@ -92,8 +122,8 @@ impl CircuitBreaker {
         self
     }
 
-    /// Opens when at least this part of the results in the window took this long or longer. A
-    /// probe that does has failed.
+    /// Opens when at least this part of the results in the window, good or bad, took this long or
+    /// longer. A probe that does has failed.
     pub const fn slow_calls(mut self, longer_than: Duration, ratio: f64) -> Self {
         self.slow = Some(Slow { longer_than, ratio });
         self
@@ -125,7 +155,8 @@ impl CircuitBreaker {
         self
     }
 
-    /// How long to wait for probes that hold every place before they are given up.
+    /// When every place is held and no probe has gone out for this long, those that are out are
+    /// given up: their places are free, and their answers count no more.
     pub const fn probe_time(mut self, time: Duration) -> Self {
         self.probe_time = time;
         self
@@ -172,39 +203,46 @@ impl CircuitBreaker {
         checks = checks.at_least_one("min_calls", self.min_calls);
         checks = match self.window {
             Span::Time(time) => checks.require(
-                (Duration::from_millis(1)..=Self::LONGEST_WINDOW).contains(&time),
+                (Duration::from_millis(1)..=Self::LONGEST).contains(&time),
                 "window",
                 time,
                 "be between 1ms and a day",
             ),
             Span::Calls(calls) => {
-                let fits = self.min_calls <= calls || !self.looks_back();
-                checks
-                    .at_least_one("window", calls)
-                    .at_most("window", calls, Self::MOST_CALLS)
-                    .require(
-                        fits,
-                        "min_calls",
-                        self.min_calls,
-                        format_args!("be at most the {calls} results that `window` holds"),
-                    )
+                checks.at_least_one("window", calls).at_most("window", calls, Self::MOST_CALLS)
             }
         };
+        let held = self.window.surely_holds();
         checks
+            .require(
+                u64::from(self.min_calls) <= held || !self.looks_back(),
+                "min_calls",
+                self.min_calls,
+                format_args!("be at most {held}, which is what `window` surely holds"),
+            )
             .within("open_time", self.check_open_time())
             .at_least_one("probes", self.probes)
             .at_most("probes", self.probes, Self::MOST_PROBES)
             .above_zero("probe_time", self.probe_time)
+            .require(
+                self.probe_time <= Self::LONGEST,
+                "probe_time",
+                self.probe_time,
+                "be at most a day",
+            )
             .done()
     }
 
-    const LONGEST_WINDOW: Duration = Duration::from_secs(86_400);
+    /// The longest window, open time and probe time.
+    pub const LONGEST: Duration = Duration::from_secs(86_400);
 
     fn check_open_time(&self) -> Result<(), SettingsError> {
         let jitter = self.open_time.how_jittered();
+        let longest = self.open_time.longest();
         self.open_time.check()?;
         Checks::default()
             .above_zero("base", self.open_time.envelope(1))
+            .require(longest <= Self::LONGEST, "cap", longest, "be at most a day")
             .require(
                 matches!(jitter, Jitter::None | Jitter::Equal),
                 "jitter",
@@ -243,7 +281,7 @@ mod tests {
         assert_eq!(says(settings().min_calls(0)), zero("min_calls"));
         let none = settings().consecutive_failures(Some(0));
         assert_eq!(says(none), zero("consecutive_failures"));
-        let none = settings().window(Span::Calls(0)).failure_ratio(None);
+        let none = settings().window(Span::Calls(0)).failure_ratio(None).min_calls(1);
         assert_eq!(says(none), zero("window"));
     }
 
@@ -284,6 +322,14 @@ mod tests {
             let window = says(settings().window(Span::Time(time)));
             assert_eq!(window, format!("`window` is {time:?}, but must be between 1ms and a day"));
         }
+        let more_than_a_day = Duration::from_secs(86_400) + Duration::from_nanos(1);
+        let long = settings().probe_time(more_than_a_day);
+        assert!(says(long).ends_with("but must be at most a day"));
+        assert_eq!(settings().probe_time(CircuitBreaker::LONGEST).check(), Ok(()));
+        let long = settings().open_time(Backoff::constant(more_than_a_day));
+        assert!(says(long).starts_with("`open_time.cap` is"));
+        let long = settings().open_time(Backoff::constant(CircuitBreaker::LONGEST));
+        assert_eq!(long.check(), Ok(()));
         let day = Span::Time(Duration::from_secs(86_400));
         assert_eq!(settings().window(day).check(), Ok(()));
         assert_eq!(settings().window(Span::Time(Duration::from_millis(1))).check(), Ok(()));
@@ -307,9 +353,16 @@ mod tests {
         let tight = CircuitBreaker::new().window(Span::Calls(9));
         assert_eq!(
             says(tight),
-            "`min_calls` is 10, but must be at most the 9 results that `window` holds"
+            "`min_calls` is 10, but must be at most 9, which is what `window` surely holds"
         );
         assert_eq!(tight.window(Span::Calls(10)).check(), Ok(()));
+        // A thousand in 62 parts of sixteen, of which one may have just begun.
+        let large = tight.window(Span::Calls(1_000));
+        assert_eq!(large.min_calls(977).check(), Ok(()));
+        assert!(says(large.min_calls(978)).contains("at most 977"));
+        let timed = tight.window(Span::Time(Duration::from_secs(60)));
+        assert_eq!(timed.min_calls(1_000_000).check(), Ok(()));
+        assert!(says(timed.min_calls(1_000_001)).contains("at most 1000000"));
         assert_eq!(tight.failure_ratio(None).check(), Ok(()));
         let slow = tight.failure_ratio(None).slow_calls(Duration::from_secs(1), 0.5);
         assert!(says(slow).starts_with("`min_calls`"));

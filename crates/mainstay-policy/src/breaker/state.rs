@@ -33,27 +33,27 @@ pub(super) enum Decision {
     Refuse(Refusal),
 }
 
-/// What a result says once duration and settings have had their word.
+/// What a call's end says once duration and settings have had their word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Sample {
-    Good,
-    Slow,
-    Bad,
+    /// It counts; it may have failed, been slow, or both.
+    Result {
+        failed: bool,
+        slow: bool,
+    },
     Nothing,
 }
 
 impl Sample {
     pub(super) fn of(verdict: Verdict, took: Duration, settings: &CircuitBreaker) -> Self {
+        let failed = match verdict {
+            Verdict::Success => false,
+            Verdict::Failure => true,
+            Verdict::Abandoned if settings.abandoned_after.is_some_and(|long| took >= long) => true,
+            Verdict::Abandoned | Verdict::Ignored => return Self::Nothing,
+        };
         let slow = settings.slow.is_some_and(|slow| took >= slow.longer_than);
-        match verdict {
-            Verdict::Success if slow => Self::Slow,
-            Verdict::Success => Self::Good,
-            Verdict::Failure => Self::Bad,
-            Verdict::Abandoned if settings.abandoned_after.is_some_and(|long| took >= long) => {
-                Self::Bad
-            }
-            Verdict::Abandoned | Verdict::Ignored => Self::Nothing,
-        }
+        Self::Result { failed, slow }
     }
 }
 
@@ -115,41 +115,45 @@ impl Machine {
         exceeded: Option<Cause>,
         until: impl FnOnce(u32) -> Stamp,
     ) -> (Option<Self>, Option<Transition>) {
-        match (self.state, sample) {
-            (State::Closed { consecutive }, Sample::Bad) => {
-                let limit = settings.consecutive;
-                let consecutive = limit.map_or(0, |limit| (consecutive + 1).min(limit));
-                let in_a_row = limit == Some(consecutive);
+        let Sample::Result { failed, slow } = sample else { return self.settle_nothing() };
+        match self.state {
+            State::Closed { consecutive } => {
+                let row = settings.consecutive.filter(|_| failed);
+                let counted = row.map_or(0, |limit| (consecutive + 1).min(limit));
+                let in_a_row = row == Some(counted);
                 match in_a_row.then_some(Cause::ConsecutiveFailures).or(exceeded) {
                     Some(cause) => self.open(1, cause, until),
-                    None => (Some(Self { state: State::Closed { consecutive }, ..self }), None),
+                    None if counted == consecutive => (None, None),
+                    None => (Some(self.with(State::Closed { consecutive: counted })), None),
                 }
             }
-            (State::Closed { .. }, Sample::Slow) if exceeded.is_some() => {
-                self.open(1, Cause::SlowCalls, until)
-            }
-            (State::Closed { consecutive }, Sample::Good | Sample::Slow) => {
-                ((consecutive > 0).then(|| Self::closed(self.generation)), None)
-            }
-            (State::HalfOpen { openings, passed, out }, Sample::Good) => {
-                if passed + 1 >= settings.probes {
-                    return (Some(Self::closed(self.next_generation())), Some(Transition::Closed));
-                }
-                let state =
-                    State::HalfOpen { openings, passed: passed + 1, out: out.saturating_sub(1) };
-                (Some(Self { state, ..self }), None)
-            }
-            (State::HalfOpen { openings, .. }, Sample::Bad | Sample::Slow) => {
+            State::HalfOpen { openings, .. } if failed || slow => {
                 self.open(openings.saturating_add(1), Cause::ProbeFailed, until)
             }
-            (State::HalfOpen { openings, passed, out }, Sample::Nothing) => {
-                let state = State::HalfOpen { openings, passed, out: out.saturating_sub(1) };
-                (Some(Self { state, ..self }), None)
+            State::HalfOpen { passed, .. } if passed + 1 >= settings.probes => {
+                (Some(Self::closed(self.next_generation())), Some(Transition::Closed))
             }
-            (State::Closed { .. }, Sample::Nothing) | (State::Open { .. } | State::Isolated, _) => {
-                (None, None)
+            State::HalfOpen { openings, passed, out } => {
+                let (passed, out) = (passed + 1, out.saturating_sub(1));
+                (Some(self.with(State::HalfOpen { openings, passed, out })), None)
             }
+            State::Open { .. } | State::Isolated => (None, None),
         }
+    }
+
+    /// A call that says nothing: a probe gives its place back.
+    fn settle_nothing(self) -> (Option<Self>, Option<Transition>) {
+        match self.state {
+            State::HalfOpen { openings, passed, out } => {
+                let out = out.saturating_sub(1);
+                (Some(self.with(State::HalfOpen { openings, passed, out })), None)
+            }
+            State::Closed { .. } | State::Open { .. } | State::Isolated => (None, None),
+        }
+    }
+
+    const fn with(self, state: State) -> Self {
+        Self { state, ..self }
     }
 
     fn open(

@@ -113,7 +113,6 @@ fn a_probe_that_succeeds_closes_it() {
     assert!(call(&breaker, Verdict::Failure, 0).is_some());
     assert_eq!(call(&breaker, Verdict::Success, 10), Some(Transition::Closed));
     assert_eq!(breaker.state(), BreakerState::Closed);
-    assert!(breaker.is_at_rest(at(10)));
 }
 
 #[test]
@@ -272,11 +271,9 @@ fn results_leave_a_window_of_time_slice_by_slice() {
     };
     let snapshot = fresh().snapshot(at(90));
     assert_eq!((snapshot.calls, snapshot.failures), (3, 3));
-    assert!(!fresh().is_at_rest(at(90)));
     assert_eq!(call(&fresh(), Verdict::Failure, 90), opened(100, Cause::FailureRatio));
     let snapshot = fresh().snapshot(at(100));
     assert_eq!((snapshot.calls, snapshot.failures), (0, 0));
-    assert!(fresh().is_at_rest(at(100)));
     assert_eq!(call(&fresh(), Verdict::Failure, 100), None);
 }
 
@@ -308,29 +305,36 @@ fn a_window_of_calls_holds_the_last_so_many() {
 #[test]
 fn a_large_window_of_calls_forgets_a_part_at_a_time() {
     let breaker = breaker(by_ratio(1.0, 1, Span::Calls(1_000)));
-    calls(&breaker, Verdict::Success, 1_000, 0);
-    let calls_held = breaker.snapshot(at(0)).calls;
-    assert_eq!(calls_held, 1_000);
+    // Sixteen results to a slice, 62 slices: the first leaves with the 993rd.
+    calls(&breaker, Verdict::Success, 992, 0);
+    assert_eq!(breaker.snapshot(at(0)).calls, 992);
     call(&breaker, Verdict::Success, 0);
-    call(&breaker, Verdict::Success, 0);
-    // Sixteen results to a slice, 63 slices; the oldest slice has left.
-    let calls_held = breaker.snapshot(at(0)).calls;
-    assert!((984..=1_008).contains(&calls_held), "{calls_held}");
+    assert_eq!(breaker.snapshot(at(0)).calls, 977);
 }
 
 #[test]
-fn a_full_slice_keeps_its_ratio() {
-    let breaker = breaker(by_ratio(1.0, 1, Span::Time(ms(10_000))));
-    call(&breaker, Verdict::Success, 0);
-    for _ in 0..50_000 {
-        call(&breaker, Verdict::Success, 0);
-        call(&breaker, Verdict::Failure, 0);
+fn a_hundred_thousand_successes_do_not_make_failures_weigh_more() {
+    let breaker = breaker(by_ratio(0.5, 10, Span::Time(ms(10_000))));
+    calls(&breaker, Verdict::Success, 100_000, 0);
+    assert_eq!(calls(&breaker, Verdict::Failure, 99_999, 0), None);
+    assert!(call(&breaker, Verdict::Failure, 0).is_some());
+}
+
+#[test]
+fn a_long_outage_leaves_it_as_sharp_as_before() {
+    for window in [Span::Time(ms(1_000)), Span::Calls(10)] {
+        for probes in [1, 15, 254, 255, 256, 257, 600] {
+            let breaker = breaker(by_ratio(0.5, 10, window));
+            assert!(calls(&breaker, Verdict::Failure, 10, 0).is_some());
+            for probe in 1..probes {
+                assert!(call(&breaker, Verdict::Failure, probe * 10).is_some());
+            }
+            assert_eq!(call(&breaker, Verdict::Success, probes * 10), Some(Transition::Closed));
+            assert_eq!(breaker.snapshot(at(probes * 10)).calls, 0);
+            assert_eq!(calls(&breaker, Verdict::Failure, 9, probes * 10), None);
+            assert!(call(&breaker, Verdict::Failure, probes * 10).is_some(), "{probes} probes");
+        }
     }
-    let snapshot = breaker.snapshot(at(0));
-    #[expect(clippy::cast_precision_loss)]
-    let ratio = snapshot.failures as f64 / snapshot.calls as f64;
-    assert!((ratio - 0.5).abs() < 0.001, "{ratio}");
-    assert!((32_768..=65_535).contains(&snapshot.calls), "{}", snapshot.calls);
 }
 
 #[test]
@@ -364,13 +368,59 @@ fn slow_calls_open_it_though_they_succeed() {
 }
 
 #[test]
+fn slow_calls_open_it_when_they_fail_as_well() {
+    let breaker = breaker(opens_after(9).consecutive_failures(None).slow_calls(ms(50), 0.5));
+    let times_out = || {
+        let ticket = granted(breaker.admit(at(0)));
+        breaker.settle(ticket, Verdict::Failure, at(50))
+    };
+    assert_eq!((0..9).find_map(|_| times_out()), None);
+    assert_eq!(times_out(), opened(60, Cause::SlowCalls));
+}
+
+#[test]
+fn a_row_of_failures_opens_it_whatever_the_ratios_say() {
+    let breaker = breaker(CircuitBreaker::new().slow_calls(ms(50), 1.0));
+    calls(&breaker, Verdict::Success, 100, 0);
+    assert_eq!(calls(&breaker, Verdict::Failure, 4, 0), None);
+    let Some(Transition::Opened { cause, .. }) = call(&breaker, Verdict::Failure, 0) else {
+        panic!("five in a row");
+    };
+    assert_eq!(cause, Cause::ConsecutiveFailures);
+}
+
+#[test]
+fn it_may_be_forgotten_a_minute_after_its_last_trouble() {
+    let minute = 60_000;
+    let breaker = breaker(opens_after(2));
+    call(&breaker, Verdict::Success, 5);
+    assert_eq!(breaker.at_rest_from(), Some(Moment::MIN));
+    call(&breaker, Verdict::Failure, 5);
+    assert_eq!(breaker.at_rest_from(), Some(at(5 + minute)));
+    call(&breaker, Verdict::Failure, 6);
+    assert_eq!(breaker.at_rest_from(), Some(at(16 + minute))); // open until 16
+    let probe = granted(breaker.admit(at(20)));
+    assert_eq!(breaker.at_rest_from(), Some(at(120 + minute))); // given up at 120
+    breaker.settle(probe, Verdict::Success, at(30));
+    assert_eq!(breaker.at_rest_from(), Some(at(6 + minute)));
+    breaker.isolate();
+    assert_eq!(breaker.at_rest_from(), None);
+
+    let day = Span::Time(CircuitBreaker::LONGEST);
+    let slow = self::breaker(by_ratio(1.0, 9, day).slow_calls(ms(50), 1.0));
+    let ticket = granted(slow.admit(at(0)));
+    slow.settle(ticket, Verdict::Success, at(50));
+    assert_eq!(slow.at_rest_from(), Some(at(50) + CircuitBreaker::LONGEST));
+}
+
+#[test]
 fn a_slow_success_ends_a_row_of_failures() {
     let breaker = breaker(opens_after(2).slow_calls(ms(50), 1.0).min_calls(9));
     assert_eq!(call(&breaker, Verdict::Failure, 0), None);
     let ticket = granted(breaker.admit(at(0)));
     assert_eq!(breaker.settle(ticket, Verdict::Success, at(50)), None);
     assert_eq!(call(&breaker, Verdict::Failure, 60), None);
-    assert!(!breaker.is_at_rest(at(60)));
+    assert_eq!(breaker.snapshot(at(60)).consecutive_failures, 1);
 }
 
 #[test]
@@ -396,7 +446,6 @@ fn isolated_refuses_until_released() {
     let refusal = Refusal { state: BreakerState::Isolated, retry_in: None };
     assert_eq!(refused(breaker.admit(at(1_000_000))), refusal);
     assert_eq!(breaker.snapshot(at(0)).state, BreakerState::Isolated);
-    assert!(!breaker.is_at_rest(at(0)));
 
     assert_eq!(breaker.release(), Some(Transition::Closed));
     assert_eq!(breaker.release(), None);

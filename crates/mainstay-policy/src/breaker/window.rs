@@ -1,24 +1,31 @@
-//! The results that a breaker still remembers: a ring of slices, each one word.
+//! The results that a breaker still remembers: a ring of slices, each one word per rule.
 
 use super::settings::Span;
-use crate::moment::{Moment, nanos};
-use crate::sync::{AtomicU64, Line, Relaxed, update};
+use crate::moment::Moment;
+use crate::sync::{AcqRel, Acquire, AtomicU64, Line, Relaxed, Release, update};
 
-/// Counts hits among the results of the last so and so long, or of the last so many.
+/// Counts failures and slow calls among the results of the last so and so long, or of the last so
+/// many.
 ///
-/// A result goes into the slice of its time (or of its number); a slice is emptied when the ring
-/// comes round to it, by whoever gets there first. Recording is one exchange on one word, looking
-/// back is one load per slice.
+/// A result goes into the slice of its time (or of its number). Whoever is the first in a new slice
+/// empties those that the ring has come round to. Recording is one exchange on one word for each
+/// rule, looking back is one load per slice.
 #[derive(Debug)]
 pub(super) struct Window {
-    slices: Box<[AtomicU64]>,
-    measure: Measure,
+    failures: Box<[AtomicU64]>,
+    /// Empty where no rule asks for slow calls.
+    slow: Box<[AtomicU64]>,
+    slice: u64,
+    shared: Line<Shared>,
+    by_time: bool,
 }
 
 #[derive(Debug)]
-enum Measure {
-    Time { slice: u64 },
-    Calls { slice: u64, recorded: Line<AtomicU64> },
+struct Shared {
+    /// The number of the newest slice. A result from before it counts as one of now.
+    newest: AtomicU64,
+    /// How many results there have been, where they are what is counted by.
+    recorded: AtomicU64,
 }
 
 /// What a window holds.
@@ -39,143 +46,130 @@ impl Counts {
 }
 
 impl Window {
-    const TIME_SLICES: u64 = 10;
-    const MOST_CALL_SLICES: u64 = 64;
-
-    pub(super) fn new(span: Span) -> Self {
-        let (count, measure) = match span {
-            Span::Time(time) => {
-                let slice = nanos(time).div_ceil(Self::TIME_SLICES).max(1);
-                (Self::TIME_SLICES, Measure::Time { slice })
-            }
-            Span::Calls(calls) => {
-                let calls = u64::from(calls.max(1));
-                let slice = calls.div_ceil(Self::MOST_CALL_SLICES);
-                let recorded = Line(AtomicU64::new(0));
-                (calls.div_ceil(slice), Measure::Calls { slice, recorded })
-            }
-        };
-        Self { slices: (0..count).map(|_| AtomicU64::new(0)).collect(), measure }
-    }
-
-    /// Counts a result and says what the window holds with it.
-    pub(super) fn record(&self, generation: u32, hit: bool, now: Moment) -> Tick {
-        let number = match &self.measure {
-            Measure::Time { slice } => now.as_nanos() / slice,
-            Measure::Calls { slice, recorded } => recorded.fetch_add(1, Relaxed) / slice,
-        };
-        let tag = Tag::new(generation, number);
-        if let Some(word) = self.slot(number) {
-            update(word, |word| {
-                let next = Slice::unpack(word).with(tag, hit);
-                (next.map(Slice::pack), ())
-            });
+    pub(super) fn new(span: Span, slow: bool) -> Self {
+        let (count, slice) = span.slices();
+        let ring = |count: u64| (0..count).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            failures: ring(count),
+            slow: ring(if slow { count } else { 0 }),
+            slice,
+            shared: Line(Shared { newest: AtomicU64::new(0), recorded: AtomicU64::new(0) }),
+            by_time: matches!(span, Span::Time(_)),
         }
-        Tick { generation, number }
     }
 
-    /// What the window holds at a tick.
-    pub(super) fn counts(&self, tick: Tick) -> Counts {
-        let Tick { generation, number } = tick;
-        let first = number.saturating_sub(self.slices.len() as u64 - 1);
+    /// Counts a result.
+    pub(super) fn record(&self, failed: bool, slow: bool, now: Moment) {
+        let number = match self.by_time {
+            true => now.as_nanos() / self.slice,
+            false => self.shared.recorded.fetch_add(1, Relaxed) / self.slice,
+        };
+        let number = self.advance(number);
+        for (ring, hit) in [(&self.failures, failed), (&self.slow, slow)] {
+            if let Some(word) = slot(ring, number) {
+                update(word, |word| (Slice::unpack(word).with(number, hit).pack(word), ()));
+            }
+        }
+    }
+
+    /// How many failed, and of how many.
+    pub(super) fn failures(&self, now: Moment) -> Counts {
+        self.counts(&self.failures, now)
+    }
+
+    /// How many were slow, and of how many; nothing where no rule asks.
+    pub(super) fn slow(&self, now: Moment) -> Counts {
+        self.counts(&self.slow, now)
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        for word in self.failures.iter().chain(&self.slow) {
+            word.store(0, Release);
+        }
+    }
+
+    fn counts(&self, ring: &[AtomicU64], now: Moment) -> Counts {
+        let newest = self.shared.newest.load(Acquire);
+        let current = if self.by_time { newest.max(now.as_nanos() / self.slice) } else { newest };
+        let first = (current + 1).saturating_sub(ring.len() as u64);
         let mut counts = Counts::default();
-        for number in first..=number {
-            let slice = self.slot(number).map(|word| Slice::unpack(word.load(Relaxed)));
-            if let Some(slice) = slice.filter(|slice| slice.tag == Tag::new(generation, number)) {
-                counts.total += u64::from(slice.total);
-                counts.hits += u64::from(slice.hits);
+        for number in first..=newest {
+            let slice = slot(ring, number).map(|word| Slice::unpack(word.load(Acquire)));
+            if let Some(slice) = slice.filter(|slice| slice.tag == Slice::tag(number)) {
+                counts.total += slice.total;
+                counts.hits += slice.hits;
             }
         }
         counts
     }
 
-    /// Where the window is now.
-    pub(super) fn tick(&self, generation: u32, now: Moment) -> Tick {
-        let number = match &self.measure {
-            Measure::Time { slice } => now.as_nanos() / slice,
-            Measure::Calls { slice, recorded } => recorded.load(Relaxed).saturating_sub(1) / slice,
-        };
-        Tick { generation, number }
-    }
-
-    fn slot(&self, number: u64) -> Option<&AtomicU64> {
-        let index = number % self.slices.len() as u64;
-        self.slices.get(usize::try_from(index).ok()?)
-    }
-}
-
-/// A place in the window: the slice with this number, in this generation of the breaker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Tick {
-    generation: u32,
-    number: u64,
-}
-
-/// Which slice a word holds: eight bits of the generation, so that a breaker that has closed again
-/// starts with an empty window, and 24 of the number, so that what the ring has come round to is
-/// known to be old.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Tag {
-    generation: u8,
-    number: u32,
-}
-
-impl Tag {
-    const NUMBER: u64 = (1 << 24) - 1;
-
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-    const fn new(generation: u32, number: u64) -> Self {
-        Self { generation: generation as u8, number: (number & Self::NUMBER) as u32 }
-    }
-
-    /// Whether a result for `self` comes too late for a word that holds `other`: it was held up
-    /// for more than a whole window, or since before the breaker last closed.
-    ///
-    /// Both fields go round, so only what is a little ahead counts as ahead.
-    const fn is_behind(self, other: Self) -> bool {
-        if self.generation != other.generation {
-            return other.generation.wrapping_sub(self.generation) < 16;
+    /// Makes this slice the newest, if it is, and empties those between it and the one before.
+    fn advance(&self, number: u64) -> u64 {
+        let newest = &self.shared.newest;
+        if number <= newest.load(Acquire) {
+            return newest.load(Acquire);
         }
-        let ahead = other.number.wrapping_sub(self.number) as u64 & Self::NUMBER;
-        ahead > 0 && ahead < 1024
+        let before = newest.fetch_max(number, AcqRel);
+        let ring = self.failures.len() as u64;
+        // After so long a pause an old slice may have the tag of a new one.
+        let far = number.saturating_sub(before) > Slice::TAGS / 2;
+        for passed in (before + 1).max((number + 1).saturating_sub(ring))..=number {
+            for word in [&self.failures, &self.slow].into_iter().filter_map(|r| slot(r, passed)) {
+                update(word, |word| {
+                    // Another thread may be counting in it already.
+                    let old = far || Slice::unpack(word).tag != Slice::tag(passed);
+                    ((old && word != 0).then_some(0), ())
+                });
+            }
+        }
+        number.max(before)
     }
 }
 
-/// One slice: its tag, and up to 65 535 results.
+fn slot(ring: &[AtomicU64], number: u64) -> Option<&AtomicU64> {
+    let index = number.checked_rem(ring.len() as u64)?;
+    ring.get(usize::try_from(index).ok()?)
+}
+
+/// One slice: 12 bits of its number, to tell it from the one that the ring had here before, and 26
+/// each of results and of hits among them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Slice {
-    tag: Tag,
-    total: u16,
-    hits: u16,
+    tag: u64,
+    total: u64,
+    hits: u64,
 }
 
 impl Slice {
-    /// With one more result, or `None` if it comes too late.
-    fn with(self, tag: Tag, hit: bool) -> Option<Self> {
-        let one = Self { tag, total: 1, hits: u16::from(hit) };
-        if self.tag == tag {
-            // A full slice is halved: its ratio stays, and so does its weight among the others.
-            let full = u32::from(self.total == u16::MAX);
-            let (total, hits) = (self.total >> full, self.hits >> full);
-            Some(Self { tag, total: total + 1, hits: hits + one.hits })
-        } else if self.total > 0 && tag.is_behind(self.tag) {
-            None
-        } else {
-            Some(one)
+    const TAGS: u64 = 1 << 12;
+    const COUNT_BITS: u32 = 26;
+    const MOST: u64 = (1 << Self::COUNT_BITS) - 1;
+
+    const fn tag(number: u64) -> u64 {
+        number % Self::TAGS
+    }
+
+    /// With one more result; a slice that is full, after 67 million, counts no more.
+    fn with(self, number: u64, hit: bool) -> Self {
+        let tag = Self::tag(number);
+        let Self { total, hits, .. } =
+            if self.tag == tag { self } else { Self { tag, total: 0, hits: 0 } };
+        if total == Self::MOST {
+            return self;
         }
+        Self { tag, total: total + 1, hits: hits + u64::from(hit) }
     }
 
-    const fn pack(self) -> u64 {
-        (self.tag.generation as u64) << 56
-            | (self.tag.number as u64) << 32
-            | (self.total as u64) << 16
-            | self.hits as u64
+    /// The word, if it is another than that.
+    fn pack(self, than: u64) -> Option<u64> {
+        let word = self.tag << (2 * Self::COUNT_BITS) | self.total << Self::COUNT_BITS | self.hits;
+        (word != than).then_some(word)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "each field is cut to its bits")]
     const fn unpack(word: u64) -> Self {
-        let tag = Tag { generation: (word >> 56) as u8, number: (word >> 32) as u32 & 0xFF_FFFF };
-        Self { tag, total: (word >> 16) as u16, hits: word as u16 }
+        let total = (word >> Self::COUNT_BITS) & Self::MOST;
+        Self { tag: word >> (2 * Self::COUNT_BITS), total, hits: word & Self::MOST }
     }
 }
 
@@ -187,64 +181,93 @@ mod tests {
 
     /// Ten slices of a second.
     fn window() -> Window {
-        Window::new(Span::Time(Duration::from_secs(10)))
+        Window::new(Span::Time(Duration::from_secs(10)), true)
     }
 
     fn at(second: u64) -> Moment {
         Moment::from_nanos(second * 1_000_000_000)
     }
 
-    fn total(window: &Window, generation: u32, second: u64) -> u64 {
-        window.counts(window.tick(generation, at(second))).total
+    fn total(window: &Window, second: u64) -> u64 {
+        window.failures(at(second)).total
     }
 
     #[test]
     fn a_word_gives_back_what_was_packed() {
-        for (generation, number, total, hits) in [(0, 0, 0, 0), (255, Tag::NUMBER, u16::MAX, 7)] {
-            let slice = Slice { tag: Tag::new(generation, number), total, hits };
-            assert_eq!(Slice::unpack(slice.pack()), slice);
+        for (tag, total, hits) in [(0, 0, 1), (4_095, Slice::MOST, 7), (9, 1, 0)] {
+            let slice = Slice { tag, total, hits };
+            assert_eq!(slice.pack(0).map(Slice::unpack), Some(slice));
+            assert_eq!(slice.pack(slice.pack(0).unwrap()), None);
         }
     }
 
     #[test]
-    fn what_was_held_up_for_longer_than_the_window_wipes_nothing_newer() {
-        for late_by in [10, 20, 1_020] {
-            let window = window();
-            window.record(0, false, at(20_000));
-            window.record(0, true, at(20_000 - late_by));
-            assert_eq!(total(&window, 0, 20_000), 1, "late by {late_by}");
-        }
-    }
-
-    /// Numbers go round after 2^24 slices, so an old slice can look as if it were ahead.
-    #[test]
-    fn what_is_further_ahead_than_anybody_is_late_is_an_old_slice() {
-        for (ahead, taken) in [(1_016, 0), (1_026, 1)] {
-            let window = window();
-            window.record(0, false, at(20_000));
-            let now = 20_000 + (1 << 24) - ahead;
-            window.record(0, true, at(now));
-            assert_eq!(total(&window, 0, now), taken, "{ahead} ahead");
-        }
-    }
-
-    #[test]
-    fn a_result_from_before_the_breaker_closed_wipes_nothing_newer() {
-        for (old, new) in [(6, 7), (6, 21), (255, 256), (250, 260)] {
-            let window = window();
-            window.record(new, false, at(30));
-            window.record(old, true, at(30));
-            assert_eq!((total(&window, new, 30), total(&window, old, 30)), (1, 0));
-            window.record(new + 16, false, at(30)); // and a newer one does
-            assert_eq!((total(&window, new + 16, 30), total(&window, new, 30)), (1, 0));
-        }
-    }
-
-    #[test]
-    fn an_empty_slice_takes_whatever_comes() {
-        // An empty word looks like generation 0, slice 0, which is ahead of these.
+    fn failures_and_slow_calls_are_counted_apart() {
         let window = window();
-        window.record(250, true, at((1 << 24) - 6));
-        assert_eq!(total(&window, 250, (1 << 24) - 6), 1);
+        for (failed, slow) in [(true, false), (true, true), (false, true), (true, false)] {
+            window.record(failed, slow, at(5));
+        }
+        assert_eq!(window.failures(at(5)), Counts { total: 4, hits: 3 });
+        assert_eq!(window.slow(at(5)), Counts { total: 4, hits: 2 });
+        window.clear();
+        assert_eq!((window.failures(at(5)), window.slow(at(5))), Default::default());
+    }
+
+    #[test]
+    fn without_a_rule_for_slow_calls_none_are_counted() {
+        let window = Window::new(Span::Calls(10), false);
+        window.record(true, true, at(5));
+        assert_eq!((window.failures(at(5)).hits, window.slow(at(5))), (1, Counts::default()));
+    }
+
+    #[test]
+    fn a_result_that_comes_late_counts_as_one_of_now() {
+        let window = window();
+        window.record(false, false, at(20_000));
+        window.record(true, false, at(19_999));
+        window.record(true, false, at(3));
+        assert_eq!(window.failures(at(20_009)), Counts { total: 3, hits: 2 });
+        assert_eq!(window.failures(at(20_010)), Counts::default());
+    }
+
+    /// Tags go round after 4096 slices; a slice that the ring has passed is empty by then, whether
+    /// or not anything was ever recorded in it.
+    #[test]
+    fn what_the_ring_has_passed_is_gone_for_good() {
+        let window = window();
+        window.record(true, true, at(3));
+        for step in [4, 9, 10, 11, 40_960] {
+            let before = total(&window, 3);
+            window.record(false, false, at(3 + step));
+            assert!(before <= 1 && total(&window, 3 + 40_960) <= 1);
+            window.clear();
+            window.record(true, true, at(3 + step));
+        }
+        // A slice that was counted in once, and passed by again and again without a result.
+        let window = self::window();
+        window.record(true, true, at(3));
+        (1..8_192).for_each(|n| window.record(false, false, at(3 + 5 * n)));
+        let now = 3 + 5 * 8_192; // slot 3 again, with the tag of the first
+        assert_eq!(Slice::tag(now), Slice::tag(3));
+        assert_eq!(window.failures(at(now)).hits, 0);
+    }
+
+    #[test]
+    fn what_nobody_has_asked_for_since_is_not_taken_for_new() {
+        let window = window();
+        window.record(true, true, at(3));
+        let same_slot_and_tag = 3 + 20_480;
+        assert_eq!(total(&window, same_slot_and_tag), 0);
+        window.record(false, false, at(same_slot_and_tag));
+        assert_eq!(window.failures(at(same_slot_and_tag)), Counts { total: 1, hits: 0 });
+    }
+
+    #[test]
+    fn a_full_slice_counts_no_more() {
+        let full = Slice { tag: 5, total: Slice::MOST, hits: 9 };
+        assert_eq!(full.with(5, true), full);
+        assert_eq!(full.with(6, true), Slice { tag: 6, total: 1, hits: 1 });
+        let almost = Slice { total: Slice::MOST - 1, ..full };
+        assert_eq!(almost.with(5, true), Slice { hits: 10, ..full });
     }
 }

@@ -4,7 +4,7 @@
 //! use mainstay_policy::budget::{Budget, RetryBudget};
 //!
 //! // One extra attempt for every five calls, and two besides.
-//! let budget = Budget::new(&RetryBudget::default().ratio(0.2).reserve(2))?;
+//! let budget = Budget::new(RetryBudget::new().ratio(0.2).reserve(2))?;
 //!
 //! let first = budget.withdraw().expect("two are in reserve");
 //! let second = budget.withdraw().expect("two are in reserve");
@@ -22,6 +22,7 @@ use std::ops::Deref;
 
 use account::Account;
 
+use crate::moment::Moment;
 use crate::settings::{Checks, SettingsError};
 use crate::sync::{AtomicU64, Line, Relaxed, update};
 
@@ -40,13 +41,18 @@ pub struct RetryBudget {
 
 impl Default for RetryBudget {
     fn default() -> Self {
-        Self { ratio: 0.2, reserve: 100 }
+        Self::new()
     }
 }
 
 impl RetryBudget {
     /// The largest reserve.
     pub const MOST_RESERVE: u32 = 1_000_000;
+
+    /// The defaults.
+    pub const fn new() -> Self {
+        Self { ratio: 0.2, reserve: 100 }
+    }
 
     /// Extra attempts per call, kept to a millionth.
     pub const fn ratio(mut self, ratio: f64) -> Self {
@@ -99,7 +105,7 @@ impl Budget {
     /// # Errors
     ///
     /// What [`RetryBudget::check`] finds.
-    pub fn new(settings: &RetryBudget) -> Result<Self, SettingsError> {
+    pub fn new(settings: RetryBudget) -> Result<Self, SettingsError> {
         settings.check()?;
         let account = Line(AtomicU64::new(Account::full(settings.reserve).pack()));
         let deposit = Account::share(settings.ratio);
@@ -127,6 +133,15 @@ impl Budget {
     #[must_use = "dropping it refunds it at once"]
     pub fn withdraw_from<B: Deref<Target = Self>>(budget: B) -> Option<Extra<B>> {
         budget.change(Account::withdraw).then(|| Extra { budget: Some(budget) })
+    }
+
+    /// From when on it may be forgotten; `None` while an extra attempt waits to be sent.
+    ///
+    /// Forgetting gives the reserve back, so do it no sooner than whatever else is kept for the
+    /// same key is at rest: for a breaker, that is a minute after its last trouble.
+    #[must_use]
+    pub fn at_rest_from(&self) -> Option<Moment> {
+        (self.snapshot().waiting == 0).then_some(Moment::MIN)
     }
 
     /// What is in the account.
@@ -190,7 +205,7 @@ mod tests {
     use super::*;
 
     fn budget(ratio: f64, reserve: u32) -> Budget {
-        Budget::new(&RetryBudget::default().ratio(ratio).reserve(reserve)).unwrap()
+        Budget::new(RetryBudget::new().ratio(ratio).reserve(reserve)).unwrap()
     }
 
     fn spend_all(budget: &Budget) -> u32 {
@@ -245,25 +260,27 @@ mod tests {
         let budget = std::sync::Arc::new(budget(0.0, 1));
         let extra = Budget::withdraw_from(budget.clone()).unwrap();
         assert_eq!(budget.snapshot().waiting, 1);
+        assert_eq!(budget.at_rest_from(), None);
         drop(extra);
+        assert_eq!(budget.at_rest_from(), Some(Moment::MIN));
         assert_eq!(budget.snapshot().waiting, 0);
     }
 
     #[test]
     fn settings_that_cannot_work_are_named_with_their_value() {
-        let says = |settings: RetryBudget| Budget::new(&settings).unwrap_err().to_string();
+        let says = |settings: RetryBudget| Budget::new(settings).unwrap_err().to_string();
         for ratio in [-0.1, 1.000_001, f64::NAN, f64::INFINITY] {
             assert_eq!(
-                says(RetryBudget::default().ratio(ratio)),
+                says(RetryBudget::new().ratio(ratio)),
                 format!("`ratio` is {ratio:?}, but must be between 0 and 1")
             );
         }
-        let says_reserve = says(RetryBudget::default().reserve(0));
+        let says_reserve = says(RetryBudget::new().reserve(0));
         assert_eq!(says_reserve, "`reserve` is 0, but must be at least 1");
-        let says_reserve = says(RetryBudget::default().reserve(1_000_001));
+        let says_reserve = says(RetryBudget::new().reserve(1_000_001));
         assert_eq!(says_reserve, "`reserve` is 1000001, but must be at most 1000000");
-        assert!(Budget::new(&RetryBudget::default().ratio(0.0).reserve(1_000_000)).is_ok());
-        assert!(Budget::new(&RetryBudget::default().ratio(1.0).reserve(1)).is_ok());
-        assert_eq!(Budget::new(&RetryBudget::default()).unwrap().snapshot().available, 100);
+        assert!(Budget::new(RetryBudget::new().ratio(0.0).reserve(1_000_000)).is_ok());
+        assert!(Budget::new(RetryBudget::new().ratio(1.0).reserve(1)).is_ok());
+        assert_eq!(Budget::new(RetryBudget::new()).unwrap().snapshot().available, 100);
     }
 }

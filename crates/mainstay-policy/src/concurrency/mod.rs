@@ -7,12 +7,12 @@
 //! let Entry::Granted(slot) = slots.enter() else { panic!("it is free") };
 //!
 //! // The next one must queue; when the slot comes back, the first waiter is to be woken...
-//! assert_eq!(slots.enter(), Entry::Queued);
+//! let Entry::Queued(waiting) = slots.enter() else { panic!("it is taken") };
 //! assert_eq!(slots.leave(slot), Wake::First);
 //!
 //! // ...and nobody who comes in the meantime gets past it.
-//! assert_eq!(slots.enter(), Entry::Queued);
-//! assert!(matches!(slots.claim(), Claim::Granted(..)));
+//! assert!(slots.try_enter().is_none());
+//! assert!(matches!(slots.claim(waiting), Claim::Granted(..)));
 //! # Ok::<(), mainstay_policy::SettingsError>(())
 //! ```
 
@@ -23,6 +23,7 @@ pub use settings::Concurrency;
 
 use state::Places;
 
+use crate::moment::Moment;
 use crate::settings::SettingsError;
 use crate::sync::{AtomicU64, Line, Relaxed, update};
 
@@ -43,12 +44,18 @@ pub struct Slots {
 pub enum Entry {
     /// A slot.
     Granted(Slot),
-    /// A place in the queue: it owes a [`claim`](Slots::claim) that is answered, or a
-    /// [`give_up`](Slots::give_up).
-    Queued,
+    /// A place in the queue.
+    Queued(Waiting),
     /// Neither: as many wait as may.
     Full,
 }
+
+/// A place in the queue; goes back through [`Slots::claim`] or [`Slots::give_up`].
+///
+/// Stand where you can be woken, then claim once: the slot may have come back in between.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "a place that is not given up holds everybody up who comes later"]
+pub struct Waiting(());
 
 /// A place among the calls in flight; goes back through [`Slots::leave`].
 #[derive(PartialEq, Eq, Debug)]
@@ -61,8 +68,8 @@ pub struct Slot(());
 pub enum Claim {
     /// A slot, and whether there is one for the next waiter too.
     Granted(Slot, Wake),
-    /// None yet; it stays the first in the queue.
-    NotYet,
+    /// None yet; it keeps its place.
+    NotYet(Waiting),
 }
 
 /// Whether the first waiter must be woken.
@@ -96,7 +103,7 @@ impl Slots {
             if let Some(places) = places.enter() {
                 (Some(places.pack()), Entry::Granted(Slot(())))
             } else if let Some(places) = places.queue(self.max_waiting) {
-                (Some(places.pack()), Entry::Queued)
+                (Some(places.pack()), Entry::Queued(Waiting(())))
             } else {
                 (None, Entry::Full)
             }
@@ -113,15 +120,17 @@ impl Slots {
     }
 
     /// Turns the first waiter's place into a slot, if one is free.
-    pub fn claim(&self) -> Claim {
+    pub fn claim(&self, waiting: Waiting) -> Claim {
+        let Waiting(()) = waiting;
         update(&self.word, |word| match Places::unpack(word).claim() {
             Some(places) => (Some(places.pack()), Claim::Granted(Slot(()), places.wake())),
-            None => (None, Claim::NotYet),
+            None => (None, Claim::NotYet(Waiting(()))),
         })
     }
 
     /// A waiter leaves the queue without a slot.
-    pub fn give_up(&self) -> Wake {
+    pub fn give_up(&self, waiting: Waiting) -> Wake {
+        let Waiting(()) = waiting;
         self.change(Places::give_up)
     }
 
@@ -142,11 +151,11 @@ impl Slots {
         Ok(self.change(|places| places.resize(limit)))
     }
 
-    /// Whether nobody is in and nobody waits.
+    /// From when on they may be forgotten; `None` while anybody is in or waits.
     #[must_use]
-    pub fn is_at_rest(&self) -> bool {
+    pub fn at_rest_from(&self) -> Option<Moment> {
         let SlotsSnapshot { in_use, waiting, .. } = self.snapshot();
-        in_use == 0 && waiting == 0
+        (in_use == 0 && waiting == 0).then_some(Moment::MIN)
     }
 
     /// What it holds.
@@ -187,14 +196,28 @@ mod tests {
     fn granted(entry: Entry) -> Slot {
         match entry {
             Entry::Granted(slot) => slot,
-            Entry::Queued | Entry::Full => panic!("{entry:?}"),
+            Entry::Queued(_) | Entry::Full => panic!("{entry:?}"),
+        }
+    }
+
+    fn queued(entry: Entry) -> Waiting {
+        match entry {
+            Entry::Queued(waiting) => waiting,
+            Entry::Granted(_) | Entry::Full => panic!("{entry:?}"),
         }
     }
 
     fn claimed(claim: Claim) -> (Slot, Wake) {
         match claim {
             Claim::Granted(slot, wake) => (slot, wake),
-            Claim::NotYet => panic!("{claim:?}"),
+            Claim::NotYet(_) => panic!("{claim:?}"),
+        }
+    }
+
+    fn not_yet(claim: Claim) -> Waiting {
+        match claim {
+            Claim::NotYet(waiting) => waiting,
+            Claim::Granted(..) => panic!("{claim:?}"),
         }
     }
 
@@ -202,49 +225,50 @@ mod tests {
     fn a_slot_that_comes_back_is_the_first_waiters_and_no_newcomers() {
         let slots = slots(1);
         let slot = granted(slots.enter());
-        assert_eq!(slots.enter(), Entry::Queued);
-        assert_eq!(slots.claim(), Claim::NotYet);
+        let waiting = queued(slots.enter());
+        let waiting = not_yet(slots.claim(waiting));
         assert_eq!(slots.leave(slot), Wake::First);
         assert_eq!(slots.try_enter(), None);
-        let (slot, wake) = claimed(slots.claim());
+        let (slot, wake) = claimed(slots.claim(waiting));
         assert_eq!(wake, Wake::Nobody);
         assert_eq!(slots.leave(slot), Wake::Nobody);
-        assert!(slots.is_at_rest());
+        assert_eq!(slots.at_rest_from(), Some(Moment::MIN));
         assert!(slots.try_enter().is_some());
+        assert_eq!(slots.at_rest_from(), None);
     }
 
     #[test]
     fn a_waiter_that_gives_up_passes_its_waking_on() {
         let slots = slots(1);
         let slot = granted(slots.enter());
-        assert_eq!((slots.enter(), slots.enter()), (Entry::Queued, Entry::Queued));
-        assert_eq!(slots.give_up(), Wake::Nobody); // nothing is free
-        assert_eq!(slots.enter(), Entry::Queued);
+        let [first, second, third] = [(); 3].map(|()| queued(slots.enter()));
+        assert_eq!(slots.give_up(first), Wake::Nobody); // nothing is free
         assert_eq!(slots.leave(slot), Wake::First);
-        assert_eq!(slots.give_up(), Wake::First);
-        assert_eq!(slots.give_up(), Wake::Nobody); // nobody waits
-        assert!(slots.is_at_rest());
+        assert_eq!(slots.at_rest_from(), None);
+        assert_eq!(slots.give_up(second), Wake::First);
+        assert_eq!(slots.give_up(third), Wake::Nobody); // nobody waits
+        assert_eq!(slots.at_rest_from(), Some(Moment::MIN));
     }
 
     #[test]
     fn the_queue_has_an_end() {
         let slots = Slots::new(Concurrency::limit(1).max_waiting(2)).unwrap();
         let _slot = granted(slots.enter());
-        assert_eq!((slots.enter(), slots.enter()), (Entry::Queued, Entry::Queued));
+        let [first, _second] = [(); 2].map(|()| queued(slots.enter()));
         assert_eq!(slots.enter(), Entry::Full);
-        assert_eq!(slots.give_up(), Wake::Nobody);
-        assert_eq!(slots.enter(), Entry::Queued);
+        assert_eq!(slots.give_up(first), Wake::Nobody);
+        let _third = queued(slots.enter());
     }
 
     #[test]
     fn a_higher_limit_lets_waiters_in_one_waking_the_next() {
         let slots = slots(1);
         let _slot = granted(slots.enter());
-        assert_eq!((slots.enter(), slots.enter()), (Entry::Queued, Entry::Queued));
+        let [second, third] = [(); 2].map(|()| queued(slots.enter()));
         assert_eq!(slots.resize(3), Ok(Wake::First));
-        let (_second, wake) = claimed(slots.claim());
+        let (_second, wake) = claimed(slots.claim(second));
         assert_eq!(wake, Wake::First);
-        let (_third, wake) = claimed(slots.claim());
+        let (_third, wake) = claimed(slots.claim(third));
         assert_eq!(wake, Wake::Nobody);
         let expected = SlotsSnapshot { in_use: 3, waiting: 0, limit: 3 };
         assert_eq!(slots.snapshot(), expected);
@@ -253,13 +277,14 @@ mod tests {
     #[test]
     fn a_lower_limit_lets_nobody_in_until_enough_have_left() {
         let slots = slots(3);
-        let mut inside: Vec<_> = (0..3).map(|_| granted(slots.enter())).collect();
+        let [one, two, three] = [(); 3].map(|()| granted(slots.enter()));
         assert_eq!(slots.resize(1), Ok(Wake::Nobody));
-        assert_eq!(slots.enter(), Entry::Queued);
-        assert_eq!(slots.leave(inside.pop().unwrap()), Wake::Nobody);
-        assert_eq!(slots.leave(inside.pop().unwrap()), Wake::Nobody);
-        assert_eq!(slots.claim(), Claim::NotYet);
-        assert_eq!(slots.leave(inside.pop().unwrap()), Wake::First);
+        let waiting = queued(slots.enter());
+        assert_eq!(slots.leave(one), Wake::Nobody);
+        assert_eq!(slots.leave(two), Wake::Nobody);
+        let waiting = not_yet(slots.claim(waiting));
+        assert_eq!(slots.leave(three), Wake::First);
+        assert_eq!(claimed(slots.claim(waiting)).1, Wake::Nobody);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub struct Gate {
 #[derive(Debug)]
 struct Shared {
     ramp: AtomicU64,
-    /// Until when the server asked, which may be longer than the gate stays closed.
+    /// Until when the server asked at the last closing, which may be longer than it stays closed.
     asked: AtomicU64,
     /// When a server last said that it is overloaded.
     overloaded: AtomicU64,
@@ -114,7 +114,11 @@ impl Gate {
         };
         let until = Stamp::at_or_after(asked.min(now + self.settings.max));
         until.left(now)?;
-        self.shared.asked.fetch_max(asked.as_nanos(), AcqRel);
+        let at_rest = self.snapshot(now).state == GateState::Open;
+        update(&self.shared.asked, |before| {
+            let still = if at_rest { 0 } else { before };
+            (Some(asked.as_nanos().max(still)), ())
+        });
         update(&self.shared.ramp, |word| match Ramp::unpack(word).close(until) {
             Some(ramp) => (Some(ramp.pack()), Some(CoolingDown { until: until.moment(), asked })),
             None => (None, None),
@@ -155,10 +159,15 @@ impl Gate {
         });
     }
 
-    /// Whether forgetting it would lose nothing: open, and no ramp on.
+    /// From when on it may be forgotten, if nothing more is told: when the ramp is over, and the
+    /// second after a server was overloaded.
     #[must_use]
-    pub fn is_at_rest(&self, now: Moment) -> bool {
-        self.snapshot(now).state == GateState::Open
+    pub fn at_rest_from(&self) -> Option<Moment> {
+        let ramp = Ramp::unpack(self.shared.ramp.load(Acquire)).over(&self.settings);
+        match Moment::from_nanos(self.shared.overloaded.load(Acquire)) {
+            Moment::MIN => Some(ramp),
+            overloaded => Some(ramp.max(overloaded + CoolDown::TWICE_WITHIN)),
+        }
     }
 
     /// What it holds.
@@ -253,6 +262,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_asked_at_an_earlier_closing_is_forgotten() {
+        let gate = gate();
+        assert!(gate.tell(throttled(3_600_000), at(0)).is_some());
+        assert!(gate.tell(throttled(1_000), at(61_000)).is_some()); // in the ramp
+        assert_eq!(gate.retry_in(at(61_500)), Some(ms(3_600_000 - 61_500)));
+        assert!(gate.tell(throttled(1_000), at(90_000)).is_some()); // long after it
+        assert_eq!(gate.retry_in(at(90_000)), Some(ms(1_000)));
+    }
+
+    #[test]
+    fn it_may_be_forgotten_when_nothing_that_was_told_matters_any_more() {
+        let gate = gate();
+        assert_eq!(gate.at_rest_from(), Some(Moment::MIN));
+        assert_eq!(gate.tell(Signal::Overloaded { asked: ms(500) }, at(0)), None);
+        assert_eq!(gate.at_rest_from(), Some(at(1_000)));
+        assert!(gate.tell(throttled(3_000), at(0)).is_some());
+        assert_eq!(gate.at_rest_from(), Some(at(5_000)));
+    }
+
+    #[test]
     fn the_longest_that_was_asked_counts_and_less_changes_nothing() {
         let gate = gate();
         assert!(gate.tell(throttled(3_000), at(0)).is_some());
@@ -301,8 +330,7 @@ mod tests {
         assert_eq!(gate.retry_in(at(1_099)), Some(ms(1)));
         assert_eq!([1_100, 1_200, 1_350].map(|now| starts(&gate, now)), [2, 4, 8]);
         assert_eq!(gate.snapshot(at(2_999)).state, GateState::Ramping);
-        assert!(!gate.is_at_rest(at(2_999)));
-        assert!(gate.is_at_rest(at(3_000)));
+        assert_eq!(gate.at_rest_from(), Some(at(3_000)));
         assert_eq!(starts(&gate, 3_000), 5_000);
     }
 

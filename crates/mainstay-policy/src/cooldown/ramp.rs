@@ -53,6 +53,11 @@ impl Ramp {
         self.closed_for(now).is_none() && self.step(settings, now).is_some()
     }
 
+    /// When the ramp is over; the first moment of all where there was none.
+    pub(super) fn over(self, settings: &CoolDown) -> Moment {
+        if self.until.pack() == 0 { Moment::MIN } else { self.until.moment() + settings.ramp }
+    }
+
     /// Which step of the ramp it is; `None` once the ramp is over, and where there was none.
     fn step(self, settings: &CoolDown, now: Moment) -> Option<u32> {
         let since = now.since(self.until.moment());

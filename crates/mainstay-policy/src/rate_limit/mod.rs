@@ -62,6 +62,22 @@ enum Kind {
     Strict(Strict),
 }
 
+impl Kind {
+    fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        match self {
+            Self::Smooth(smooth) => smooth.take(cost, since, now),
+            Self::Strict(strict) => strict.take(cost, now),
+        }
+    }
+
+    fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        match self {
+            Self::Smooth(smooth) => smooth.peek(cost, since, now),
+            Self::Strict(strict) => strict.peek(cost, now),
+        }
+    }
+}
+
 /// What a server said about its own limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Told {
@@ -97,15 +113,13 @@ impl Limiter {
     ///
     /// `since` is when the call came to stand in the queue, and `now` if it did not stand.
     pub fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
-        match self.peek(cost, since, now) {
+        match self.quota.peek(cost, now) {
             Turn::Now => {}
-            later @ (Turn::At(_) | Turn::Never) => return later,
+            later @ (Turn::At(_) | Turn::Never) => {
+                return later.and(self.kind.peek(cost, since, now));
+            }
         }
-        let turn = match &self.kind {
-            Kind::Smooth(smooth) => smooth.take(cost, since, now),
-            Kind::Strict(strict) => strict.take(cost, now),
-        };
-        match turn {
+        match self.kind.take(cost, since, now) {
             // Another may have taken the last that the server had left since we looked. Then this
             // start is lost to the rate, which is the safe side.
             Turn::Now => self.quota.take(cost, now),
@@ -115,36 +129,33 @@ impl Limiter {
 
     /// What [`take`](Limiter::take) would say. Takes nothing.
     pub fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
-        let turn = match &self.kind {
-            Kind::Smooth(smooth) => smooth.peek(cost, since, now),
-            Kind::Strict(strict) => strict.peek(cost, now),
-        };
-        turn.and(self.quota.peek(cost, now))
+        self.kind.peek(cost, since, now).and(self.quota.peek(cost, now))
     }
 
     /// When a call of this cost could start that stands behind calls which cost `ahead` together,
-    /// if none of them leaves. Ignores what a server says is left, beyond the reset.
-    #[must_use]
-    pub fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Moment {
+    /// if none of them leaves and each starts as soon as it can. What a server says is left counts
+    /// until its reset, and is not known beyond it.
+    pub fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Turn {
         let by_rate = match &self.kind {
             Kind::Smooth(smooth) => smooth.forecast(ahead, cost, now),
             Kind::Strict(strict) => strict.forecast(ahead, cost, now),
         };
-        match self.quota.said(now) {
-            Some(told) if u64::from(told.left) < ahead.saturating_add(cost.into()) => {
-                by_rate.max(told.reset)
-            }
-            Some(_) | None => by_rate,
-        }
+        by_rate.and(self.quota.forecast(ahead, cost, now))
     }
 
     /// A server said how much it takes until when.
     ///
     /// What it says only ever holds back; it never lets more through than the limit. Answers may
     /// come in any order: for one reset (to within a second) the least counts. What a server says
-    /// is believed for as long as it says; cap the implausible before telling it here.
+    /// is believed for as long as it says; cap the implausible before telling it here, or
+    /// [`forget`](Limiter::forget_told) it.
     pub fn learn(&self, told: Told, now: Moment) {
         self.quota.learn(told, now);
+    }
+
+    /// Forgets what a server said.
+    pub fn forget_told(&self) {
+        self.quota.forget();
     }
 
     /// Goes on with other limits; what has been started stays started, what has been saved up
@@ -182,15 +193,15 @@ impl Limiter {
         Ok(())
     }
 
-    /// Whether forgetting it would lose nothing: all that can be saved up is, and nothing that a
-    /// server said still holds.
+    /// From when on it may be forgotten, if nothing more starts: when all that can be saved up is,
+    /// and what a server said holds no more.
     #[must_use]
-    pub fn is_at_rest(&self, now: Moment) -> bool {
+    pub fn at_rest_from(&self) -> Option<Moment> {
         let full = match &self.kind {
-            Kind::Smooth(smooth) => smooth.is_full(now),
-            Kind::Strict(strict) => strict.is_full(now),
+            Kind::Smooth(smooth) => Some(smooth.full_from()),
+            Kind::Strict(strict) => strict.full_from(),
         };
-        full && self.quota.said(now).is_none()
+        Some(full?.max(self.quota.holds_until()))
     }
 
     /// What it holds.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Told;
 use crate::moment::Moment;
 use crate::stamp::Stamp;
-use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Line, Release, update};
 use crate::turn::Turn;
 
 /// At most as many starts until the reset as the server said were left.
@@ -49,6 +49,9 @@ impl Said {
 
     /// What holds after the server has spoken again. Answers come in any order, so for the same
     /// reset the least that was said holds, whenever it was said.
+    ///
+    /// The reset stays the one that was told first: for a server that says "in 60 seconds" with
+    /// every answer it would else move on for ever, and the least of all it has said with it.
     fn then(self, told: Self, now: Moment) -> Self {
         if self.reset.left(now).is_none() {
             return told;
@@ -59,7 +62,7 @@ impl Said {
         } else if known > new + SAME_RESET {
             self
         } else {
-            Self { left: self.left.min(told.left), reset: self.reset.max(told.reset) }
+            Self { left: self.left.min(told.left), ..self }
         }
     }
 }
@@ -95,6 +98,10 @@ impl Quota {
         });
     }
 
+    pub(super) fn forget(&self) {
+        self.shared.word.store(0, Release);
+    }
+
     pub(super) fn peek(&self, cost: u32, now: Moment) -> Turn {
         let Some(said) = self.said(now) else { return Turn::Now };
         if said.left < cost {
@@ -102,6 +109,29 @@ impl Quota {
         }
         let next = Moment::from_nanos(self.shared.next.load(Acquire)).min(said.reset);
         if self.pace && now < next { Turn::At(next) } else { Turn::Now }
+    }
+
+    /// When something that costs this could start behind all that.
+    pub(super) fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Turn {
+        let Some(said) = self.said(now) else { return Turn::Now };
+        let all = ahead.saturating_add(cost.into());
+        if u64::from(said.left) < all {
+            return Turn::At(said.reset);
+        }
+        let next = Moment::from_nanos(self.shared.next.load(Acquire)).max(now);
+        if !self.pace || (next == now && ahead == 0) {
+            return Turn::Now;
+        }
+        // Evenly, from the next start on.
+        let share = said.reset.since(next) / said.left.max(1);
+        let behind = u32::try_from(ahead).unwrap_or(u32::MAX);
+        Turn::At((next + share.saturating_mul(behind)).min(said.reset))
+    }
+
+    /// Until when what was said holds.
+    pub(super) fn holds_until(&self) -> Moment {
+        let said = Said::unpack(self.shared.word.load(Acquire));
+        said.map_or(Moment::MIN, |said| said.reset.moment())
     }
 
     /// Takes from what is left.

@@ -33,6 +33,8 @@ impl RateLimit {
     /// The longest period.
     pub const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
+    const LONGEST_FILL: Duration = Duration::from_secs(10 * 365 * 86_400);
+
     /// So many starts in any such period on average; evenly spaced unless a burst is allowed.
     pub const fn per(count: u32, period: Duration) -> Self {
         Self { count, period, shape: Shape::Smooth { burst: 1 }, pace: false }
@@ -90,7 +92,18 @@ impl RateLimit {
                 format_args!("be at most {:?}", Self::LONGEST),
             );
         match self.shape {
-            Shape::Smooth { burst } => checks.at_least_one("burst", burst),
+            Shape::Smooth { burst } => {
+                // What fills in longer than that would never be owed in full.
+                let most = (Self::LONGEST_FILL.as_nanos() * u128::from(self.count))
+                    / self.period.as_nanos().max(1);
+                let fits = u128::from(burst) <= most.max(1);
+                checks.at_least_one("burst", burst).require(
+                    fits,
+                    "burst",
+                    burst,
+                    format_args!("be at most {most}, which is ten years of this rate"),
+                )
+            }
             Shape::Strict => checks.at_most("count", self.count, Self::MOST_STRICT).require(
                 self.period.subsec_nanos() % 1_000 == 0,
                 "period",
@@ -119,6 +132,12 @@ mod tests {
         assert!(says(never).ends_with("but must be at most 604800s"));
         let none = RateLimit::per_second(1).burst(0);
         assert_eq!(says(none), "`burst` is 0, but must be at least 1");
+        let years = RateLimit::per(1, RateLimit::LONGEST).burst(522);
+        assert_eq!(
+            says(years),
+            "`burst` is 522, but must be at most 521, which is ten years of this rate"
+        );
+        assert_eq!(RateLimit::per(1, RateLimit::LONGEST).burst(521).check(), Ok(()));
         let many = RateLimit::per_hour(1_000_001).strict();
         assert_eq!(says(many), "`count` is 1000001, but must be at most 1000000");
         let fine = RateLimit::per(1, Duration::from_nanos(1_500)).strict();

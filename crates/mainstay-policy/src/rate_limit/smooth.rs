@@ -109,15 +109,19 @@ impl Smooth {
             let (tat, pace) = self.split(word);
             let (turn, next) = pace.start(tat, cost, since, now);
             let next = next | word & SECOND_PACE;
-            ((turn == Turn::Now && next != word).then_some(next), turn)
+            ((turn == Turn::Now).then_some(next), turn)
         })
     }
 
     /// When something that costs this could start behind all that.
-    pub(super) fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Moment {
+    pub(super) fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Turn {
         let (tat, pace) = self.split(self.word.load(Acquire));
-        let cost = ahead.saturating_add(cost.into());
-        Moment::from_nanos(pace.earliest(tat.max(now.as_nanos()), cost)).max(now)
+        if u64::from(cost) > pace.burst {
+            return Turn::Never;
+        }
+        let all = ahead.saturating_add(cost.into());
+        let earliest = Moment::from_nanos(pace.earliest(tat.max(now.as_nanos()), all));
+        if earliest > now { Turn::At(earliest) } else { Turn::Now }
     }
 
     /// How many could start now.
@@ -127,9 +131,9 @@ impl Smooth {
         u32::try_from(saved / pace.interval).unwrap_or(u32::MAX)
     }
 
-    /// Whether all that can be saved up is.
-    pub(super) fn is_full(&self, now: Moment) -> bool {
-        self.split(self.word.load(Acquire)).0 <= now.as_nanos()
+    /// When all that can be saved up is, if nothing more starts.
+    pub(super) fn full_from(&self) -> Moment {
+        Moment::from_nanos(self.split(self.word.load(Acquire)).0)
     }
 
     /// Goes on in another pace.

@@ -21,7 +21,7 @@ pub(super) struct Strict {
 }
 
 /// A ring; the next one takes over when more must be remembered than it holds. Each holds at least
-/// twice what the one before it did, so there are never more than twenty.
+/// twice what the one before it did, so there are never more than twenty-one.
 #[derive(Debug)]
 struct Ring {
     cursor: Line<AtomicU64>,
@@ -76,33 +76,39 @@ impl Strict {
 
     pub(super) fn peek(&self, cost: u32, now: Moment) -> Turn {
         let ring = self.ring();
-        ring.turn(ring.cursor.load(Acquire), cost, self.limits(), now)
+        ring.turn(ring.cursor.load(Acquire), cost.into(), self.limits(), now)
     }
 
     pub(super) fn take(&self, cost: u32, now: Moment) -> Turn {
         let ring = self.ring();
-        let limits = self.limits();
-        let cost_positions = u64::from(cost);
-        let (position, turn) = update(&ring.cursor, |cursor| {
-            let turn = ring.turn(cursor, cost, limits, now);
+        let cost = u64::from(cost);
+        let (claimed, turn) = update(&ring.cursor, |cursor| {
+            let turn = ring.turn(cursor, cost, self.limits(), now);
+            // A moment that goes backwards counts as the latest seen.
+            let last = cursor.checked_sub(1).and_then(|last| ring.read(last));
             let claims = turn == Turn::Now && cost > 0;
-            (claims.then_some(cursor + cost_positions), (cursor, turn))
+            let claimed = claims.then(|| (cursor, last.unwrap_or(now).max(now)));
+            (claimed.map(|_| cursor + cost), (claimed, turn))
         });
-        if turn == Turn::Now {
-            (position..position + cost_positions).for_each(|position| ring.write(position, now));
+        if let Some((position, start)) = claimed {
+            (position..position + cost).for_each(|position| ring.write(position, start));
         }
         turn
     }
 
     /// When something that costs this could start behind all that.
-    pub(super) fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Moment {
+    pub(super) fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Turn {
         let limits = self.limits();
+        if u64::from(cost) > limits.count {
+            return Turn::Never;
+        }
         let behind = ahead.saturating_add(cost.max(1).into()) - 1;
         let ring = self.ring();
         let cursor = ring.cursor.load(Acquire) & POSITION;
         let free = ring.free_at(cursor + behind % limits.count, limits, now).unwrap_or(now);
         let laps = u32::try_from(behind / limits.count).unwrap_or(u32::MAX);
-        free.max(now) + limits.window.saturating_mul(laps)
+        let start = free.max(now) + limits.window.saturating_mul(laps);
+        if start > now { Turn::At(start) } else { Turn::Now }
     }
 
     /// How many could start now.
@@ -118,15 +124,14 @@ impl Strict {
         u32::try_from(free).unwrap_or(u32::MAX)
     }
 
-    /// Whether the last start is a window ago.
-    pub(super) fn is_full(&self, now: Moment) -> bool {
+    /// When the last start is a window ago, if nothing more starts; `None` while one is being
+    /// written.
+    pub(super) fn full_from(&self) -> Option<Moment> {
         let ring = self.ring();
         let cursor = ring.cursor.load(Acquire) & POSITION;
-        let last = cursor.checked_sub(1).map(|last| ring.read(last));
-        match last {
-            None => true,
-            Some(None) => false,
-            Some(Some(last)) => last + self.limits().window <= now,
+        match cursor.checked_sub(1) {
+            None => Some(Moment::MIN),
+            Some(last) => Some(ring.read(last)? + self.limits().window),
         }
     }
 
@@ -187,14 +192,14 @@ impl Ring {
     }
 
     /// When the positions from the cursor on may be taken.
-    fn turn(&self, cursor: u64, cost: u32, limits: Limits, now: Moment) -> Turn {
+    fn turn(&self, cursor: u64, cost: u64, limits: Limits, now: Moment) -> Turn {
         if cursor & CLOSED != 0 || limits.count > self.capacity() {
             return Turn::At(now + SOON); // the next ring is on its way
         }
-        if u64::from(cost) > limits.count {
+        if cost > limits.count {
             return Turn::Never;
         }
-        let free = (cursor..cursor + u64::from(cost))
+        let free = (cursor..cursor + cost)
             .map(|position| self.free_at(position, limits, now).unwrap_or(now + SOON))
             .max();
         match free {
@@ -242,5 +247,106 @@ impl Ring {
                 None => yield_now(),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::ORIGIN + Duration::from_millis(millis)
+    }
+
+    fn strict(count: u32) -> Strict {
+        Strict::new(Limits::new(&RateLimit::per_second(count)))
+    }
+
+    #[test]
+    fn the_limits_fit_their_word() {
+        for (count, period) in [(1, Duration::from_micros(1)), (1_000_000, RateLimit::LONGEST)] {
+            let limits = Limits::new(&RateLimit::per(count, period));
+            assert_eq!(Limits::unpack(limits.pack()), limits);
+        }
+    }
+
+    #[test]
+    fn a_ring_knows_what_was_written_in_this_lap_and_nothing_else() {
+        let ring = Ring::new(3, 0);
+        for position in 0..20 {
+            if position >= 3 {
+                assert_eq!(ring.read(position - 3), Some(at(position - 3)));
+            }
+            assert_eq!(ring.read(position), None);
+            ring.write(position, at(position));
+            assert_eq!(ring.read(position), Some(at(position)));
+        }
+    }
+
+    /// What a start that has claimed its place and not yet written it leaves to be seen.
+    fn claim_without_writing(strict: &Strict) {
+        let cursor = strict.ring().cursor.load(Acquire);
+        strict.ring().cursor.store(cursor + 1, Release);
+    }
+
+    #[test]
+    fn who_needs_a_place_that_is_being_written_is_told_to_come_back_soon() {
+        let strict = strict(2);
+        assert_eq!(strict.take(2, at(0)), Turn::Now);
+        claim_without_writing(&strict);
+        assert_eq!(strict.take(1, at(5_000)), Turn::Now); // needs the other place
+        assert_eq!(strict.take(1, at(9_000)), Turn::At(at(9_001)));
+        assert_eq!((strict.available(at(9_000)), strict.full_from()), (0, Some(at(6_000))));
+        strict.ring().write(2, at(4_000));
+        assert_eq!(strict.take(1, at(9_000)), Turn::Now);
+    }
+
+    #[test]
+    fn the_last_start_counts_once_it_is_written() {
+        let strict = strict(2);
+        claim_without_writing(&strict);
+        assert_eq!(strict.full_from(), None);
+        strict.ring().write(0, at(3));
+        assert_eq!(strict.full_from(), Some(at(1_003)));
+    }
+
+    /// With a smaller count than places, a start waits for the writer it would overwrite, too.
+    #[test]
+    fn nobody_overwrites_what_is_being_written() {
+        let strict = strict(3);
+        claim_without_writing(&strict);
+        strict.change(Limits::new(&RateLimit::per_second(1)));
+        strict.ring().write(1, at(0));
+        strict.ring().write(2, at(0));
+        strict.ring().cursor.store(3, Release);
+        assert_eq!(strict.take(1, at(5_000)), Turn::At(at(5_001)));
+        strict.ring().write(0, at(0));
+        assert_eq!(strict.take(1, at(5_000)), Turn::Now);
+    }
+
+    #[test]
+    fn a_ring_that_is_too_small_closes_and_hands_over_to_one_twice_as_large() {
+        let strict = strict(4);
+        assert_eq!(strict.take(3, at(0)), Turn::Now);
+        let changed = |count| {
+            strict.change(Limits::new(&RateLimit::per_second(count)));
+            strict.ring().capacity()
+        };
+        assert_eq!((changed(2), changed(4)), (4, 4));
+        assert_eq!((changed(5), changed(16), changed(100)), (8, 16, 100));
+        assert_eq!(strict.first.cursor.load(Acquire), 3 | CLOSED | HANDED_OVER);
+        assert_eq!(strict.first.turn(3 | CLOSED, 1, strict.limits(), at(0)), Turn::At(at(1)));
+        assert_eq!(strict.ring().cursor.load(Acquire), 3);
+        assert_eq!(strict.available(at(999)), 97);
+    }
+
+    #[test]
+    fn limits_that_are_ahead_of_their_ring_let_nothing_start() {
+        let ring = Ring::new(4, 0);
+        let five = Limits::new(&RateLimit::per_second(5));
+        assert_eq!(ring.turn(0, 1, five, at(0)), Turn::At(at(1)));
+        let four = Limits::new(&RateLimit::per_second(4));
+        assert_eq!(ring.turn(0, 1, four, at(0)), Turn::Now);
+        assert_eq!(ring.turn(CLOSED, 1, four, at(0)), Turn::At(at(1)));
     }
 }

@@ -42,8 +42,7 @@ fn a_burst_is_saved_up_and_no_more_than_it() {
     assert_eq!(starts(&limiter, 200), 2);
     assert_eq!(limiter.snapshot(at(250)).available, 0);
     assert_eq!(limiter.snapshot(at(400)).available, 2);
-    assert!(!limiter.is_at_rest(at(499)));
-    assert!(limiter.is_at_rest(at(500)));
+    assert_eq!(limiter.at_rest_from(), Some(at(500)));
     assert_eq!(starts(&limiter, 60_000), 3);
 }
 
@@ -62,7 +61,7 @@ fn to_look_takes_nothing() {
     for settings in [ten_a_second(), ten_a_second().strict()] {
         let limiter = limiter(settings);
         (0..20).for_each(|_| assert_eq!(limiter.peek(1, at(0), at(0)), Turn::Now));
-        assert!(limiter.is_at_rest(at(0)));
+        assert_eq!(limiter.at_rest_from(), Some(Moment::MIN));
     }
 }
 
@@ -103,13 +102,14 @@ fn a_rate_that_does_not_divide_its_period_is_kept_from_below() {
 #[test]
 fn a_forecast_says_when_a_call_behind_others_would_start() {
     let limiter = limiter(ten_a_second().burst(2));
-    assert_eq!(limiter.forecast(0, 1, at(0)), at(0));
-    assert_eq!(limiter.forecast(1, 1, at(0)), at(0));
-    assert_eq!(limiter.forecast(4, 1, at(0)), at(300));
+    assert_eq!(limiter.forecast(0, 1, at(0)), Turn::Now);
+    assert_eq!(limiter.forecast(1, 1, at(0)), Turn::Now);
+    assert_eq!(limiter.forecast(4, 1, at(0)), Turn::At(at(300)));
     assert_eq!(starts(&limiter, 0), 2);
-    assert_eq!(limiter.forecast(0, 1, at(0)), at(100));
-    assert_eq!(limiter.forecast(2, 2, at(50)), at(400));
-    assert_eq!(limiter.forecast(u64::MAX, 1, at(0)), Moment::MAX);
+    assert_eq!(limiter.forecast(0, 1, at(0)), Turn::At(at(100)));
+    assert_eq!(limiter.forecast(2, 2, at(50)), Turn::At(at(400)));
+    assert_eq!(limiter.forecast(u64::MAX, 1, at(0)), Turn::At(Moment::MAX));
+    assert_eq!(limiter.forecast(0, 3, at(0)), Turn::Never);
 }
 
 #[test]
@@ -154,6 +154,12 @@ fn a_kind_cannot_be_changed_into_the_other() {
     );
     assert!(says(ten_a_second().strict(), ten_a_second()).starts_with("`strict` is false"));
     assert!(says(ten_a_second(), ten_a_second().pace(true)).starts_with("`pace` is true"));
+    for settings in [ten_a_second(), ten_a_second().strict()] {
+        for pace in [false, true] {
+            let settings = settings.pace(pace);
+            assert_eq!(limiter(settings).change(settings, at(0)), Ok(()));
+        }
+    }
     let strict = ten_a_second().strict();
     assert!(says(strict, strict.pace(true)).starts_with("`pace` is true"));
     assert!(says(ten_a_second(), RateLimit::per_second(0)).starts_with("`count` is 0"));
@@ -170,8 +176,7 @@ fn a_strict_limit_never_has_more_in_any_window() {
     assert_eq!(starts(&limiter, 1_950), 2);
     assert_eq!(limiter.snapshot(at(1_999)).available, 0);
     assert_eq!(limiter.snapshot(at(2_000)).available, 1);
-    assert!(!limiter.is_at_rest(at(2_949)));
-    assert!(limiter.is_at_rest(at(2_950)));
+    assert_eq!(limiter.at_rest_from(), Some(at(2_950)));
 }
 
 #[test]
@@ -188,15 +193,15 @@ fn a_strict_cost_takes_so_many_places() {
 #[test]
 fn a_strict_forecast_counts_whole_windows() {
     let limiter = limiter(RateLimit::per_second(3).strict());
-    assert_eq!(limiter.forecast(2, 1, at(0)), at(0));
-    assert_eq!(limiter.forecast(3, 1, at(0)), at(1_000));
+    assert_eq!(limiter.forecast(2, 1, at(0)), Turn::Now);
+    assert_eq!(limiter.forecast(3, 1, at(0)), Turn::At(at(1_000)));
     assert_eq!(take(&limiter, 0), Turn::Now);
     assert_eq!(starts(&limiter, 500), 2);
-    assert_eq!(limiter.forecast(0, 1, at(600)), at(1_000));
-    assert_eq!(limiter.forecast(0, 2, at(600)), at(1_500));
-    assert_eq!(limiter.forecast(2, 1, at(600)), at(1_500));
-    assert_eq!(limiter.forecast(3, 1, at(600)), at(2_000));
-    assert_eq!(limiter.forecast(u64::MAX, 1, at(0)), at(1_500) + ms(1_000) * u32::MAX);
+    assert_eq!(limiter.forecast(0, 1, at(600)), Turn::At(at(1_000)));
+    assert_eq!(limiter.forecast(0, 2, at(600)), Turn::At(at(1_500)));
+    assert_eq!(limiter.forecast(2, 1, at(600)), Turn::At(at(1_500)));
+    assert_eq!(limiter.forecast(3, 1, at(600)), Turn::At(at(2_000)));
+    assert_eq!(limiter.forecast(u64::MAX, 1, at(0)), Turn::At(at(1_500) + ms(1_000) * u32::MAX));
 }
 
 #[test]
@@ -214,6 +219,16 @@ fn a_strict_limit_that_is_changed_counts_what_came_before() {
     limiter.change(RateLimit::per_second(40).strict(), at(0)).unwrap();
     // Nine started in the last second; the four before them are forgotten and count as later.
     assert_eq!(starts(&limiter, 1_500), 40 - 9 - 4);
+}
+
+#[test]
+fn a_start_at_a_moment_before_the_last_counts_as_one_at_the_last() {
+    let limiter = limiter(RateLimit::per(2, ms(10)).strict());
+    assert_eq!(take(&limiter, 5), Turn::Now);
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    assert_eq!(limiter.at_rest_from(), Some(at(15)));
+    limiter.change(RateLimit::per(1, ms(10)).strict(), at(5)).unwrap();
+    assert_eq!(take(&limiter, 10), Turn::At(at(15)));
 }
 
 #[test]
@@ -236,8 +251,7 @@ fn what_a_server_says_is_left_is_not_exceeded() {
         assert_eq!(starts(&limiter, 0), 2);
         assert_eq!(take(&limiter, 4_999), Turn::At(at(5_000)));
         assert_eq!(limiter.snapshot(at(0)).told, Some(Told { left: 0, reset: at(5_000) }));
-        assert!(!limiter.is_at_rest(at(4_999)));
-        assert!(limiter.is_at_rest(at(5_000)));
+        assert_eq!(limiter.at_rest_from(), Some(at(5_000)));
         assert!(starts(&limiter, 5_000) >= 7);
     }
 }
@@ -249,15 +263,57 @@ fn for_one_reset_the_least_that_was_said_counts() {
     let told = || limiter.snapshot(at(0)).told.map(|told| (told.left, told.reset));
     tell(5, 5_000);
     tell(7, 5_400); // an older answer that comes later; resets are told in whole seconds
-    assert_eq!(told(), Some((5, at(5_400))));
-    tell(3, 4_900);
-    assert_eq!(told(), Some((3, at(5_400))));
-    tell(0, 4_000); // of a reset that is known to be over
-    assert_eq!(told(), Some((3, at(5_400))));
+    assert_eq!(told(), Some((5, at(5_000))));
+    tell(4, 4_000);
+    assert_eq!(told(), Some((4, at(5_000))));
+    tell(3, 6_000);
+    assert_eq!(told(), Some((3, at(5_000))));
+    tell(0, 3_999); // of a reset that is known to be over
+    assert_eq!(told(), Some((3, at(5_000))));
     tell(8, 7_000); // a new reset
     assert_eq!(told(), Some((8, at(7_000))));
     limiter.learn(Told { left: 9, reset: at(7_500) }, at(7_000)); // the old one is over
     assert_eq!(limiter.snapshot(at(7_000)).told, Some(Told { left: 9, reset: at(7_500) }));
+}
+
+/// "In five seconds", with every answer.
+#[test]
+fn a_reset_that_moves_on_with_every_answer_is_a_new_one_once_it_is_a_second_later() {
+    let limiter = limiter(ten_a_second().burst(10));
+    limiter.learn(Told { left: 1, reset: at(5_000) }, at(0));
+    for now in [900, 1_800, 2_700, 4_900, 5_000, 5_900] {
+        limiter.learn(Told { left: 50, reset: at(now + 5_000) }, at(now));
+    }
+    assert_eq!(limiter.snapshot(at(5_900)).told, Some(Told { left: 50, reset: at(9_900) }));
+}
+
+#[test]
+fn more_than_can_be_counted_counts_as_the_most_that_can() {
+    let limiter = limiter(ten_a_second());
+    limiter.learn(Told { left: u32::MAX, reset: at(5_000) }, at(0));
+    let told = Some(Told { left: 33_554_431, reset: at(5_000) });
+    assert_eq!(limiter.snapshot(at(0)).told, told);
+}
+
+#[test]
+fn what_was_told_can_be_forgotten() {
+    let limiter = limiter(ten_a_second());
+    limiter.learn(Told { left: 0, reset: Moment::MAX }, at(0));
+    assert!(matches!(take(&limiter, 0), Turn::At(_)));
+    limiter.forget_told();
+    assert_eq!(take(&limiter, 0), Turn::Now);
+}
+
+#[test]
+fn what_is_told_and_the_limit_both_hold() {
+    let limiter = limiter(ten_a_second());
+    assert_eq!(take(&limiter, 0), Turn::Now);
+    limiter.learn(Told { left: 0, reset: at(50) }, at(0));
+    assert_eq!(take(&limiter, 0), Turn::At(at(100)));
+    assert_eq!(limiter.peek(1, at(0), at(0)), Turn::At(at(100)));
+    limiter.learn(Told { left: 0, reset: at(7_000) }, at(50));
+    assert_eq!(take(&limiter, 50), Turn::At(at(7_000)));
+    assert_eq!(limiter.take(2, at(50), at(50)), Turn::Never);
 }
 
 #[test]
@@ -272,9 +328,9 @@ fn a_reset_that_is_over_says_nothing() {
 fn a_forecast_knows_of_the_reset() {
     let limiter = limiter(ten_a_second().burst(10));
     limiter.learn(Told { left: 3, reset: at(5_000) }, at(0));
-    assert_eq!(limiter.forecast(2, 1, at(0)), at(0));
-    assert_eq!(limiter.forecast(3, 1, at(0)), at(5_000));
-    assert_eq!(limiter.forecast(0, 4, at(0)), at(5_000));
+    assert_eq!(limiter.forecast(2, 1, at(0)), Turn::Now);
+    assert_eq!(limiter.forecast(3, 1, at(0)), Turn::At(at(5_000)));
+    assert_eq!(limiter.forecast(0, 4, at(0)), Turn::At(at(5_000)));
 }
 
 #[test]
@@ -283,6 +339,9 @@ fn with_pacing_what_is_left_is_spread_over_the_time_that_is_left() {
     limiter.learn(Told { left: 4, reset: at(8_000) }, at(0));
     assert_eq!(starts(&limiter, 0), 1);
     assert_eq!(take(&limiter, 0), Turn::At(at(2_000)));
+    assert_eq!(limiter.forecast(0, 1, at(0)), Turn::At(at(2_000)));
+    assert_eq!(limiter.forecast(2, 1, at(0)), Turn::At(at(6_000)));
+    assert_eq!(limiter.forecast(3, 1, at(0)), Turn::At(at(8_000)));
     assert_eq!(starts(&limiter, 2_000), 1);
     assert_eq!(limiter.take(2, at(2_000), at(4_000)), Turn::Now);
     assert_eq!(take(&limiter, 4_000), Turn::At(at(8_000)));

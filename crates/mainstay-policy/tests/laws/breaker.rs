@@ -159,7 +159,7 @@ impl Model {
         let took = ms(now - pass.since);
         let bad = verdict == Verdict::Failure || verdict == Verdict::Abandoned && took >= LATE;
         let good = verdict == Verdict::Success;
-        let slow = good && self.rules.slow_tenths.is_some() && took >= SLOW;
+        let slow = (good || bad) && self.rules.slow_tenths.is_some() && took >= SLOW;
         if pass.era != self.era {
             return None;
         }
@@ -309,11 +309,69 @@ proptest! {
             prop_assert_eq!((snapshot.state, snapshot.probes_out), expected);
             if model.state == State::Closed {
                 model.forget(now);
+                let looks_back = rules.failure_tenths.or(rules.slow_tenths);
                 let is = |hit: bool, rule: Option<u32>| u64::from(hit && rule.is_some());
-                let failures: u64 =
-                    model.results.iter().map(|k| is(k.failed, rules.failure_tenths)).sum();
+                let failures: u64 = model.results.iter().map(|k| is(k.failed, looks_back)).sum();
                 let slow: u64 = model.results.iter().map(|k| is(k.slow, rules.slow_tenths)).sum();
                 prop_assert_eq!((snapshot.failures, snapshot.slow_calls), (failures, slow));
+            }
+        }
+    }
+
+    /// A window of time holds what is younger than nine tenths of it and nothing that is older than
+    /// it; one of calls holds the last so many, or up to a 32nd fewer.
+    #[test]
+    fn the_window_slides(
+        window in prop_oneof![
+            (20..3_000_u64).prop_map(|time| Span::Time(ms(time))),
+            (1..3_000_u32).prop_map(Span::Calls),
+        ],
+        results in prop::collection::vec((0..60_u64, any::<bool>()), 1..400),
+        pauses in prop::collection::vec((0..400_usize, 0..200_000_u64), 0..4),
+    ) {
+        let settings = CircuitBreaker::new()
+            .consecutive_failures(None)
+            .failure_ratio(Some(1.0))
+            .min_calls(1)
+            .window(window);
+        prop_assume!(settings.check().is_ok());
+        let breaker = Breaker::new(settings, Draw::new(1)).unwrap();
+        let mut log: Vec<(u64, bool)> = Vec::new();
+        let mut now = 0;
+        for (n, (after, failed)) in results.into_iter().enumerate() {
+            let pause = pauses.iter().find(|pause| pause.0 == n).map_or(0, |pause| pause.1);
+            now += after + pause;
+            let verdict = if failed { Verdict::Failure } else { Verdict::Success };
+            for (verdict, failed) in [(Verdict::Success, false), (verdict, failed)] {
+                if let Admission::Granted { ticket, .. } = breaker.admit(at(now)) {
+                    let transition = breaker.settle(ticket, verdict, at(now));
+                    prop_assert_eq!(transition, None);
+                    log.push((now, failed));
+                }
+            }
+            let snapshot = breaker.snapshot(at(now));
+            let younger = |micros: u128| {
+                let young = |at: u64| u128::from(now - at) * 1_000 < micros;
+                let count = |hit: bool| log.iter().filter(|r| young(r.0) && r.1 >= hit).count();
+                (count(false) as u64, count(true) as u64)
+            };
+            let (calls, failures) = (snapshot.calls, snapshot.failures);
+            match window {
+                Span::Time(time) => {
+                    let (most, least) = (time.as_micros(), time.as_micros() * 9 / 10);
+                    let (most, least) = (younger(most), younger(least));
+                    prop_assert!((least.0..=most.0).contains(&calls), "{calls} of {most:?}");
+                    prop_assert!((least.1..=most.1).contains(&failures));
+                }
+                Span::Calls(size) => {
+                    let all = log.len() as u64;
+                    let size = u64::from(size);
+                    let least = all.min(size - size / 32);
+                    prop_assert!((least..=all.min(size)).contains(&calls), "{calls} of {size}");
+                    let held = &log[log.len() - usize::try_from(calls).unwrap()..];
+                    prop_assert_eq!(failures, held.iter().filter(|r| r.1).count() as u64);
+                }
+                _ => prop_assert!(false, "a span without a law"),
             }
         }
     }

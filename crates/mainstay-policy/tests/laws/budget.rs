@@ -37,7 +37,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..160),
     ) {
         let ratio = f64::from(hundredths) / 100.0;
-        let budget = Budget::new(&RetryBudget::default().ratio(ratio).reserve(reserve)).unwrap();
+        let budget = Budget::new(RetryBudget::new().ratio(ratio).reserve(reserve)).unwrap();
         let mut model = Model { available: reserve * 100, waiting: 0 };
         let mut held: Vec<(usize, Extra<&Budget>)> = Vec::new();
         // What was decided at each step: +1 for an extra attempt, back to 0 if it is refunded.
@@ -98,7 +98,7 @@ proptest! {
 #[test]
 fn threads_get_no_more_than_was_paid_in() {
     const CALLS: u32 = 20_000;
-    let budget = Budget::new(&RetryBudget::default().ratio(0.25).reserve(50)).unwrap();
+    let budget = Budget::new(RetryBudget::new().ratio(0.25).reserve(50)).unwrap();
     let spent: u32 = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|thread| {

@@ -2,7 +2,6 @@
 //! figures that our policies must reproduce.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::cast_precision_loss,
     reason = "a law fails by panicking, and compares with plain arithmetic"
 )]

@@ -71,8 +71,13 @@ fn jitter_at_the_cap_is_spread_as_its_name_says() {
 /// Ours caps the range and then draws, so no wait stands out.
 #[test]
 fn decorrelated_jitter_has_no_atom_at_the_cap() {
+    for (base, cap, atom) in [(ms(5), ms(2_000), 0.27), (ms(100), ms(20_000), 0.29)] {
+        has_no_atom(base, cap, atom);
+    }
+}
+
+fn has_no_atom(base: Duration, cap: Duration, atom: f64) {
     const WAITS: u32 = 200_000;
-    let (base, cap) = (ms(5), ms(2_000));
     let ours = Backoff::exponential(base).cap(cap).jitter(Jitter::Decorrelated);
     let usual = |previous: Duration, draw: Draw| draw.between(base, previous * 3).min(cap);
 
@@ -86,7 +91,7 @@ fn decorrelated_jitter_has_no_atom_at_the_cap() {
         }
         f64::from(capped) / f64::from(WAITS)
     };
-    assert_close(at_cap(&usual), 0.27, 0.01);
+    assert_close(at_cap(&usual), atom, 0.01);
     assert_close(at_cap(&|previous, draw| ours.delay(9, Some(previous), draw)), 0.0, 1e-4);
 
     let mut dice = Dice::new(3);
@@ -153,13 +158,45 @@ fn a_budget_that_successes_pay_into_follows_the_closed_form() {
         (0.50, 0.5263, 1.053),
         (0.90, 0.1010, 1.010),
         (1.00, 0.0000, 1.000),
+        // Below and just above what it can pay for, where there is no closed form: simulated.
+        (0.05, 1.0000, 1.053),
+        (0.08, 0.9987, 1.086),
+        (0.10, 0.9882, 1.099),
     ];
     for (fails, success, load) in published {
-        let budget = Budget::new(&RetryBudget::default().ratio(0.1).reserve(10)).unwrap();
+        let budget = Budget::new(RetryBudget::new().ratio(0.1).reserve(10)).unwrap();
         let pays = || budget.withdraw().map(|extra| extra.spend()).is_some();
         let (ours, attempts) = simulate(Retry::up_to(4), fails, pays, || budget.deposit());
         assert_close(ours, success, 0.005);
         assert_close(attempts, load, 0.006);
+    }
+}
+
+/// The same calls, spread over more clients with an account each: what is in reserve adds up, and
+/// the load goes back to that without a budget.
+#[test]
+fn many_small_budgets_bound_less_than_one() {
+    for (clients, load) in [(10_u64, 1.053), (100, 1.058), (1_000, 1.101), (10_000, 1.523)] {
+        let settings = RetryBudget::new().ratio(0.1).reserve(10);
+        let budgets: Vec<_> = (0..clients).map(|_| Budget::new(settings).unwrap()).collect();
+        let (mut attempts, mut dice) = (0_u32, Dice::new(6));
+        for _ in 0..200_000 {
+            let last = Duration::from_nanos(clients - 1);
+            let client = dice.throw().between(Duration::ZERO, last).as_nanos();
+            let budget = &budgets[usize::try_from(client).unwrap()];
+            for attempt in 1..=4 {
+                attempts += 1;
+                if !dice.fall(0.5) {
+                    budget.deposit();
+                    break;
+                }
+                match (attempt < 4).then(|| budget.withdraw()).flatten() {
+                    Some(extra) => extra.spend(),
+                    None => break,
+                }
+            }
+        }
+        assert_close(f64::from(attempts) / 200_000.0, load, 0.006);
     }
 }
 
@@ -168,7 +205,7 @@ fn a_budget_that_successes_pay_into_follows_the_closed_form() {
 #[test]
 fn a_budget_that_calls_pay_into_bounds_the_load_of_an_outage() {
     for (fails, load) in [(1.0, 1.2), (0.9, 1.2), (0.5, 1.2), (0.05, 1.0526)] {
-        let budget = Budget::new(&RetryBudget::default()).unwrap();
+        let budget = Budget::new(RetryBudget::new()).unwrap();
         let mut first = true;
         let (mut calls, mut retries) = (0_u32, 0_u32);
         let mut dice = Dice::new(5);

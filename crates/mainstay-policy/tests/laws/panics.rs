@@ -72,31 +72,54 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     outcome().prop_map(Verdict::from)
 }
 
-fn settled(settings: CircuitBreaker) -> impl Strategy<Value = CircuitBreaker> {
-    let window = prop_oneof![duration().prop_map(Span::Time), number().prop_map(Span::Calls)];
+/// Breakers at the ends of what is allowed; `no_check_panics` has those beyond.
+fn extreme() -> impl Strategy<Value = CircuitBreaker> {
+    let day = CircuitBreaker::LONGEST;
+    let (tiny, nano) = (Duration::from_millis(1), Duration::from_nanos(1));
+    let select = prop::sample::select::<Duration>;
+    let window = prop::sample::select(vec![
+        Span::Time(tiny),
+        Span::Time(day),
+        Span::Calls(1),
+        Span::Calls(65),
+        Span::Calls(CircuitBreaker::MOST_CALLS),
+    ]);
     let rules = (
-        proptest::option::of(number()),
-        proptest::option::of(float()),
-        proptest::option::of((duration(), float())),
-        number(),
+        proptest::option::of(prop::sample::select(vec![1, 2, 1_000_000])),
+        prop::sample::select(vec![f64::MIN_POSITIVE, 0.5, 1.0]),
+        proptest::option::of((select(vec![nano, tiny, Duration::MAX]), 0.001..1.0_f64)),
     );
-    let times = (duration(), proptest::option::of(duration()), backoff());
-    (rules, window, number(), times, any::<bool>()).prop_map(
-        move |((row, ratio, slow, floor), window, probes, (hang, late, open), wild)| {
-            if !wild {
-                return settings;
-            }
-            let settings = settings
+    let times = (
+        select(vec![nano, tiny, day]),
+        proptest::option::of(select(vec![Duration::ZERO, nano, Duration::MAX])),
+        select(vec![nano, tiny, day]),
+    );
+    let probes = prop::sample::select(vec![1, 2, CircuitBreaker::MOST_PROBES]);
+    (rules, window, probes, times).prop_map(
+        |((row, ratio, slow), window, probes, (hang, late, open))| {
+            let settings = CircuitBreaker::new()
                 .consecutive_failures(row)
-                .failure_ratio(ratio)
-                .min_calls(floor)
+                .failure_ratio(Some(ratio))
+                .min_calls(1)
                 .window(window)
-                .open_time(open)
+                .open_time(Backoff::constant(open))
                 .probes(probes)
                 .probe_time(hang)
                 .abandoned_after(late);
             slow.map_or(settings, |(longer_than, ratio)| settings.slow_calls(longer_than, ratio))
         },
+    )
+}
+
+/// Rates at the ends of what is allowed. A strict limit of a million is allowed too, and takes
+/// eight megabytes each time.
+fn rate() -> impl Strategy<Value = RateLimit> {
+    let micro = Duration::from_micros(1);
+    let period = vec![micro, Duration::from_secs(1), RateLimit::LONGEST];
+    let count = prop::sample::select(vec![1, 2, 7, 3_000]);
+    let burst = prop::sample::select(vec![1, 3, 521]);
+    (count, prop::sample::select(period), burst, any::<bool>()).prop_map(
+        |(count, period, burst, pace)| RateLimit::per(count, period).burst(burst).pace(pace),
     )
 }
 
@@ -124,11 +147,51 @@ proptest! {
     }
 
     #[test]
+    fn no_check_panics(
+        (row, ratio, floor, probes) in
+            (proptest::option::of(number()), proptest::option::of(float()), number(), number()),
+        slow in proptest::option::of((duration(), float())),
+        window in prop_oneof![duration().prop_map(Span::Time), number().prop_map(Span::Calls)],
+        (hang, late, open) in (duration(), proptest::option::of(duration()), backoff()),
+        (max, unasked, ramp, step) in (duration(), duration(), duration(), duration()),
+    ) {
+        let settings = CircuitBreaker::new()
+            .consecutive_failures(row)
+            .failure_ratio(ratio)
+            .min_calls(floor)
+            .window(window)
+            .open_time(open)
+            .probes(probes)
+            .probe_time(hang)
+            .abandoned_after(late);
+        let settings = slow.map_or(settings, |(time, ratio)| settings.slow_calls(time, ratio));
+        if let Err(error) = settings.check() {
+            prop_assert!(!error.problems().is_empty() && !error.to_string().is_empty());
+        }
+        let _ = CoolDown::new().max(max).unasked(unasked).ramp(ramp).step(step).check();
+        let _ = Concurrency::limit(probes).max_waiting(floor).max_wait(hang).check();
+        for rate in [RateLimit::per(probes, hang).burst(floor), RateLimit::per(floor, open.longest())] {
+            let _ = (rate.check(), rate.strict().check());
+        }
+    }
+
+    #[test]
+    fn no_moment_and_no_draw_panics(
+        (one, other) in (moment(), moment()),
+        (short, long) in (duration(), duration()),
+        (bits, number) in (any::<u64>(), any::<u64>()),
+    ) {
+        let _ = (one + short, one - long, one.since(other), other.since(one));
+        let drawn = Draw::new(bits).nth(number).between(short, long);
+        prop_assert!(drawn >= short && drawn <= short.max(long));
+    }
+
+    #[test]
     fn no_budget_panics(
         (ratio, reserve) in (float(), number()),
         steps in prop::collection::vec(0..4_u8, 0..60),
     ) {
-        let Ok(budget) = Budget::new(&RetryBudget::default().ratio(ratio).reserve(reserve)) else {
+        let Ok(budget) = Budget::new(RetryBudget::new().ratio(ratio).reserve(reserve)) else {
             return Ok(());
         };
         let mut held = Vec::new();
@@ -145,11 +208,11 @@ proptest! {
 
     #[test]
     fn no_breaker_panics(
-        settings in settled(CircuitBreaker::new().consecutive_failures(Some(2)).probes(2)),
+        settings in extreme(),
         seed in any::<u64>(),
         steps in prop::collection::vec((0..8_u8, verdict(), moment()), 0..60),
     ) {
-        let Ok(breaker) = Breaker::new(settings, Draw::new(seed)) else { return Ok(()) };
+        let breaker = Breaker::new(settings, Draw::new(seed)).unwrap();
         let mut tickets = Vec::new();
         for (step, verdict, now) in steps {
             match step {
@@ -162,36 +225,31 @@ proptest! {
                 6 => { let _ = breaker.isolate(); }
                 _ => { let _ = (breaker.release(), breaker.reset()); }
             }
-            let _ = (breaker.snapshot(now), breaker.would_refuse(now), breaker.is_at_rest(now));
+            let _ = (breaker.snapshot(now), breaker.would_refuse(now), breaker.at_rest_from());
         }
     }
 
     #[test]
     fn no_rate_limit_panics(
-        (count, period) in (number(), duration()),
-        burst in proptest::option::of(number()),
-        changes in prop::collection::vec((number(), duration(), number()), 8),
+        strict in any::<bool>(),
+        first in rate(),
+        changes in prop::collection::vec(rate(), 8),
         steps in prop::collection::vec((0..10_u8, number(), moment(), moment()), 0..60),
     ) {
-        let shaped = |count: u32, period, size| match burst {
-            Some(_) => RateLimit::per(count, period).burst(size),
-            // A strict limit of a million is eight megabytes: fine, but not a thousand times over.
-            None => RateLimit::per(count % 5_000, period).strict(),
-        };
-        let settings = shaped(count, period, burst.unwrap_or(0)).pace(count % 2 == 0);
-        let Ok(limiter) = Limiter::new(settings) else { return Ok(()) };
+        let shaped = |rate: RateLimit| if strict { rate.strict() } else { rate };
+        let limiter = Limiter::new(shaped(first)).unwrap();
         let mut changes = changes.into_iter();
         for (step, cost, since, now) in steps {
             match step {
                 0..5 => { let _ = limiter.take(cost, since, now); }
                 5..7 => { let _ = limiter.take(1, now, now); }
                 7 => limiter.learn(Told { left: cost, reset: since }, now),
-                _ => if let Some((count, period, burst)) = changes.next() {
-                    let _ = limiter.change(shaped(count, period, burst), now);
+                _ => if let Some(rate) = changes.next() {
+                    let _ = limiter.change(shaped(rate), now);
                 },
             }
             let _ = (limiter.peek(cost, since, now), limiter.forecast(u64::MAX, cost, now));
-            let _ = (limiter.forecast(cost.into(), 1, now), limiter.is_at_rest(now));
+            let _ = (limiter.forecast(cost.into(), 1, now), limiter.at_rest_from());
             let _ = limiter.snapshot(now);
         }
     }
@@ -214,12 +272,22 @@ proptest! {
         let Ok(slots) = Slots::new(Concurrency::limit(limit).max_waiting(max_waiting)) else {
             return Ok(());
         };
-        let mut inside = Vec::new();
+        let (mut inside, mut queue) = (Vec::new(), Vec::new());
         for (step, size) in steps {
             match step {
-                0 | 1 => if let Entry::Granted(slot) = slots.enter() { inside.push(slot) },
-                2 => if let Claim::Granted(slot, _) = slots.claim() { inside.push(slot) },
-                3 => { let _ = slots.give_up(); } // even when nobody waits
+                0 | 1 => match slots.enter() {
+                    Entry::Granted(slot) => inside.push(slot),
+                    Entry::Queued(place) => queue.push(place),
+                    Entry::Full => inside.extend(slots.try_enter()),
+                },
+                2 => match queue.pop().map(|place| slots.claim(place)) {
+                    Some(Claim::Granted(slot, _)) => inside.push(slot),
+                    Some(Claim::NotYet(place)) => queue.push(place),
+                    None => {}
+                },
+                3 => if let Some(place) = queue.pop() {
+                    let _ = slots.give_up(place);
+                },
                 4 => if let Some(slot) = inside.pop() {
                     let _ = slots.leave(slot);
                 },
@@ -231,14 +299,12 @@ proptest! {
 
     #[test]
     fn no_gate_panics(
-        (max, unasked, ramp, step) in (duration(), duration(), duration(), duration()),
-        tame in any::<bool>(),
+        (max, ramp, step) in (1..1_000_000_u64, 0..32_u32, 1..1_000_000_u64),
         steps in prop::collection::vec((0..6_u8, moment(), duration(), moment()), 0..60),
     ) {
-        let wild = CoolDown::new().max(max).unasked(unasked).ramp(ramp).step(step);
-        let Ok(gate) = Gate::new(if tame { CoolDown::new() } else { wild }) else {
-            return Ok(());
-        };
+        let (max, step) = (Duration::from_micros(max), Duration::from_micros(step));
+        let settings = CoolDown::new().max(max).unasked(max).ramp(step * ramp.min(31)).step(step);
+        let gate = Gate::new(settings).unwrap();
         for (step, reset, asked, now) in steps {
             let _ = match step {
                 0 => gate.tell(Signal::Throttled { asked: Some(asked) }, now),
@@ -248,7 +314,7 @@ proptest! {
                 4 => { gate.queue_emptied(now); None }
                 _ => { let _ = gate.take(now); None }
             };
-            let _ = (gate.peek(now), gate.retry_in(now), gate.snapshot(now), gate.is_at_rest(now));
+            let _ = (gate.peek(now), gate.retry_in(now), gate.snapshot(now), gate.at_rest_from());
         }
     }
 }

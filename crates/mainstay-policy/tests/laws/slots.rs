@@ -1,4 +1,6 @@
-use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slot, Slots, Wake};
+use std::collections::VecDeque;
+
+use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slot, Slots, Waiting, Wake};
 use proptest::prelude::*;
 
 use crate::cases;
@@ -37,9 +39,11 @@ proptest! {
     ) {
         let slots = Slots::new(Concurrency::limit(limit).max_waiting(max_waiting)).unwrap();
         let mut inside: Vec<Slot> = Vec::new();
-        let (mut limit, mut waiting, mut woken) = (limit, 0, false);
+        let mut queue: VecDeque<Waiting> = VecDeque::new();
+        let (mut limit, mut woken) = (limit, false);
         for step in steps {
             let room = inside.len() < limit as usize;
+            let waiting = u32::try_from(queue.len()).unwrap();
             let mut told = Wake::Nobody;
             match step {
                 Step::Enter => match slots.enter() {
@@ -47,9 +51,9 @@ proptest! {
                         prop_assert!(room && waiting == 0);
                         inside.push(slot);
                     }
-                    Entry::Queued => {
+                    Entry::Queued(place) => {
                         prop_assert!(waiting < max_waiting && (!room || waiting > 0));
-                        waiting += 1;
+                        queue.push_back(place);
                     }
                     Entry::Full => {
                         prop_assert!(waiting == max_waiting && (!room || waiting > 0));
@@ -65,22 +69,25 @@ proptest! {
                         told = slots.leave(slot);
                     }
                 }
-                Step::Claim if waiting > 0 => match slots.claim() {
-                    Claim::Granted(slot, wake) => {
+                Step::Claim => match queue.pop_front().map(|first| slots.claim(first)) {
+                    Some(Claim::Granted(slot, wake)) => {
                         prop_assert!(room);
-                        waiting -= 1;
                         woken = false;
                         told = wake;
                         inside.push(slot);
                     }
-                    Claim::NotYet => prop_assert!(!room),
+                    Some(Claim::NotYet(first)) => {
+                        prop_assert!(!room);
+                        queue.push_front(first);
+                    }
+                    None => {}
                 },
-                Step::GiveUp if waiting > 0 => {
-                    waiting -= 1;
-                    woken = false;
-                    told = slots.give_up();
+                Step::GiveUp => {
+                    if let Some(first) = queue.pop_front() {
+                        woken = false;
+                        told = slots.give_up(first);
+                    }
                 }
-                Step::Claim | Step::GiveUp => {}
                 Step::Resize(new) => {
                     limit = new;
                     told = slots.resize(new).unwrap();
@@ -89,9 +96,10 @@ proptest! {
             woken |= told == Wake::First;
             let snapshot = slots.snapshot();
             prop_assert_eq!(snapshot.in_use as usize, inside.len());
-            prop_assert_eq!((snapshot.waiting, snapshot.limit), (waiting, limit));
-            prop_assert_eq!(slots.is_at_rest(), inside.is_empty() && waiting == 0);
-            let owed = inside.len() < limit as usize && waiting > 0;
+            prop_assert_eq!((snapshot.waiting as usize, snapshot.limit), (queue.len(), limit));
+            let empty = inside.is_empty() && queue.is_empty();
+            prop_assert_eq!(slots.at_rest_from().is_some(), empty);
+            let owed = inside.len() < limit as usize && !queue.is_empty();
             prop_assert!(!owed || woken, "a slot is free and the first waiter sleeps");
         }
     }
