@@ -92,14 +92,20 @@ impl Quota {
         if told.reset.left(now).is_none() {
             return;
         }
-        update(&self.shared.word, |word| {
-            let said = Said::unpack(word).map_or(told, |said| said.then(told, now));
-            ((said.pack() != word).then_some(said.pack()), ())
+        let renewed = update(&self.shared.word, |word| {
+            let before = Said::unpack(word);
+            let said = before.map_or(told, |said| said.then(told, now));
+            let renewed = before.is_none_or(|before| before.reset != said.reset);
+            ((said.pack() != word).then_some(said.pack()), renewed)
         });
+        if renewed {
+            self.shared.next.store(0, Release); // the spacing was that of another reset
+        }
     }
 
     pub(super) fn forget(&self) {
         self.shared.word.store(0, Release);
+        self.shared.next.store(0, Release);
     }
 
     pub(super) fn peek(&self, cost: u32, now: Moment) -> Turn {
@@ -134,12 +140,8 @@ impl Quota {
         said.map_or(Moment::MIN, |said| said.reset.moment())
     }
 
-    /// Takes from what is left.
+    /// Takes from what is left, after [`peek`](Self::peek) has said "now".
     pub(super) fn take(&self, cost: u32, now: Moment) -> Turn {
-        match self.peek(cost, now) {
-            Turn::Now => {}
-            later @ (Turn::At(_) | Turn::Never) => return later,
-        }
         let (turn, said) = update(&self.shared.word, |word| {
             let Some(said) = Said::unpack(word) else { return (None, (Turn::Now, None)) };
             if said.reset.left(now).is_none() {

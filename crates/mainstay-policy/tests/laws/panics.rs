@@ -1,15 +1,16 @@
 //! Nothing panics, whatever numbers come in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mainstay_policy::backoff::{Backoff, Jitter};
 use mainstay_policy::breaker::{Admission, Breaker, CircuitBreaker, Span, Verdict};
-use mainstay_policy::budget::{Budget, RetryBudget};
+use mainstay_policy::budget::{Budget, Extra, RetryBudget};
 use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots};
 use mainstay_policy::cooldown::{CoolDown, Gate, Signal};
 use mainstay_policy::rate_limit::{Limiter, RateLimit, Told};
 use mainstay_policy::retry::{Ended, Repeat, Retry, Tries};
-use mainstay_policy::turn::Turnstile;
+use mainstay_policy::turn::{Place, Turnstile};
 use mainstay_policy::{Draw, Moment, Outcome};
 use proptest::prelude::*;
 
@@ -317,4 +318,13 @@ proptest! {
             let _ = (gate.peek(now), gate.retry_in(now), gate.snapshot(now), gate.at_rest_from());
         }
     }
+}
+
+/// Everything that calls share can be shared by threads, and a token can travel with its call.
+#[test]
+fn machines_are_shared_and_tokens_travel() {
+    fn shared<T: Send + Sync + 'static>() {}
+    fn travels<T: Send + Sync + Unpin + 'static>() {}
+    shared::<(Breaker, Budget, Gate, Limiter, Slots, Turnstile)>();
+    travels::<(Admission, Entry, Claim, Place, Tries, Extra<Arc<Budget>>)>();
 }
