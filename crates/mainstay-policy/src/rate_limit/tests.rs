@@ -352,6 +352,8 @@ fn a_new_reset_is_paced_anew() {
 fn with_pacing_what_is_left_is_spread_over_the_time_that_is_left() {
     let limiter = limiter(RateLimit::per_second(1_000).burst(1_000).pace(true));
     limiter.learn(Told { left: 4, reset: at(8_000) }, at(0));
+    assert_eq!(limiter.forecast(0, 1, at(0)), Turn::Now);
+    assert_eq!(limiter.forecast(1, 1, at(0)), Turn::At(at(2_000)));
     assert_eq!(starts(&limiter, 0), 1);
     assert_eq!(take(&limiter, 0), Turn::At(at(2_000)));
     assert_eq!(limiter.forecast(0, 1, at(0)), Turn::At(at(2_000)));
