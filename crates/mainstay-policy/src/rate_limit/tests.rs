@@ -336,10 +336,10 @@ fn a_forecast_knows_of_the_reset() {
 #[test]
 fn a_new_reset_is_paced_anew() {
     let limiter = limiter(RateLimit::per_second(1_000).burst(1_000).pace(true));
-    limiter.learn(Told { left: 1, reset: at(60_000) }, at(0));
+    limiter.learn(Told { left: 2, reset: at(60_000) }, at(0));
     assert_eq!(starts(&limiter, 0), 1);
     limiter.learn(Told { left: 10, reset: at(60_500) }, at(500)); // the same reset
-    assert_eq!(take(&limiter, 500), Turn::At(at(60_000)));
+    assert_eq!(take(&limiter, 500), Turn::At(at(30_000)));
     limiter.learn(Told { left: 10, reset: at(62_000) }, at(2_000)); // another one
     assert_eq!(starts(&limiter, 2_000), 1);
     assert_eq!(take(&limiter, 2_000), Turn::At(at(8_000)));
