@@ -11,7 +11,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread::{self, JoinHandle};
 use mainstay_policy::backoff::Backoff;
 use mainstay_policy::breaker::{
-    Admission, Breaker, BreakerState, CircuitBreaker, Ticket, Transition, Verdict,
+    Admission, Breaker, BreakerState, CircuitBreaker, Span, Ticket, Transition, Verdict,
 };
 use mainstay_policy::budget::{Budget, RetryBudget};
 use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots, Waiting, Wake};
@@ -181,6 +181,28 @@ mod breaker {
             assert_eq!(other.join().unwrap(), None);
             assert_eq!(breaker.snapshot(at(10)).probes_out, 1);
             assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        });
+    }
+
+    /// A window of one result: whoever counts late must not undo what came after it.
+    #[test]
+    fn of_two_failures_that_fill_the_window_one_opens_it() {
+        model(|| {
+            let settings = CircuitBreaker::new()
+                .consecutive_failures(None)
+                .failure_ratio(Some(1.0))
+                .min_calls(1)
+                .window(Span::Calls(1))
+                .open_time(Backoff::constant(ms(OPEN_TIME)));
+            let breaker = Arc::new(Breaker::new(settings, Draw::new(1)).unwrap());
+            let fails = |breaker: &Breaker| {
+                let ticket = ticket(breaker.admit(at(0)))?;
+                breaker.settle(ticket, Verdict::Failure, at(0))
+            };
+            let other = on_a_thread(&breaker, fails);
+            let mine = fails(&breaker);
+            let opened = [mine, other.join().unwrap()].into_iter().flatten().count();
+            assert_eq!(opened, 1);
         });
     }
 

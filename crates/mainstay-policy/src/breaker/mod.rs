@@ -103,6 +103,16 @@ impl Breaker {
 
     /// May a call be made? Whoever is granted it owes a [`settle`](Breaker::settle).
     pub fn admit(&self, now: Moment) -> Admission {
+        // The way of nearly every call.
+        if let Machine { generation, state: State::Closed { .. } } = self.machine() {
+            let ticket = Ticket { generation, admitted: now };
+            return Admission::Granted { ticket, transition: None };
+        }
+        self.admit_while_not_closed(now)
+    }
+
+    #[cold]
+    fn admit_while_not_closed(&self, now: Moment) -> Admission {
         let (generation, decision) = update(&self.shared.machine, |word| {
             let machine = Machine::unpack(word);
             let newest = Moment::from_nanos(self.shared.newest_probe.load(Acquire));
@@ -144,11 +154,15 @@ impl Breaker {
             return None; // the answer to an old call is no answer to the probe
         }
         let exceeded = match (machine.state, sample) {
-            (State::Closed { .. }, Sample::Result { failed, slow }) => {
-                self.record(failed, slow, now)
+            (State::Closed { .. }, Sample::Nothing) => return None,
+            (State::Closed { consecutive }, Sample::Result { failed, slow }) => {
+                let exceeded = self.record(failed, slow, now);
+                if consecutive == 0 && !failed && exceeded.is_none() {
+                    return None; // the way of nearly every call
+                }
+                exceeded
             }
-            (State::Closed { .. }, Sample::Nothing)
-            | (State::Open { .. } | State::HalfOpen { .. } | State::Isolated, _) => None,
+            (State::Open { .. } | State::HalfOpen { .. } | State::Isolated, _) => None,
         };
         update(&self.shared.machine, |word| {
             let machine = Machine::unpack(word);

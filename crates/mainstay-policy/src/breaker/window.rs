@@ -117,8 +117,8 @@ impl Window {
         for passed in (before + 1).max((number + 1).saturating_sub(ring))..=number {
             for word in [&self.failures, &self.slow].into_iter().filter_map(|r| slot(r, passed)) {
                 update(word, |word| {
-                    // Another thread may be counting in it already.
-                    let old = far || Slice::unpack(word).tag != Slice::tag(passed);
+                    // Another thread may be counting in it already, or further on.
+                    let old = far || Slice::unpack(word).is_before(passed);
                     ((old && word != 0).then_some(0), ())
                 });
             }
@@ -150,15 +150,23 @@ impl Slice {
         number % Self::TAGS
     }
 
-    /// With one more result; a slice that is full, after 67 million, counts no more.
+    /// Whether it is older than the slice with this number. What the ring has passed is empty, so
+    /// nothing is far from it in either direction.
+    const fn is_before(self, number: u64) -> bool {
+        let behind = Self::tag(number).wrapping_sub(self.tag) % Self::TAGS;
+        0 < behind && behind < Self::TAGS / 2
+    }
+
+    /// With one more result, told for the slice with this number; if the ring has gone on since, it
+    /// counts for the slice that is there now. A slice that is full, after 67 million, counts no
+    /// more.
     fn with(self, number: u64, hit: bool) -> Self {
-        let tag = Self::tag(number);
-        let Self { total, hits, .. } =
-            if self.tag == tag { self } else { Self { tag, total: 0, hits: 0 } };
-        if total == Self::MOST {
+        let empty = Self { tag: Self::tag(number), total: 0, hits: 0 };
+        let slice = if self.total == 0 || self.is_before(number) { empty } else { self };
+        if slice.total == Self::MOST {
             return self;
         }
-        Self { tag, total: total + 1, hits: hits + u64::from(hit) }
+        Self { total: slice.total + 1, hits: slice.hits + u64::from(hit), ..slice }
     }
 
     /// The word, if it is another than that.
@@ -260,6 +268,20 @@ mod tests {
         assert_eq!(total(&window, same_slot_and_tag), 0);
         window.record(false, false, at(same_slot_and_tag));
         assert_eq!(window.failures(at(same_slot_and_tag)), Counts { total: 1, hits: 0 });
+    }
+
+    /// A thread that was held up between taking its number and counting.
+    #[test]
+    fn who_comes_late_wipes_nothing_newer() {
+        let newer = Slice { tag: Slice::tag(20), total: 3, hits: 2 };
+        assert_eq!(newer.with(10, true), Slice { total: 4, hits: 3, ..newer });
+        assert_eq!(newer.with(20, true), Slice { total: 4, hits: 3, ..newer });
+        assert_eq!(newer.with(30, true), Slice { tag: Slice::tag(30), total: 1, hits: 1 });
+        let around = Slice { tag: 2, total: 3, hits: 2 };
+        assert!(around.is_before(4_096 + 12) && !around.is_before(4_096 + 2));
+        assert!(!around.is_before(4_090)); // which is behind it, across the end of the tags
+        let empty = Slice { tag: 9, total: 0, hits: 0 };
+        assert_eq!(empty.with(5, false), Slice { tag: 5, total: 1, hits: 0 });
     }
 
     #[test]

@@ -105,9 +105,9 @@ impl Gate {
         let asked = match signal {
             Signal::Throttled { asked } => now + said(asked).unwrap_or(self.settings.unasked),
             Signal::Overloaded { asked } => {
-                let before = self.shared.overloaded.swap(now.as_nanos(), AcqRel);
-                let since = now.since(Moment::from_nanos(before));
-                let again = since <= CoolDown::TWICE_WITHIN;
+                let before = self.shared.overloaded.fetch_max(now.as_nanos(), AcqRel);
+                let between = Duration::from_nanos(before.abs_diff(now.as_nanos()));
+                let again = between <= CoolDown::TWICE_WITHIN;
                 now + said(Some(asked)).filter(|_| again)?
             }
             Signal::Exhausted { reset } => reset,
@@ -127,6 +127,9 @@ impl Gate {
 
     /// Starts a call if one may start now; else says when to ask again.
     pub fn take(&self, now: Moment) -> Turn {
+        if self.shared.ramp.load(Acquire) == 0 {
+            return Turn::Now; // nobody has ever asked for a pause
+        }
         update(&self.shared.ramp, |word| {
             let (next, turn) = Ramp::unpack(word).take(&self.settings, now);
             (next.map(Ramp::pack), turn)
@@ -302,6 +305,8 @@ mod tests {
         assert_eq!(later.tell(overloaded, at(0)), None);
         assert_eq!(later.tell(overloaded, at(1_001)), None);
         assert_eq!(later.tell(Signal::Overloaded { asked: Duration::ZERO }, at(1_001)), None);
+        assert_eq!(later.tell(overloaded, at(0)), None); // told late, and not within a second
+        assert_eq!(later.tell(overloaded, at(2_001)), cooling(2_501, 2_501));
     }
 
     #[test]

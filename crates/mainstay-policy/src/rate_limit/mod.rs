@@ -113,6 +113,9 @@ impl Limiter {
     ///
     /// `since` is when the call came to stand in the queue, and `now` if it did not stand.
     pub fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        if self.quota.is_silent() {
+            return self.kind.take(cost, since, now);
+        }
         match self.quota.peek(cost, now) {
             Turn::Now => {}
             later @ (Turn::At(_) | Turn::Never) => {
@@ -133,8 +136,9 @@ impl Limiter {
     }
 
     /// When a call of this cost could start that stands behind calls which cost `ahead` together,
-    /// if none of them leaves and each starts as soon as it can. What a server says is left counts
-    /// until its reset, and is not known beyond it.
+    /// if none of them leaves and each starts as soon as it can; never later than it will, and
+    /// exact where the limit is smooth or every cost is 1. What a server says is left counts until
+    /// its reset, and is not known beyond it.
     pub fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Turn {
         let by_rate = match &self.kind {
             Kind::Smooth(smooth) => smooth.forecast(ahead, cost, now),
@@ -145,10 +149,11 @@ impl Limiter {
 
     /// A server said how much it takes until when.
     ///
-    /// What it says only ever holds back; it never lets more through than the limit. Answers may
-    /// come in any order: for one reset (to within a second) the least counts. What a server says
-    /// is believed for as long as it says; cap the implausible before telling it here, or
-    /// [`forget`](Limiter::forget_told) it.
+    /// What it says only ever holds back; it never lets more through than the limit. For one reset
+    /// (to within a second) the least counts, so answers may come in any order where the reset is a
+    /// fixed moment. A later reset replaces it; a sooner one does if less is left until then. What a
+    /// server says is believed for as long as it says: cap the implausible before telling it here,
+    /// or [`forget`](Limiter::forget_told) it.
     pub fn learn(&self, told: Told, now: Moment) {
         self.quota.learn(told, now);
     }

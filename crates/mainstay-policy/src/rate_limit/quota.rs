@@ -50,20 +50,31 @@ impl Said {
     /// What holds after the server has spoken again. Answers come in any order, so for the same
     /// reset the least that was said holds, whenever it was said.
     ///
-    /// The reset stays the one that was told first: for a server that says "in 60 seconds" with
-    /// every answer it would else move on for ever, and the least of all it has said with it.
+    /// * The reset stays the one that was told first: for a server that says "in 60 seconds" with
+    ///   every answer it would else move on for ever, and the least of all it has said with it.
+    /// * Of a reset that comes sooner only what is tighter is believed: it is that of another quota.
     fn then(self, told: Self, now: Moment) -> Self {
-        if self.reset.left(now).is_none() {
+        if self.is_over(now) {
             return told;
         }
         let (known, new) = (self.reset.moment(), told.reset.moment());
         if new > known + SAME_RESET {
             told
         } else if known > new + SAME_RESET {
-            self
+            if told.left < self.left { told } else { self }
         } else {
             Self { left: self.left.min(told.left), ..self }
         }
+    }
+
+    fn is_over(self, now: Moment) -> bool {
+        self.reset.left(now).is_none()
+    }
+
+    /// What one start gets of the time that is left.
+    fn share(self, now: Moment) -> Duration {
+        let left = u32::try_from(self.left).unwrap_or(u32::MAX).max(1);
+        self.reset.left(now).unwrap_or_default() / left
     }
 }
 
@@ -78,6 +89,11 @@ impl Quota {
         self.pace
     }
 
+    /// Whether the server has never said anything.
+    pub(super) fn is_silent(&self) -> bool {
+        self.shared.word.load(Acquire) == 0
+    }
+
     /// What the server said is left now, and until when.
     pub(super) fn said(&self, now: Moment) -> Option<Told> {
         let said = Said::unpack(self.shared.word.load(Acquire))?;
@@ -89,18 +105,23 @@ impl Quota {
     pub(super) fn learn(&self, told: Told, now: Moment) {
         let left = u64::from(told.left).min(Said::MOST_LEFT);
         let told = Said { left, reset: Stamp::at_or_after(told.reset) };
-        if told.reset.left(now).is_none() {
+        if told.is_over(now) {
             return;
         }
-        let renewed = update(&self.shared.word, |word| {
-            let before = Said::unpack(word);
-            let said = before.map_or(told, |said| said.then(told, now));
-            let renewed = before.is_none_or(|before| before.reset != said.reset);
-            ((said.pack() != word).then_some(said.pack()), renewed)
+        let (before, said) = update(&self.shared.word, |word| {
+            let before = Said::unpack(word).filter(|before| !before.is_over(now));
+            let said = before.map_or(told, |before| before.then(told, now));
+            ((said.pack() != word).then_some(said.pack()), (before, said))
         });
-        if renewed {
-            self.shared.next.store(0, Release); // the spacing was that of another reset
-        }
+        // The spacing goes on, but no slower than what holds now asks for.
+        let latest = match before {
+            None => Moment::MIN,
+            Some(before) if before.reset == said.reset => return,
+            Some(_) => now + said.share(now),
+        };
+        update(&self.shared.next, |next| {
+            ((next > latest.as_nanos()).then_some(latest.as_nanos()), ())
+        });
     }
 
     pub(super) fn forget(&self) {
@@ -144,7 +165,7 @@ impl Quota {
     pub(super) fn take(&self, cost: u32, now: Moment) -> Turn {
         let (turn, said) = update(&self.shared.word, |word| {
             let Some(said) = Said::unpack(word) else { return (None, (Turn::Now, None)) };
-            if said.reset.left(now).is_none() {
+            if said.is_over(now) {
                 return (None, (Turn::Now, None));
             }
             match said.left.checked_sub(cost.into()) {
@@ -156,9 +177,7 @@ impl Quota {
             }
         });
         if let Some(said) = said.filter(|_| self.pace) {
-            let left = said.reset.left(now).unwrap_or_default();
-            let share = u32::try_from(said.left).unwrap_or(u32::MAX).max(1);
-            let gap = (left / share).saturating_mul(cost);
+            let gap = said.share(now).saturating_mul(cost);
             self.shared.next.fetch_max((now + gap).as_nanos(), AcqRel);
         }
         turn

@@ -56,7 +56,8 @@ impl RateLimit {
     }
 
     /// Up to so many may start at once after a pause, and the rate goes on from there: in any time
-    /// *t*, at most burst + rate × *t* starts. Makes the limit smooth.
+    /// *t*, at most burst + rate × (*t* + [`Limiter::CATCH_UP`](super::Limiter::CATCH_UP)) starts.
+    /// Makes the limit smooth.
     pub const fn burst(mut self, burst: u32) -> Self {
         self.shape = Shape::Smooth { burst };
         self

@@ -20,14 +20,14 @@ pub(super) struct Smooth {
 #[derive(Debug)]
 struct PaceCell {
     interval: AtomicU64,
-    burst: AtomicU64,
+    tolerance: AtomicU64,
 }
 
-/// How far apart starts are and how many may come early.
+/// How far apart starts are, and how much may be owed at most: a burst of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Pace {
     interval: u64,
-    burst: u64,
+    tolerance: u64,
 }
 
 /// How late a waiter may wake without its lateness costing rate.
@@ -42,27 +42,22 @@ impl Pace {
     pub(super) fn new(settings: &RateLimit, burst: u32) -> Self {
         // Rounded up: a rate that does not divide its period is kept from below.
         let interval = nanos(settings.period).div_ceil(settings.count.max(1).into()).max(1);
-        Self { interval, burst: burst.into() }
+        Self { interval, tolerance: interval.saturating_mul(burst.into()) }
     }
 
     fn cost(self, cost: u64) -> u64 {
         self.interval.saturating_mul(cost)
     }
 
-    /// What may be owed at most.
-    fn tolerance(self) -> u64 {
-        self.cost(self.burst)
-    }
-
     /// The earliest start of something that costs this.
     fn earliest(self, tat: u64, cost: u64) -> u64 {
-        tat.saturating_add(self.cost(cost)).saturating_sub(self.tolerance())
+        tat.saturating_add(cost).saturating_sub(self.tolerance)
     }
 
     /// May this start? The second answer is the word's time if it does.
     pub(super) fn start(self, tat: u64, cost: u32, since: Moment, now: Moment) -> (Turn, u64) {
-        let cost = u64::from(cost);
-        if cost > self.burst {
+        let cost = self.cost(cost.into());
+        if cost > self.tolerance {
             return (Turn::Never, tat);
         }
         let earliest = self.earliest(tat, cost);
@@ -71,7 +66,7 @@ impl Pace {
             return (Turn::At(Moment::from_nanos(earliest)), tat);
         }
         let as_of = earliest.max(since.as_nanos()).max((now - CATCH_UP).as_nanos()).min(now_nanos);
-        let next = tat.max(as_of).saturating_add(self.cost(cost));
+        let next = tat.max(as_of).saturating_add(cost);
         (Turn::Now, next.min(Moment::MAX.as_nanos()))
     }
 
@@ -79,13 +74,11 @@ impl Pace {
     /// at most the new burst; what is owed beyond the burst stays owed for as long.
     pub(super) fn restate(self, tat: u64, new: Self, now: u64) -> u64 {
         let owed = tat.saturating_sub(now);
-        let beyond = owed.saturating_sub(self.tolerance());
-        let saved = self.tolerance().saturating_sub(owed);
+        let beyond = owed.saturating_sub(self.tolerance);
+        let saved = self.tolerance.saturating_sub(owed);
         let saved = u128::from(saved) * u128::from(new.interval) / u128::from(self.interval);
-        let saved = u64::try_from(saved).unwrap_or(u64::MAX).min(new.tolerance());
-        now.saturating_add(beyond)
-            .saturating_add(new.tolerance() - saved)
-            .min(Moment::MAX.as_nanos())
+        let saved = u64::try_from(saved).unwrap_or(u64::MAX).min(new.tolerance);
+        now.saturating_add(beyond).saturating_add(new.tolerance - saved).min(Moment::MAX.as_nanos())
     }
 }
 
@@ -93,7 +86,7 @@ impl Smooth {
     pub(super) fn new(pace: Pace) -> Self {
         let cell = |pace: Pace| PaceCell {
             interval: AtomicU64::new(pace.interval),
-            burst: AtomicU64::new(pace.burst),
+            tolerance: AtomicU64::new(pace.tolerance),
         };
         let paces = [cell(pace), cell(pace)];
         Self { word: Line(AtomicU64::new(0)), paces, changing: Mutex::new(()) }
@@ -116,10 +109,10 @@ impl Smooth {
     /// When something that costs this could start behind all that.
     pub(super) fn forecast(&self, ahead: u64, cost: u32, now: Moment) -> Turn {
         let (tat, pace) = self.split(self.word.load(Acquire));
-        if u64::from(cost) > pace.burst {
+        if pace.cost(cost.into()) > pace.tolerance {
             return Turn::Never;
         }
-        let all = ahead.saturating_add(cost.into());
+        let all = pace.cost(ahead.saturating_add(cost.into()));
         let earliest = Moment::from_nanos(pace.earliest(tat.max(now.as_nanos()), all));
         if earliest > now { Turn::At(earliest) } else { Turn::Now }
     }
@@ -127,7 +120,7 @@ impl Smooth {
     /// How many could start now.
     pub(super) fn available(&self, now: Moment) -> u32 {
         let (tat, pace) = self.split(self.word.load(Acquire));
-        let saved = pace.tolerance().saturating_sub(tat.saturating_sub(now.as_nanos()));
+        let saved = pace.tolerance.saturating_sub(tat.saturating_sub(now.as_nanos()));
         u32::try_from(saved / pace.interval).unwrap_or(u32::MAX)
     }
 
@@ -145,7 +138,7 @@ impl Smooth {
         let spare = usize::from(self.word.load(Acquire) & SECOND_PACE == 0);
         if let Some(cell) = self.paces.get(spare) {
             cell.interval.store(new.interval, Relaxed);
-            cell.burst.store(new.burst, Relaxed);
+            cell.tolerance.store(new.tolerance, Relaxed);
         }
         update(&self.word, |word| {
             let (tat, old) = self.split(word);
@@ -157,7 +150,8 @@ impl Smooth {
     fn split(&self, word: u64) -> (u64, Pace) {
         let [first, second] = &self.paces;
         let cell = if word & SECOND_PACE == 0 { first } else { second };
-        let pace = Pace { interval: cell.interval.load(Relaxed), burst: cell.burst.load(Relaxed) };
+        let pace =
+            Pace { interval: cell.interval.load(Relaxed), tolerance: cell.tolerance.load(Relaxed) };
         (word & !SECOND_PACE, pace)
     }
 }

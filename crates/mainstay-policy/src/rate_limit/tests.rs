@@ -268,8 +268,10 @@ fn for_one_reset_the_least_that_was_said_counts() {
     assert_eq!(told(), Some((4, at(5_000))));
     tell(3, 6_000);
     assert_eq!(told(), Some((3, at(5_000))));
-    tell(0, 3_999); // of a reset that is known to be over
+    tell(3, 3_999); // sooner, and no tighter
     assert_eq!(told(), Some((3, at(5_000))));
+    tell(2, 3_999); // another quota, and tighter
+    assert_eq!(told(), Some((2, at(3_999))));
     tell(8, 7_000); // a new reset
     assert_eq!(told(), Some((8, at(7_000))));
     limiter.learn(Told { left: 9, reset: at(7_500) }, at(7_000)); // the old one is over
@@ -341,11 +343,32 @@ fn a_new_reset_is_paced_anew() {
     limiter.learn(Told { left: 10, reset: at(60_500) }, at(500)); // the same reset
     assert_eq!(take(&limiter, 500), Turn::At(at(30_000)));
     limiter.learn(Told { left: 10, reset: at(62_000) }, at(2_000)); // another one
-    assert_eq!(starts(&limiter, 2_000), 1);
     assert_eq!(take(&limiter, 2_000), Turn::At(at(8_000)));
+    limiter.learn(Told { left: 2, reset: at(64_000) }, at(4_000)); // spaced more widely
+    assert_eq!(take(&limiter, 4_000), Turn::At(at(8_000)));
     limiter.forget_told();
     limiter.learn(Told { left: 10, reset: at(62_000) }, at(2_000));
     assert_eq!(starts(&limiter, 2_000), 1);
+    limiter.learn(Told { left: 10, reset: at(99_000) }, at(62_000)); // the old one is over
+    assert_eq!(starts(&limiter, 62_000), 1);
+}
+
+/// "In 60 seconds", with every answer, a tenth of a second after the start.
+#[test]
+fn a_reset_that_moves_on_with_every_answer_is_paced_all_the_same() {
+    let limiter = limiter(RateLimit::per_second(1_000).burst(1_000).pace(true));
+    let mut left = 20;
+    let mut started = Vec::new();
+    limiter.learn(Told { left, reset: at(60_000) }, at(0));
+    for tenth in 0..600 {
+        if take(&limiter, tenth * 100) == Turn::Now {
+            started.push(tenth * 100);
+            left -= 1;
+            limiter.learn(Told { left, reset: at(tenth * 100 + 60_100) }, at(tenth * 100 + 100));
+        }
+    }
+    assert!(started.len() <= 20);
+    assert!(started.windows(2).all(|two| two[1] - two[0] >= 2_900), "{started:?}");
 }
 
 #[test]

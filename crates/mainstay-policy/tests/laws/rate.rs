@@ -285,12 +285,18 @@ proptest! {
             now = now + ms(after);
             if n % every == 0 {
                 if let Some((told, later)) = tells.next() {
-                    // A later reset supersedes; for the same one the least counts, until it.
-                    let new = (now + ms(later)).max(reset);
+                    // A later reset supersedes, and a sooner one that is tighter; for the same one
+                    // the least counts, until it.
+                    let new = now + ms(later);
                     limiter.learn(Told { left: told, reset: new }, now);
-                    let renewed = now >= reset || new > reset + ms(1_000);
-                    left = if renewed { told } else { left.min(told) };
-                    reset = if renewed { new } else { reset };
+                    let sooner = new + ms(1_000) < reset;
+                    let supersedes = now >= reset
+                        || new > reset + ms(1_000)
+                        || sooner && told < left;
+                    if new > now {
+                        left = if supersedes || sooner { left } else { left.min(told) };
+                        (left, reset) = if supersedes { (told, new) } else { (left, reset) };
+                    }
                 }
             }
             if limiter.take(cost, now, now) == Turn::Now && now < reset {
