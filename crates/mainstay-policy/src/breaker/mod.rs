@@ -58,6 +58,7 @@ use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 ///   out [`probe_time`](CircuitBreaker::probe_time) ago, all that are out are given up and the next
 ///   call takes a place.
 /// * It starts each closed time with an empty window.
+/// * What is slow is slow whether it succeeds or fails.
 /// * No lock. The state is one word; the window has one word per slice and rule.
 #[derive(Debug)]
 pub struct Breaker {
