@@ -112,8 +112,8 @@ impl Window {
         }
         let before = newest.fetch_max(number, AcqRel);
         let ring = self.failures.len() as u64;
-        // After so long a pause an old slice may have the tag of a new one.
-        let far = number.saturating_sub(before) > Slice::TAGS / 2;
+        // After so long a pause tags no longer tell what is older.
+        let far = number.saturating_sub(before) > Slice::TAGS / 4;
         for passed in (before + 1).max((number + 1).saturating_sub(ring))..=number {
             for word in [&self.failures, &self.slow].into_iter().filter_map(|r| slot(r, passed)) {
                 update(word, |word| {
@@ -258,6 +258,20 @@ mod tests {
         let now = 4 + 5 * 4_096; // the same slot and the same tag
         window.record(false, false, at(now));
         assert_eq!((window.failures(at(now)).hits, window.slow(at(now)).hits), (0, 0));
+    }
+
+    #[test]
+    fn after_a_pause_of_any_length_just_what_is_young_enough_is_held() {
+        for pause in 1..9_000 {
+            let window = window();
+            (100..110).for_each(|second| window.record(true, true, at(second)));
+            let now = 109 + pause;
+            window.record(false, false, at(now));
+            let held = 10_u64.saturating_sub(pause);
+            let expected = Counts { total: held + 1, hits: held };
+            assert_eq!(window.failures(at(now)), expected, "after {pause} slices");
+            assert_eq!(window.slow(at(now)), expected, "after {pause} slices");
+        }
     }
 
     #[test]
