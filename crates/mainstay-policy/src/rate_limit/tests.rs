@@ -353,6 +353,16 @@ fn a_new_reset_is_paced_anew() {
     assert_eq!(starts(&limiter, 62_000), 1);
 }
 
+#[test]
+fn the_same_reset_told_again_leaves_the_spacing_as_it_is() {
+    let limiter = limiter(RateLimit::per_second(1_000).burst(1_000).pace(true));
+    let tell = || limiter.learn(Told { left: 10, reset: at(10_000) }, at(0));
+    tell();
+    assert_eq!(limiter.take(2, at(0), at(0)), Turn::Now); // two of ten shares
+    tell();
+    assert_eq!(take(&limiter, 0), Turn::At(at(2_000)));
+}
+
 /// "In 60 seconds", with every answer, a tenth of a second after the start.
 #[test]
 fn a_reset_that_moves_on_with_every_answer_is_paced_all_the_same() {
