@@ -106,6 +106,14 @@ impl Checks {
         self.require(value > 0.0 && value <= 1.0, setting, value, "be above 0 and at most 1")
     }
 
+    /// The problems that another check of the same settings has found.
+    pub(crate) fn also(mut self, found: Result<(), SettingsError>) -> Self {
+        if let Err(error) = found {
+            self.problems.extend(error.problems);
+        }
+        self
+    }
+
     /// The problems of a setting that has settings of its own.
     pub(crate) fn within(mut self, setting: &str, inner: Result<(), SettingsError>) -> Self {
         if let Err(error) = inner {

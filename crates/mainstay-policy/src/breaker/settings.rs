@@ -239,9 +239,11 @@ impl CircuitBreaker {
     fn check_open_time(&self) -> Result<(), SettingsError> {
         let jitter = self.open_time.how_jittered();
         let longest = self.open_time.longest();
-        self.open_time.check()?;
+        let own = self.open_time.check();
+        let nothing = own.is_ok() && self.open_time.envelope(1).is_zero(); // constant waits may be
         Checks::default()
-            .above_zero("base", self.open_time.envelope(1))
+            .also(own)
+            .require(!nothing, "base", Duration::ZERO, "be longer than nothing")
             .require(longest <= Self::LONGEST, "cap", longest, "be at most a day")
             .require(
                 matches!(jitter, Jitter::None | Jitter::Equal),
@@ -377,7 +379,8 @@ mod tests {
              others may leave no open time at all"
         );
         let capped = Backoff::exponential(Duration::from_secs(1)).cap(Duration::from_millis(1));
-        assert!(says(CircuitBreaker::new().open_time(capped)).starts_with("`open_time.cap`"));
+        let both = says(CircuitBreaker::new().open_time(capped));
+        assert!(both.starts_with("`open_time.cap`") && both.contains("; `open_time.jitter`"));
         let constant = Backoff::constant(Duration::from_secs(1));
         assert_eq!(CircuitBreaker::new().open_time(constant).check(), Ok(()));
     }

@@ -107,8 +107,9 @@ impl Window {
     /// Makes this slice the newest, if it is, and empties those between it and the one before.
     fn advance(&self, number: u64) -> u64 {
         let newest = &self.shared.newest;
-        if number <= newest.load(Acquire) {
-            return newest.load(Acquire);
+        let seen = newest.load(Acquire);
+        if number <= seen {
+            return seen;
         }
         let before = newest.fetch_max(number, AcqRel);
         let ring = self.failures.len() as u64;

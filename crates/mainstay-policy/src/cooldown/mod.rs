@@ -114,7 +114,7 @@ impl Gate {
         };
         let until = Stamp::at_or_after(asked.min(now + self.settings.max));
         until.left(now)?;
-        let at_rest = self.snapshot(now).state == GateState::Open;
+        let at_rest = self.state(self.ramp(), now) == GateState::Open;
         update(&self.shared.asked, |before| {
             let still = if at_rest { 0 } else { before };
             (Some(asked.as_nanos().max(still)), ())
@@ -128,7 +128,7 @@ impl Gate {
     /// Starts a call if one may start now; else says when to ask again.
     pub fn take(&self, now: Moment) -> Turn {
         if self.shared.ramp.load(Acquire) == 0 {
-            return Turn::Now; // nobody has ever asked for a pause
+            return Turn::Now; // no pause and no ramp, the way of nearly every call
         }
         update(&self.shared.ramp, |word| {
             let (next, turn) = Ramp::unpack(word).take(&self.settings, now);
@@ -138,7 +138,7 @@ impl Gate {
 
     /// What [`take`](Gate::take) would say. Takes nothing.
     pub fn peek(&self, now: Moment) -> Turn {
-        Ramp::unpack(self.shared.ramp.load(Acquire)).take(&self.settings, now).1
+        self.ramp().take(&self.settings, now).1
     }
 
     /// How long a call should stay away that cannot wait for its turn: as long as the server asked,
@@ -166,7 +166,7 @@ impl Gate {
     /// second after a server was overloaded.
     #[must_use]
     pub fn at_rest_from(&self) -> Option<Moment> {
-        let ramp = Ramp::unpack(self.shared.ramp.load(Acquire)).over(&self.settings);
+        let ramp = self.ramp().over(&self.settings);
         match Moment::from_nanos(self.shared.overloaded.load(Acquire)) {
             Moment::MIN => Some(ramp),
             overloaded => Some(ramp.max(overloaded + CoolDown::TWICE_WITHIN)),
@@ -176,13 +176,24 @@ impl Gate {
     /// What it holds.
     #[must_use]
     pub fn snapshot(&self, now: Moment) -> GateSnapshot {
-        let ramp = Ramp::unpack(self.shared.ramp.load(Acquire));
-        let state = match ramp.closed_for(now) {
+        let ramp = self.ramp();
+        GateSnapshot {
+            state: self.state(ramp, now),
+            opens_in: ramp.closed_for(now),
+            retry_in: self.retry_in(now),
+        }
+    }
+
+    fn ramp(&self) -> Ramp {
+        Ramp::unpack(self.shared.ramp.load(Acquire))
+    }
+
+    fn state(&self, ramp: Ramp, now: Moment) -> GateState {
+        match ramp.closed_for(now) {
             Some(_) => GateState::Closed,
             None if ramp.is_on(&self.settings, now) => GateState::Ramping,
             None => GateState::Open,
-        };
-        GateSnapshot { state, opens_in: ramp.closed_for(now), retry_in: self.retry_in(now) }
+        }
     }
 }
 

@@ -89,7 +89,7 @@ impl Quota {
         self.pace
     }
 
-    /// Whether the server has never said anything.
+    /// Whether nothing has been told that may still hold.
     pub(super) fn is_silent(&self) -> bool {
         self.shared.word.load(Acquire) == 0
     }
