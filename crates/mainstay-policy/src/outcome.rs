@@ -14,6 +14,9 @@ pub enum Outcome {
     Throttled,
     /// It failed in a way that asking again cannot change: most 4xx.
     Fatal,
+    /// The request itself is at fault and this side found it out: a URI that cannot be sent, a body
+    /// that broke off. Says nothing of the server.
+    Invalid,
     /// A guard of ours did not let it start; nothing was sent.
     Refused,
     /// Nobody waits for it any more: its future was dropped.

@@ -103,7 +103,7 @@ impl Retry {
         let asked = ended.asked.filter(|asked| !asked.is_zero());
         match ended.outcome {
             Outcome::Success => return Step::Return(Stop::Succeeded),
-            Outcome::Fatal => return Step::Return(Stop::Fatal),
+            Outcome::Fatal | Outcome::Invalid => return Step::Return(Stop::Fatal),
             Outcome::Abandoned => return Step::Return(Stop::Abandoned),
             Outcome::Refused if asked.is_none() => return Step::Return(Stop::Refused),
             Outcome::Refused => {} // nothing was sent, so nothing is repeated
@@ -268,6 +268,7 @@ mod tests {
         for (outcome, stop) in [
             (Outcome::Success, Stop::Succeeded),
             (Outcome::Fatal, Stop::Fatal),
+            (Outcome::Invalid, Stop::Fatal),
             (Outcome::Abandoned, Stop::Abandoned),
             (Outcome::Refused, Stop::Refused),
         ] {

@@ -59,13 +59,14 @@ impl From<Outcome> for Verdict {
     /// | fatal | success: the server is well, the request is not |
     /// | transient | failure |
     /// | throttled | ignored: a server that asks for less is not broken, and the cool-down obeys it |
+    /// | invalid | ignored: the server has not seen the request, or not all of it |
     /// | refused | ignored: nothing was sent |
     /// | abandoned | abandoned |
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Success | Outcome::Fatal => Self::Success,
             Outcome::Transient => Self::Failure,
-            Outcome::Throttled | Outcome::Refused => Self::Ignored,
+            Outcome::Throttled | Outcome::Invalid | Outcome::Refused => Self::Ignored,
             Outcome::Abandoned => Self::Abandoned,
         }
     }

@@ -484,6 +484,7 @@ fn outcomes_mean_what_the_table_says() {
         (Outcome::Fatal, Verdict::Success),
         (Outcome::Transient, Verdict::Failure),
         (Outcome::Throttled, Verdict::Ignored),
+        (Outcome::Invalid, Verdict::Ignored),
         (Outcome::Refused, Verdict::Ignored),
         (Outcome::Abandoned, Verdict::Abandoned),
     ];

@@ -65,8 +65,8 @@ fn backoff() -> impl Strategy<Value = Backoff> {
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    use Outcome::{Abandoned, Fatal, Refused, Success, Throttled, Transient};
-    prop::sample::select(vec![Success, Transient, Throttled, Fatal, Refused, Abandoned])
+    use Outcome::{Abandoned, Fatal, Invalid, Refused, Success, Throttled, Transient};
+    prop::sample::select(vec![Success, Transient, Throttled, Fatal, Invalid, Refused, Abandoned])
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
