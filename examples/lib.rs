@@ -6,3 +6,5 @@
 //! | `cargo run --example what_does_an_outage_cost` | how many requests a dead server gets, with and without a budget |
 //! | `cargo run --example what_does_a_breaker_do` | a breaker through an outage, second by second |
 //! | `cargo run --example how_many_may_start` | a smooth limit, one with a burst and a strict one, side by side |
+//! | `cargo run --example what_may_be_repeated` | which requests are sent again, after which ends |
+//! | `cargo run --release --example what_does_a_server_ask` | what the fields of well-known services say, and what reading them costs |

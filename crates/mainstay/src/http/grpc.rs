@@ -1,0 +1,259 @@
+//! What gRPC says over HTTP/2: its status, its pushback, its timeout.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ::http::header::CONTENT_TYPE;
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+use mainstay_policy::Outcome;
+
+use super::rules::When;
+
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+
+/// The name of the field that [`Timeout`] is the value of.
+pub const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// How a gRPC call ended, in its own numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Code(u8);
+
+impl Code {
+    /// It worked.
+    pub const OK: Self = Self(0);
+    /// Somebody cancelled it.
+    pub const CANCELLED: Self = Self(1);
+    /// Nobody knows what happened.
+    pub const UNKNOWN: Self = Self(2);
+    /// The arguments are wrong.
+    pub const INVALID_ARGUMENT: Self = Self(3);
+    /// It took too long.
+    pub const DEADLINE_EXCEEDED: Self = Self(4);
+    /// There is no such thing.
+    pub const NOT_FOUND: Self = Self(5);
+    /// There is one already.
+    pub const ALREADY_EXISTS: Self = Self(6);
+    /// The caller may not.
+    pub const PERMISSION_DENIED: Self = Self(7);
+    /// A quota or a disk is full.
+    pub const RESOURCE_EXHAUSTED: Self = Self(8);
+    /// The system is not in the state that this needs.
+    pub const FAILED_PRECONDITION: Self = Self(9);
+    /// It got into the way of another; to be repeated at a higher level.
+    pub const ABORTED: Self = Self(10);
+    /// Past the end.
+    pub const OUT_OF_RANGE: Self = Self(11);
+    /// Not built here.
+    pub const UNIMPLEMENTED: Self = Self(12);
+    /// Something is broken.
+    pub const INTERNAL: Self = Self(13);
+    /// The service cannot be had now.
+    pub const UNAVAILABLE: Self = Self(14);
+    /// Data are lost for good.
+    pub const DATA_LOSS: Self = Self(15);
+    /// Nobody knows who the caller is.
+    pub const UNAUTHENTICATED: Self = Self(16);
+
+    const NAMES: [&'static str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+
+    /// The code of this number; what is no code of gRPC's is [`Code::UNKNOWN`].
+    #[must_use]
+    pub const fn from_number(number: u8) -> Self {
+        if number as usize >= Self::NAMES.len() { Self::UNKNOWN } else { Self(number) }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+
+    /// Reads `grpc-status`, in the head of an answer that has no body or in the trailers of one
+    /// that has. A value that is no number is [`Code::UNKNOWN`].
+    #[must_use]
+    pub fn read(fields: &HeaderMap) -> Option<Self> {
+        let value = fields.get(STATUS)?;
+        Some(match value.as_bytes() {
+            [ones @ b'0'..=b'9'] => Self::from_number(ones - b'0'),
+            [b'1', ones @ b'0'..=b'9'] => Self::from_number(10 + (ones - b'0')),
+            _ => Self::UNKNOWN,
+        })
+    }
+
+    /// What the trailers say of the call whose body they end. gRPC that ends without a status has
+    /// broken off.
+    #[must_use]
+    pub fn at_the_end(trailers: Option<&HeaderMap>) -> Self {
+        trailers.and_then(Self::read).unwrap_or(Self::UNKNOWN)
+    }
+
+    /// What it says to the layers.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::OK => Outcome::Success,
+            Self::RESOURCE_EXHAUSTED => Outcome::Throttled,
+            Self::UNKNOWN
+            | Self::DEADLINE_EXCEEDED
+            | Self::INTERNAL
+            | Self::UNAVAILABLE
+            | Self::DATA_LOSS => Outcome::Transient,
+            _ => Outcome::Fatal,
+        }
+    }
+
+    /// When a call that ended so may be sent again, unless rules say otherwise.
+    pub(super) const fn when(self) -> When {
+        match self {
+            Self::RESOURCE_EXHAUSTED => When::Always,
+            Self::UNKNOWN | Self::DEADLINE_EXCEEDED | Self::INTERNAL | Self::UNAVAILABLE => {
+                When::IfIdempotent
+            }
+            _ => When::Never,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES[usize::from(self.0)])
+    }
+}
+
+/// Whether these are the header fields of gRPC.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+            && matches!(value.get(GRPC.len()), None | Some(b'+' | b';' | b' '))
+    })
+}
+
+/// What `grpc-retry-pushback-ms` says.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Pushback {
+    /// Wait so long.
+    Wait(Duration),
+    /// Do not ask again: the number was negative, or none.
+    DoNotRetry,
+}
+
+impl Pushback {
+    /// Reads it; `None` if there is none. The number is one of 32 bits with a sign.
+    #[must_use]
+    pub fn read(fields: &HeaderMap) -> Option<Self> {
+        let value = fields.get(PUSHBACK)?;
+        let number = value.to_str().ok().and_then(|text| text.parse::<i32>().ok());
+        Some(match number.and_then(|number| u64::try_from(number).ok()) {
+            Some(millis) => Self::Wait(Duration::from_millis(millis)),
+            None => Self::DoNotRetry,
+        })
+    }
+}
+
+/// The value of `grpc-timeout`: how long the server may take.
+///
+/// ```
+/// use mainstay::http::grpc::Timeout;
+/// use std::time::Duration;
+///
+/// let timeout: Timeout = "250m".parse()?;
+/// assert_eq!(timeout.duration(), Duration::from_millis(250));
+/// assert_eq!(Timeout::of(Duration::from_millis(250)).to_string(), "250000u");
+/// # Ok::<(), mainstay::http::grpc::TimeoutError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Timeout(Duration);
+
+/// A value of `grpc-timeout` is one to eight digits and one of the letters `HMSmun`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no timeout of gRPC's")]
+pub struct TimeoutError;
+
+/// Hours down to nanoseconds, each with the nanoseconds in it.
+const UNITS: [(u8, u64); 6] = [
+    (b'H', 3_600_000_000_000),
+    (b'M', 60_000_000_000),
+    (b'S', 1_000_000_000),
+    (b'm', 1_000_000),
+    (b'u', 1_000),
+    (b'n', 1),
+];
+
+/// The most that eight digits can say.
+const MOST: u64 = 99_999_999;
+
+impl Timeout {
+    /// A timeout for the server; as precise as eight digits can say it, and never longer.
+    #[must_use]
+    pub const fn of(duration: Duration) -> Self {
+        Self(duration)
+    }
+
+    /// How long it is.
+    #[must_use]
+    pub const fn duration(&self) -> Duration {
+        self.0
+    }
+
+    /// The value to send.
+    #[must_use]
+    pub fn to_value(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.to_string()).ok()
+    }
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let exact = UNITS.iter().rev().map(|(letter, unit)| (letter, nanos / u128::from(*unit)));
+        let (letter, number) = exact
+            .into_iter()
+            .find(|(_, number)| *number <= u128::from(MOST))
+            .unwrap_or((&b'H', u128::from(MOST)));
+        write!(f, "{number}{}", char::from(*letter))
+    }
+}
+
+impl FromStr for Timeout {
+    type Err = TimeoutError;
+
+    fn from_str(text: &str) -> Result<Self, TimeoutError> {
+        let (letter, digits) = text.as_bytes().split_last().ok_or(TimeoutError)?;
+        let (_, unit) = UNITS.iter().find(|(known, _)| known == letter).ok_or(TimeoutError)?;
+        if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(TimeoutError);
+        }
+        let number = digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+        let nanos = u128::from(number) * u128::from(*unit);
+        let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+        let whole = u64::try_from(seconds).map_err(|_| TimeoutError)?;
+        let rest = u32::try_from(rest).map_err(|_| TimeoutError)?;
+        Ok(Self(Duration::new(whole, rest)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! What state is kept per.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ::http::header::HOST;
+use ::http::{HeaderMap, Uri};
+
+use super::view::RequestView;
+
+/// What state is kept per: a breaker, a rate, a budget.
+///
+/// Mostly a host, `https://api.example.com`; a tenant or a route where its user says so.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+impl Key {
+    /// A key of your own: a tenant, a route, a bucket that the server named.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Where a request goes, as it is spelled in it.
+///
+/// The same server can be spelled in many ways; [`Origin::key`] is one and the same for all of
+/// them. Spellings can be compared without making a key, which costs an allocation.
+///
+/// ```
+/// use mainstay::http::Origin;
+///
+/// let here = Origin::new("https", "ana:secret@API.example.com:443");
+/// let there = Origin::new("HTTPS", "api.example.com");
+/// assert_eq!(here.key(), there.key());
+/// assert_eq!(here.key().as_str(), "https://api.example.com");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Origin<'a> {
+    scheme: &'a str,
+    authority: &'a str,
+}
+
+impl<'a> Origin<'a> {
+    /// An origin of a scheme, which may be empty where it is not known, and an authority. Whatever
+    /// stands before an `@` is not part of it.
+    #[must_use]
+    pub fn new(scheme: &'a str, authority: &'a str) -> Self {
+        let host = authority.rfind('@').map_or(authority, |at| &authority[at + 1..]);
+        Self { scheme, authority: host }
+    }
+
+    /// Where a request with this URI and these headers goes: the URI's authority, or else Host.
+    #[must_use]
+    pub fn of_parts(uri: &'a Uri, headers: &'a HeaderMap) -> Option<Self> {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        match uri.authority() {
+            Some(authority) => Some(Self::new(scheme, authority.as_str())),
+            None => {
+                let host = headers.get(HOST)?.to_str().ok()?.trim();
+                (!host.is_empty()).then(|| Self::new(scheme, host))
+            }
+        }
+    }
+
+    /// The scheme as it is spelled; empty if it is not known.
+    #[must_use]
+    pub const fn scheme(&self) -> &'a str {
+        self.scheme
+    }
+
+    /// Host and port as they are spelled, without user and password.
+    #[must_use]
+    pub const fn authority(&self) -> &'a str {
+        self.authority
+    }
+
+    /// The one spelling of this origin: lower case, without the scheme's own port. Names stay in
+    /// the form they were given in, whether Unicode or `xn--`.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let scheme = self.scheme.to_lowercase();
+        let host = self.authority.to_lowercase();
+        let (name, port) = split_port(&host);
+        // `example.com:` and `example.com:0443` are spellings of `example.com:443`.
+        let port = port.trim_start_matches('0');
+        let own = match &*scheme {
+            "http" | "ws" => "80",
+            "https" | "wss" => "443",
+            _ => "",
+        };
+        let mut text = String::with_capacity(scheme.len() + host.len() + 3);
+        if !scheme.is_empty() {
+            text.push_str(&scheme);
+            text.push_str("://");
+        }
+        text.push_str(name);
+        if !port.is_empty() && port != own {
+            text.push(':');
+            text.push_str(port);
+        }
+        Key::new(text)
+    }
+}
+
+impl fmt::Debug for Origin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+/// Name and port; a colon inside the brackets of an IPv6 address starts no port.
+fn split_port(host: &str) -> (&str, &str) {
+    match host.rfind(':') {
+        Some(colon) if host[colon + 1..].bytes().all(|b| b.is_ascii_digit()) => {
+            (host[..colon].trim_end_matches(':'), &host[colon + 1..])
+        }
+        _ => (host, ""),
+    }
+}
+
+/// Chooses the key of a request. A closure is one.
+pub trait KeyBy<Req> {
+    /// The key whose state this request shares.
+    fn key(&self, request: &Req) -> Key;
+}
+
+/// The host that the request goes to: scheme, name and port. Requests that name none share a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ByHost;
+
+impl<Req: RequestView> KeyBy<Req> for ByHost {
+    fn key(&self, request: &Req) -> Key {
+        request.origin().map_or_else(|| Key::new(""), |origin| origin.key())
+    }
+}
+
+impl<Req, F: Fn(&Req) -> Key> KeyBy<Req> for F {
+    fn key(&self, request: &Req) -> Key {
+        self(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::Request;
+
+    use super::*;
+
+    fn host(request: &Request<()>) -> String {
+        ByHost.key(request).to_string()
+    }
+
+    fn to(uri: &str) -> Request<()> {
+        Request::get(uri).body(()).unwrap()
+    }
+
+    #[test]
+    fn the_spellings_of_one_server_are_one_key() {
+        for (uri, key) in [
+            ("https://api.example.com/v1?x=1", "https://api.example.com"),
+            ("HTTPS://API.Example.COM/", "https://api.example.com"),
+            ("https://api.example.com:443/", "https://api.example.com"),
+            ("https://api.example.com:0443/", "https://api.example.com"),
+            ("https://api.example.com:/", "https://api.example.com"),
+            ("https://ana:secret@api.example.com/", "https://api.example.com"),
+            ("http://api.example.com:80/", "http://api.example.com"),
+            ("ws://api.example.com:80/", "ws://api.example.com"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("http://[::1]/", "http://[::1]"),
+            ("http://[::1]:80/", "http://[::1]"),
+            ("http://[2001:DB8::1]:8443/", "http://[2001:db8::1]:8443"),
+            ("https://xn--bcher-kva.example/", "https://xn--bcher-kva.example"),
+        ] {
+            assert_eq!(host(&to(uri)), key, "{uri}");
+        }
+    }
+
+    #[test]
+    fn another_scheme_or_port_is_another_server() {
+        for other in ["http://example.com/", "https://example.com:80/", "https://example.com:8443/"]
+        {
+            assert_ne!(host(&to(other)), host(&to("https://example.com/")), "{other}");
+        }
+    }
+
+    #[test]
+    fn without_an_authority_the_host_field_says_where() {
+        let with = |value: &[u8]| {
+            let mut request = to("/users?id=7");
+            request.headers_mut().insert(HOST, value.try_into().unwrap());
+            host(&request)
+        };
+        assert_eq!(with(b"Example.com:8080"), "example.com:8080");
+        assert_eq!(with(b" example.com "), "example.com");
+        assert_eq!(with(b""), "");
+        assert_eq!(with(b"\xff"), "");
+        assert_eq!(host(&to("/users")), "");
+
+        let mut both = to("http://here.example/");
+        both.headers_mut().insert(HOST, "there.example".try_into().unwrap());
+        assert_eq!(host(&both), "http://here.example");
+    }
+
+    #[test]
+    fn names_in_unicode_are_taken_as_given() {
+        let origin = Origin::new("https", "BÜCHER.example:443");
+        assert_eq!(origin.key().as_str(), "https://bücher.example");
+        assert_eq!((origin.scheme(), origin.authority()), ("https", "BÜCHER.example:443"));
+    }
+
+    #[test]
+    fn a_key_of_one_s_own_is_a_closure() {
+        let by_tenant = |request: &Request<()>| {
+            let tenant = request.headers().get("x-tenant").and_then(|value| value.to_str().ok());
+            Key::new(tenant.unwrap_or("none"))
+        };
+        let mut request = to("https://example.com/");
+        assert_eq!(by_tenant.key(&request).as_str(), "none");
+        request.headers_mut().insert("x-tenant", "acme".try_into().unwrap());
+        assert_eq!(KeyBy::key(&by_tenant, &request), Key::new("acme"));
+        assert_eq!(format!("{:?}", Key::new("acme")), "\"acme\"");
+    }
+
+    #[test]
+    fn a_password_is_in_no_output() {
+        let origin = Origin::new("https", "ana:secret@example.com");
+        assert_eq!(format!("{origin:?}"), "https://example.com");
+        assert_eq!(origin.key().to_string(), "https://example.com");
+    }
+}

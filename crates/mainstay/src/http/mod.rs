@@ -1,0 +1,53 @@
+//! What HTTP says: which ends of an attempt are failures, which requests may be sent again, what a
+//! server asks of its callers.
+//!
+//! Layers draw on [`Http`], which reads requests, responses and errors for them. Each of its parts
+//! can be used by itself:
+//!
+//! * [`RetryRules`]: which requests may be sent again, and after which ends; a table that can be
+//!   changed.
+//! * [`Failure`]: how far a request came that got no answer, told by the type of the error.
+//! * [`Hints`]: Retry-After, RateLimit and the many fields like them.
+//! * [`ReplayLayer`] and [`body`]: bodies that can be sent again, and bodies read to their end so
+//!   that a connection can be used again.
+//! * [`IdempotencyKeys`]: one key per call, for servers that honour them.
+//! * [`AnswerRefusalsLayer`]: refusals as answers, on the side of a server.
+//! * [`grpc`]: gRPC's status, pushback and timeout.
+//! * [`Key`] and [`KeyBy`]: what state is kept per.
+
+mod failure;
+mod idempotency;
+mod key;
+mod refusals;
+mod rules;
+mod semantics;
+mod server_word;
+mod view;
+
+pub mod body;
+pub mod grpc;
+pub mod hints;
+
+#[cfg(feature = "reqwest")]
+mod reqwest;
+#[cfg(feature = "tower-http")]
+mod tower_http;
+
+pub use body::{Copies, Replay, ReplayBody, ReplayLayer};
+pub use failure::{Cause, Failure, Reached};
+pub use hints::{Hints, Quota, Scope, Unit};
+pub use idempotency::IdempotencyKeys;
+pub use key::{ByHost, Key, KeyBy, Origin};
+pub use refusals::{
+    Answer, AnswerRefusals, AnswerRefusalsFuture, AnswerRefusalsLayer, Plainly, TakeRefusal,
+};
+pub use rules::{Attempt, End, RetryRules, When};
+pub use semantics::{About, Http};
+pub use server_word::ServerWord;
+#[cfg(feature = "tower-http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower-http")))]
+pub use tower_http::{FailureClass, FailuresInTrailers, FailuresOfHttp, WithClassifier};
+pub use view::{RequestView, ResponseView};
+
+#[cfg(test)]
+pub(crate) mod testing;

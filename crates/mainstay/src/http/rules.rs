@@ -1,0 +1,358 @@
+//! Which requests may be sent again, and after which ends.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ::http::{HeaderMap, Method, StatusCode};
+use mainstay_policy::Outcome;
+
+use super::failure::{Failure, Reached};
+use super::grpc;
+use super::server_word::ServerWord;
+
+/// When a request may be sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum When {
+    /// Whatever was asked.
+    Always,
+    /// If asking twice is as good as asking once: by its method, or by an `Idempotency-Key`.
+    IfIdempotent,
+    /// Not at all.
+    Never,
+}
+
+/// Which requests may be sent again, and after which ends.
+///
+/// | end of the attempt | GET HEAD OPTIONS TRACE PUT DELETE QUERY, or with an `Idempotency-Key` | POST PATCH and unknown methods |
+/// |---|---|---|
+/// | never sent, not processed, 425, 429 | again | again |
+/// | 408, 500, 502, 503, 504, reset, end of file, timeout | again | no |
+/// | other statuses | no | no |
+///
+/// For gRPC, `RESOURCE_EXHAUSTED` stands in the first row; `UNKNOWN`, `DEADLINE_EXCEEDED`,
+/// `INTERNAL` and `UNAVAILABLE` in the second.
+///
+/// Every cell can be changed, and each is a setter here:
+///
+/// ```
+/// use http::{Method, StatusCode};
+/// use mainstay::http::{End, RetryRules, ServerWord, When};
+///
+/// let rules = RetryRules::standard()
+///     .status(StatusCode::CONFLICT, When::IfIdempotent) // a lock that somebody else holds
+///     .idempotent(Method::PATCH)                        // ours sets fields to values
+///     .obey(ServerWord::XShouldRetry)                   // the server knows best
+///     .decide(|attempt| match attempt.end {
+///         End::Answer { headers, .. } if headers.contains_key("x-maintenance") => Some(When::Never),
+///         _ => None, // as the rest says
+///     });
+/// # let _ = rules;
+/// ```
+#[derive(Clone, Default)]
+pub struct RetryRules {
+    statuses: Vec<(StatusCode, When)>,
+    codes: Vec<(grpc::Code, When)>,
+    methods: Vec<(Method, Twice)>,
+    maybe_processed: Option<When>,
+    without_redirects: bool,
+    limits_by_403: bool,
+    words: Vec<ServerWord>,
+    decide: Option<Decide>,
+}
+
+/// What asking twice by a method does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Twice {
+    Nothing,
+    Harm,
+    /// It is not to be done whatever happens.
+    Forbidden,
+}
+
+type Decide = Arc<dyn Fn(&Attempt<'_>) -> Option<When> + Send + Sync>;
+
+/// An attempt that has ended, for a rule of one's own.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// What was asked.
+    pub method: &'a Method,
+    /// Whether asking twice is as good as asking once.
+    pub is_idempotent: bool,
+    /// How it ended.
+    pub end: End<'a>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum End<'a> {
+    /// With an answer.
+    #[non_exhaustive]
+    Answer {
+        /// Its status.
+        status: StatusCode,
+        /// Its header fields.
+        headers: &'a HeaderMap,
+        /// What gRPC says in its header fields.
+        grpc: Option<grpc::Code>,
+        /// Whether it speaks of a limit: a 429, or a 403 that is one in truth.
+        is_limit: bool,
+    },
+    /// Without one.
+    Failure(Failure),
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt that ended like this.
+    #[must_use]
+    pub const fn new(method: &'a Method, is_idempotent: bool, end: End<'a>) -> Self {
+        Self { method, is_idempotent, end }
+    }
+}
+
+impl<'a> End<'a> {
+    /// An answer.
+    #[must_use]
+    pub const fn answer(status: StatusCode, headers: &'a HeaderMap) -> Self {
+        let is_limit = status.as_u16() == 429;
+        Self::Answer { status, headers, grpc: None, is_limit }
+    }
+}
+
+impl RetryRules {
+    /// The table above.
+    #[must_use]
+    pub const fn standard() -> Self {
+        Self {
+            statuses: Vec::new(),
+            codes: Vec::new(),
+            methods: Vec::new(),
+            maybe_processed: None,
+            without_redirects: false,
+            limits_by_403: false,
+            words: Vec::new(),
+            decide: None,
+        }
+    }
+
+    /// After an answer with this status.
+    ///
+    /// A status that says "the request is at fault" stays no failure to a circuit breaker.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode, when: When) -> Self {
+        set(&mut self.statuses, status, when);
+        self
+    }
+
+    /// After this status of gRPC's.
+    #[must_use]
+    pub fn grpc_code(mut self, code: grpc::Code, when: When) -> Self {
+        set(&mut self.codes, code, when);
+        self
+    }
+
+    /// Requests with this method are idempotent here.
+    #[must_use]
+    pub fn idempotent(mut self, method: Method) -> Self {
+        set(&mut self.methods, method, Twice::Nothing);
+        self
+    }
+
+    /// Requests with this method are not idempotent here, whatever RFC 9110 says: a `DELETE` of
+    /// "the newest entry".
+    #[must_use]
+    pub fn not_idempotent(mut self, method: Method) -> Self {
+        set(&mut self.methods, method, Twice::Harm);
+        self
+    }
+
+    /// Requests with this method are sent once, whatever happens and whoever says otherwise; no
+    /// copy of them is kept.
+    #[must_use]
+    pub fn never(mut self, method: Method) -> Self {
+        set(&mut self.methods, method, Twice::Forbidden);
+        self
+    }
+
+    /// After an end without an answer that leaves open whether the server did what was asked: a
+    /// reset, an end of file, a timeout.
+    #[must_use]
+    pub const fn maybe_processed(mut self, when: When) -> Self {
+        self.maybe_processed = Some(when);
+        self
+    }
+
+    /// The client beneath follows no redirects.
+    ///
+    /// reqwest follows them inside one attempt unless it is told not to. When its second request
+    /// cannot be sent, its error looks as if the first had not been; a POST that was answered
+    /// with a redirect would be sent twice. So what only idempotent requests may do is asked of
+    /// such errors, until this says that there are no redirects.
+    #[must_use]
+    pub const fn without_redirects(mut self) -> Self {
+        self.without_redirects = true;
+        self
+    }
+
+    /// A 403 that says when to come back, or that nothing is left, is a limit and not a missing
+    /// permission: so GitHub answers. It is then judged as a 429.
+    #[must_use]
+    pub const fn limits_by_403(mut self) -> Self {
+        self.limits_by_403 = true;
+        self
+    }
+
+    /// Does what a server says in so many words, before the table is looked at.
+    #[must_use]
+    pub fn obey(mut self, word: ServerWord) -> Self {
+        if !self.words.contains(&word) {
+            self.words.push(word);
+        }
+        self
+    }
+
+    /// Asks a function first; where it says `None`, the server's words and the table decide.
+    #[must_use]
+    pub fn decide(
+        mut self,
+        decide: impl Fn(&Attempt<'_>) -> Option<When> + Send + Sync + 'static,
+    ) -> Self {
+        self.decide = Some(Arc::new(decide));
+        self
+    }
+
+    /// Whether an answer with this status is a limit if it says when to come back.
+    pub(super) fn may_be_limit(&self, status: StatusCode) -> bool {
+        self.limits_by_403 && status == StatusCode::FORBIDDEN
+    }
+
+    /// Whether this word of a server's is obeyed.
+    #[must_use]
+    pub fn obeys(&self, word: ServerWord) -> bool {
+        self.words.contains(&word)
+    }
+
+    /// Whether asking twice by this method is as good as asking once.
+    #[must_use]
+    pub fn is_idempotent(&self, method: &Method) -> bool {
+        get(&self.methods, method).map_or_else(|| by_rfc(method), |twice| twice == Twice::Nothing)
+    }
+
+    /// Whether any end could lead to another attempt; else no copy of a request need be kept.
+    #[must_use]
+    pub fn may_ever_repeat(&self, method: &Method) -> bool {
+        get(&self.methods, method) != Some(Twice::Forbidden)
+    }
+
+    /// Whether the request may be sent again after this attempt.
+    #[must_use]
+    pub fn may_repeat(&self, attempt: &Attempt<'_>) -> bool {
+        self.may_ever_repeat(attempt.method)
+            && match self.when(attempt) {
+                When::Always => true,
+                When::IfIdempotent => attempt.is_idempotent,
+                When::Never => false,
+            }
+    }
+
+    fn when(&self, attempt: &Attempt<'_>) -> When {
+        if let Some(when) = self.decide.as_ref().and_then(|decide| decide(attempt)) {
+            return when;
+        }
+        match attempt.end {
+            End::Answer { status, headers, grpc, is_limit } => {
+                let said = self.words.iter().find_map(|word| word.read(headers));
+                said.unwrap_or_else(|| match grpc {
+                    Some(code) => get(&self.codes, &code).unwrap_or_else(|| code.when()),
+                    None if is_limit => self.of_status(StatusCode::TOO_MANY_REQUESTS),
+                    None => self.of_status(status),
+                })
+            }
+            End::Failure(failure) => self.of_failure(failure),
+        }
+    }
+
+    fn of_status(&self, status: StatusCode) -> When {
+        get(&self.statuses, &status).unwrap_or_else(|| match status.as_u16() {
+            425 | 429 => When::Always,
+            408 | 500 | 502 | 503 | 504 => When::IfIdempotent,
+            _ => When::Never,
+        })
+    }
+
+    fn of_failure(&self, failure: Failure) -> When {
+        use super::failure::Cause;
+
+        match failure.cause() {
+            Cause::Invalid | Cause::Redirects => return When::Never,
+            Cause::Status(status) => return self.of_status(status),
+            _ => {}
+        }
+        let maybe_processed = self.maybe_processed.unwrap_or(When::IfIdempotent);
+        match failure.reached() {
+            Reached::MaybeProcessed => maybe_processed,
+            _ if failure.may_follow_redirects() && !self.without_redirects => maybe_processed,
+            Reached::NeverSent | Reached::NotProcessed => When::Always,
+        }
+    }
+}
+
+impl fmt::Debug for RetryRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryRules")
+            .field("statuses", &self.statuses)
+            .field("codes", &self.codes)
+            .field("methods", &self.methods)
+            .field("maybe_processed", &self.maybe_processed)
+            .field("without_redirects", &self.without_redirects)
+            .field("limits_by_403", &self.limits_by_403)
+            .field("words", &self.words)
+            .field("decide", &self.decide.as_ref().map(|_| "a function"))
+            .finish()
+    }
+}
+
+/// The methods that RFC 9110 and RFC 10008 call idempotent.
+fn by_rfc(method: &Method) -> bool {
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::PUT,
+        Method::DELETE,
+        Method::QUERY,
+    ]
+    .contains(method)
+}
+
+/// What a status says to the layers.
+///
+/// Of the 5xx, those that speak of the request (501, 505, 506, 510, 511) say nothing of the
+/// server's health.
+pub(crate) fn outcome(status: StatusCode) -> Outcome {
+    match status.as_u16() {
+        408 | 425 => Outcome::Transient,
+        429 => Outcome::Throttled,
+        501 | 505 | 506 | 510 | 511 => Outcome::Fatal,
+        100..=399 => Outcome::Success,
+        500..=599 => Outcome::Transient,
+        _ => Outcome::Fatal,
+    }
+}
+
+/// Puts a value in the place of the one for the same key.
+fn set<K: PartialEq, V>(table: &mut Vec<(K, V)>, key: K, value: V) {
+    match table.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, old)) => *old = value,
+        None => table.push((key, value)),
+    }
+}
+
+fn get<K: PartialEq, V: Copy>(table: &[(K, V)], key: &K) -> Option<V> {
+    table.iter().find(|(known, _)| known == key).map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests;

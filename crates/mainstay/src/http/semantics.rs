@@ -1,0 +1,195 @@
+//! HTTP as a protocol of the layers.
+
+use ::http::{HeaderMap, Method, StatusCode, Version};
+use mainstay_policy::Outcome;
+use mainstay_policy::retry::Repeat;
+
+use super::failure::Failure;
+use super::grpc::{self, Pushback};
+use super::hints::Hints;
+use super::idempotency::{IDEMPOTENCY_KEY, IdempotencyKeys};
+use super::rules::{self, Attempt, End, RetryRules};
+use super::server_word::ServerWord;
+use super::view::{RequestView, ResponseView};
+use crate::error::CallError;
+use crate::protocol::{Ending, Protocol};
+
+/// What HTTP requests, responses and errors mean to the layers.
+///
+/// ```
+/// use http::{Request, Response};
+/// use mainstay::http::Http;
+/// use mainstay::policy::Outcome;
+/// use mainstay::Error;
+/// use std::io;
+/// use std::time::Duration;
+///
+/// let http = Http::new();
+/// let request = Request::post("https://api.example.com/orders").body("{}")?;
+/// let response = Response::builder().status(503).header("retry-after", "2").body(())?;
+///
+/// let about = http.about(&request);
+/// let ending = http.end(&about, Ok::<_, &Error<io::Error>>(&response));
+/// assert_eq!(ending.outcome(), Outcome::Transient);
+/// assert_eq!(ending.wait(), Some(Duration::from_secs(2)));
+/// assert!(!ending.may_be_repeated()); // a POST that may have been processed
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Http {
+    rules: RetryRules,
+    keys: Option<IdempotencyKeys>,
+}
+
+impl Http {
+    /// HTTP with the standard rules, and no keys minted.
+    pub const fn new() -> Self {
+        Self { rules: RetryRules::standard(), keys: None }
+    }
+
+    /// Other rules for which requests may be sent again.
+    pub fn rules(mut self, rules: RetryRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Mints a key for each call that is not idempotent.
+    pub fn idempotency_keys(mut self, keys: IdempotencyKeys) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Gives the request what all attempts of its call must have in common. To be asked once per
+    /// call, before the first.
+    pub fn prepare<Req: RequestView>(&self, request: &mut Req) {
+        if let Some(keys) = &self.keys {
+            if !self.rules.is_idempotent(request.method()) {
+                keys.mint(request.headers_mut());
+            }
+        }
+    }
+
+    /// What must be known of the request when an attempt has ended.
+    pub fn about<Req: RequestView>(&self, request: &Req) -> About {
+        let method = request.method();
+        let is_idempotent = self.rules.is_idempotent(method) || self.is_keyed(request.headers());
+        About { method: method.clone(), is_idempotent }
+    }
+
+    /// What the end of an attempt says.
+    pub fn end<Res, E>(&self, about: &About, end: Result<&Res, &E>) -> Ending
+    where
+        Res: ResponseView,
+        E: CallError,
+    {
+        match end {
+            Ok(answer) => self.answer(about, answer.status(), answer.version(), answer.headers()),
+            Err(error) => match error.refused() {
+                Some(refused) => self.failure(about, Failure::of(refused)),
+                None => self.failure(about, Failure::of(error.as_error())),
+            },
+        }
+    }
+
+    /// What the answer with this head says.
+    pub fn answer(
+        &self,
+        about: &About,
+        status: StatusCode,
+        version: Version,
+        headers: &HeaderMap,
+    ) -> Ending {
+        // Only HTTP/2 carries gRPC, and other answers need not be searched for it.
+        let grpc = (version == Version::HTTP_2 && status == StatusCode::OK)
+            .then(|| grpc::Code::read(headers).filter(|_| grpc::is_grpc(headers)))
+            .flatten();
+        let hints = Hints::read(headers);
+        let is_limit = status == StatusCode::TOO_MANY_REQUESTS
+            || self.rules.may_be_limit(status) && hints.wait().is_some();
+        let outcome = match grpc {
+            Some(code) => code.outcome(),
+            None if is_limit => Outcome::Throttled,
+            None => rules::outcome(status),
+        };
+        let end = End::Answer { status, headers, grpc, is_limit };
+        let ending = self.ending(about, outcome, end).hints(hints);
+        if !self.rules.obeys(ServerWord::GrpcPushback) || outcome == Outcome::Success {
+            return ending;
+        }
+        match Pushback::read(headers) {
+            Some(Pushback::Wait(wait)) => ending.asked(wait),
+            Some(Pushback::DoNotRetry) | None => ending,
+        }
+    }
+
+    /// What the error says that there is instead of an answer.
+    pub fn failure(&self, about: &About, failure: Failure) -> Ending {
+        self.ending(about, failure.outcome(), End::Failure(failure))
+    }
+
+    fn ending(&self, about: &About, outcome: Outcome, end: End<'_>) -> Ending {
+        let attempt = Attempt::new(&about.method, about.is_idempotent, end);
+        let repeat = match self.rules.may_repeat(&attempt) {
+            true => Repeat::Allowed,
+            false => Repeat::Forbidden,
+        };
+        Ending::new(outcome).repeat(repeat)
+    }
+
+    fn is_keyed(&self, headers: &HeaderMap) -> bool {
+        match &self.keys {
+            Some(keys) => keys.is_on(headers),
+            None => headers.contains_key(IDEMPOTENCY_KEY),
+        }
+    }
+}
+
+/// What [`Http`] keeps of a request while it is sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct About {
+    method: Method,
+    is_idempotent: bool,
+}
+
+impl About {
+    /// What was asked.
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Whether asking twice is as good as asking once: by the method, or by a key.
+    #[must_use]
+    pub const fn is_idempotent(&self) -> bool {
+        self.is_idempotent
+    }
+}
+
+impl<Req, Res, E> Protocol<Req, Res, E> for Http
+where
+    Req: RequestView,
+    Res: ResponseView,
+    E: CallError,
+{
+    type About = About;
+
+    fn prepare(&self, request: &mut Req) {
+        self.prepare(request);
+    }
+
+    fn about(&self, request: &Req) -> About {
+        self.about(request)
+    }
+
+    fn may_repeat(&self, about: &About) -> bool {
+        self.rules.may_ever_repeat(&about.method)
+    }
+
+    fn end(&self, about: About, end: Result<&Res, &E>) -> Ending {
+        self.end(&about, end)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! What the layers need to see of a request and a response.
+
+use ::http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Version};
+
+use super::body::{self, Copies};
+use super::key::Origin;
+
+/// What the layers need to see of a request: `http::Request<B>` for any body, and with the feature
+/// `reqwest` that crate's own.
+pub trait RequestView: Sized {
+    /// What is asked.
+    fn method(&self) -> &Method;
+
+    /// The header fields.
+    fn headers(&self) -> &HeaderMap;
+
+    /// The header fields, to add one that all attempts must have in common.
+    fn headers_mut(&mut self) -> &mut HeaderMap;
+
+    /// Where it goes, as it is spelled there; `None` if neither URI nor Host say.
+    fn origin(&self) -> Option<Origin<'_>>;
+
+    /// What its sender left there for the layers, where the type has such a place.
+    fn extensions(&self) -> Option<&Extensions>;
+
+    /// How much of the request a copy could send.
+    fn copies(&self) -> Copies;
+
+    /// A copy to be sent later, if the body can be sent again.
+    fn copy(&self) -> Option<Self>;
+}
+
+/// What the layers need to see of a response.
+pub trait ResponseView: Sized {
+    /// Its body.
+    type Body;
+
+    /// How it went.
+    fn status(&self) -> StatusCode;
+
+    /// The header fields.
+    fn headers(&self) -> &HeaderMap;
+
+    /// Which HTTP it came by.
+    fn version(&self) -> Version;
+
+    /// The same response in the common currency, to read its body to the end.
+    fn into_http(self) -> Response<Self::Body>;
+}
+
+impl<B: 'static> RequestView for Request<B> {
+    fn method(&self) -> &Method {
+        self.method()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    fn origin(&self) -> Option<Origin<'_>> {
+        Origin::of_parts(self.uri(), self.headers())
+    }
+
+    fn extensions(&self) -> Option<&Extensions> {
+        Some(self.extensions())
+    }
+
+    fn copies(&self) -> Copies {
+        body::copies(self.body())
+    }
+
+    fn copy(&self) -> Option<Self> {
+        let mut copy = Self::new(body::copy(self.body())?);
+        *copy.method_mut() = self.method().clone();
+        *copy.uri_mut() = self.uri().clone();
+        *copy.version_mut() = self.version();
+        *copy.headers_mut() = self.headers().clone();
+        *copy.extensions_mut() = self.extensions().clone();
+        Some(copy)
+    }
+}
+
+impl<B> ResponseView for Response<B> {
+    type Body = B;
+
+    fn status(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn version(&self) -> Version {
+        self.version()
+    }
+
+    fn into_http(self) -> Self {
+        self
+    }
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod http;
+
+mod chance;
+mod clock;
+mod error;
+mod protocol;
+
+pub use error::{BoxError, CallError, Error, Lift, LiftFuture, LiftLayer, Reason, Refused};
+pub use mainstay_policy as policy;
+pub use protocol::{Ending, Protocol};

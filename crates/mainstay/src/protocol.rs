@@ -1,0 +1,250 @@
+//! What requests and results mean, told to layers that know no protocol.
+
+use std::time::Duration;
+
+use mainstay_policy::cooldown::Signal;
+use mainstay_policy::rate_limit::Told;
+use mainstay_policy::retry::{Ended, Repeat};
+use mainstay_policy::{Moment, Outcome};
+
+use crate::http::{Hints, Quota, Unit};
+
+/// What requests and results mean in a protocol; [`Http`](crate::http::Http) for HTTP.
+///
+/// By the time an attempt ends its request is gone, so [`about`](Protocol::about) keeps what
+/// judging the end will need.
+pub trait Protocol<Req, Res, E> {
+    /// What is kept of a request while it is sent.
+    type About;
+
+    /// Told of a request once per call, before its first attempt: whatever all attempts must have
+    /// in common is put into it here.
+    fn prepare(&self, request: &mut Req) {
+        let _ = request;
+    }
+
+    /// What must be known of the request when the attempt has ended.
+    fn about(&self, request: &Req) -> Self::About;
+
+    /// Whether some end of an attempt could lead to another; else no copy of the request is kept.
+    fn may_repeat(&self, about: &Self::About) -> bool;
+
+    /// What the end of the attempt says.
+    fn end(&self, about: Self::About, end: Result<&Res, &E>) -> Ending;
+}
+
+/// What the end of an attempt says: to guards by its outcome, to the driver by whether the request
+/// may be sent again, to whoever waits by its hints.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct Ending {
+    outcome: Outcome,
+    repeat: Repeat,
+    hints: Hints,
+    asked: Option<Duration>,
+}
+
+impl Ending {
+    /// An end with this outcome. After a failure that may pass, the request may be sent again.
+    pub fn new(outcome: Outcome) -> Self {
+        let repeat = match outcome {
+            Outcome::Transient | Outcome::Throttled => Repeat::Allowed,
+            Outcome::Success
+            | Outcome::Fatal
+            | Outcome::Invalid
+            | Outcome::Refused
+            | Outcome::Abandoned => Repeat::Forbidden,
+        };
+        Self { outcome, repeat, hints: Hints::default(), asked: None }
+    }
+
+    /// The same end with another outcome.
+    pub const fn with_outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    /// Says whether the request may be sent again, whatever the outcome: a 404 may be repeated
+    /// where its user says so, and is still no failure of the server.
+    pub const fn repeat(mut self, repeat: Repeat) -> Self {
+        self.repeat = repeat;
+        self
+    }
+
+    /// Adds what the server said of waiting and quotas.
+    pub fn hints(mut self, hints: Hints) -> Self {
+        self.hints = hints;
+        self
+    }
+
+    /// Wait at least so long before the next attempt; goes before what the hints say.
+    pub const fn asked(mut self, wait: Duration) -> Self {
+        self.asked = Some(wait);
+        self
+    }
+
+    /// How the attempt ended, for guards.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Whether the request may be sent again.
+    #[must_use]
+    pub const fn may_be_repeated(&self) -> bool {
+        matches!(self.repeat, Repeat::Allowed)
+    }
+
+    /// What the server said of waiting and quotas.
+    #[must_use]
+    pub const fn what_was_said(&self) -> &Hints {
+        &self.hints
+    }
+
+    /// At least how long to wait before the next attempt, if anybody said so.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.asked.or_else(|| self.hints.wait())
+    }
+
+    /// Whether it closes the gate of a [`CoolDown`](mainstay_policy::cooldown::CoolDown), now that
+    /// it has ended.
+    #[must_use]
+    pub fn signal(&self, now: Moment) -> Option<Signal> {
+        if self.outcome == Outcome::Throttled {
+            return Some(Signal::Throttled { asked: self.wait() });
+        }
+        let asked = self.hints.retry_after().filter(|asked| !asked.is_zero());
+        if let (Outcome::Transient, Some(asked)) = (self.outcome, asked) {
+            return Some(Signal::Overloaded { asked });
+        }
+        let used_up = self.hints.quota().filter(|quota| quota.is_used_up());
+        let reset = used_up.and_then(|quota| quota.reset)?;
+        Some(Signal::Exhausted { reset: now + reset })
+    }
+
+    /// What a [`Limiter`](mainstay_policy::rate_limit::Limiter) can learn from it: how many more
+    /// requests the server takes until when. A reset is believed for a day; what lies further ahead
+    /// is asked for again then.
+    #[must_use]
+    pub fn told(&self, now: Moment) -> Option<Told> {
+        const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+        let of_requests = |quota: &&Quota| quota.unit == Unit::Requests;
+        let quota = self.hints.quota().filter(of_requests)?;
+        let left = u32::try_from(quota.left).unwrap_or(u32::MAX);
+        Some(Told { left, reset: now + quota.reset?.min(LONGEST) })
+    }
+
+    /// How the attempt ended, for [`Retry`](mainstay_policy::retry::Retry).
+    ///
+    /// What may be sent again is worth another attempt, whatever it is to guards.
+    pub fn for_retry(&self) -> Ended {
+        let outcome = match (self.outcome, self.repeat) {
+            (Outcome::Success | Outcome::Fatal | Outcome::Invalid, Repeat::Allowed) => {
+                Outcome::Transient
+            }
+            (outcome, _) => outcome,
+        };
+        let ended = Ended::new(outcome).repeat(self.repeat);
+        match self.wait() {
+            Some(wait) => ended.asked(wait),
+            None => ended,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing::headers;
+
+    const NOW: Moment = Moment::ORIGIN;
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn said(outcome: Outcome, fields: &[(&'static str, &str)]) -> Ending {
+        Ending::new(outcome).hints(Hints::read_at(&headers(fields), Duration::ZERO))
+    }
+
+    #[test]
+    fn only_a_failure_that_may_pass_is_repeated_unless_somebody_says_otherwise() {
+        use Outcome::{Abandoned, Fatal, Invalid, Refused, Success, Throttled, Transient};
+        for outcome in [Transient, Throttled] {
+            assert!(Ending::new(outcome).may_be_repeated(), "{outcome:?}");
+        }
+        for outcome in [Success, Fatal, Invalid, Refused, Abandoned] {
+            assert!(!Ending::new(outcome).may_be_repeated(), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_repeated_is_worth_another_attempt() {
+        use Outcome::{Abandoned, Fatal, Invalid, Refused, Success, Throttled, Transient};
+        let told = |outcome, repeat| Ending::new(outcome).repeat(repeat).for_retry();
+        for outcome in [Success, Fatal, Invalid] {
+            assert_eq!(told(outcome, Repeat::Allowed), Ended::new(Transient), "{outcome:?}");
+        }
+        for outcome in [Transient, Throttled, Refused, Abandoned] {
+            assert_eq!(told(outcome, Repeat::Allowed), Ended::new(outcome), "{outcome:?}");
+        }
+        let forbidden = Ended::new(Transient).repeat(Repeat::Forbidden);
+        assert_eq!(told(Transient, Repeat::Forbidden), forbidden);
+    }
+
+    #[test]
+    fn a_wait_that_was_asked_for_goes_before_the_hints() {
+        let ending = said(Outcome::Throttled, &[("retry-after", "5")]);
+        assert_eq!(ending.wait(), Some(secs(5)));
+        assert_eq!(ending.for_retry(), Ended::new(Outcome::Throttled).asked(secs(5)));
+        assert_eq!(ending.clone().asked(secs(1)).wait(), Some(secs(1)));
+        assert_eq!(Ending::new(Outcome::Transient).for_retry(), Ended::new(Outcome::Transient));
+    }
+
+    #[test]
+    fn what_closes_a_gate() {
+        let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "30")];
+        let with = |outcome, fields: &[_]| said(outcome, fields).signal(NOW);
+        let throttled = |asked| Some(Signal::Throttled { asked });
+        let exhausted = Some(Signal::Exhausted { reset: NOW + secs(30) });
+        let later = [("retry-after", "5")];
+        let both = [spent[0], spent[1], later[0]];
+
+        assert_eq!(with(Outcome::Throttled, &[]), throttled(None));
+        assert_eq!(with(Outcome::Throttled, &later), throttled(Some(secs(5))));
+        assert_eq!(with(Outcome::Throttled, &spent), throttled(Some(secs(30))));
+        assert_eq!(with(Outcome::Throttled, &both), throttled(Some(secs(5))));
+
+        let overloaded = Some(Signal::Overloaded { asked: secs(5) });
+        assert_eq!(with(Outcome::Transient, &later), overloaded);
+        assert_eq!(with(Outcome::Transient, &both), overloaded);
+        assert_eq!(with(Outcome::Transient, &spent), exhausted);
+        assert_eq!(with(Outcome::Transient, &[("retry-after", "0")]), None);
+        assert_eq!(with(Outcome::Transient, &[]), None);
+
+        assert_eq!(with(Outcome::Success, &spent), exhausted);
+        assert_eq!(with(Outcome::Fatal, &spent), exhausted);
+        assert_eq!(with(Outcome::Success, &later), None, "202: come back for the result");
+        assert_eq!(with(Outcome::Success, &spent[..1]), None, "nobody knows until when");
+    }
+
+    #[test]
+    fn what_a_limiter_learns() {
+        let with = |left, reset| {
+            let fields = [("x-ratelimit-remaining", left), ("x-ratelimit-reset", reset)];
+            said(Outcome::Success, &fields).told(NOW)
+        };
+        let told = |left, reset| Some(Told { left, reset: NOW + secs(reset) });
+        assert_eq!(with("17", "30"), told(17, 30));
+        assert_eq!(with("0", "30"), told(0, 30));
+        assert_eq!(with("5000000000", "30"), told(u32::MAX, 30));
+        assert_eq!(with("17", "90000"), told(17, 86_400));
+        assert_eq!(with("17", "soon"), None);
+        let of_tokens =
+            [("x-ratelimit-remaining-tokens", "9"), ("x-ratelimit-reset-tokens", "6m0s")];
+        assert_eq!(said(Outcome::Success, &of_tokens).told(NOW), None);
+        assert_eq!(Ending::new(Outcome::Success).told(NOW), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! What is said to allocate nothing does not.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io;
+
+use allocation_counter::measure;
+use http::{HeaderName, HeaderValue, Request, Response};
+use mainstay::Error;
+use mainstay::http::{ByHost, Http, KeyBy, Origin, RequestView};
+use mainstay::policy::Outcome;
+
+type NoError = Error<io::Error>;
+
+/// What an API sends along with every answer.
+const ORDINARY: [(&str, &str); 9] = [
+    ("date", "Sat, 21 Nov 2026 12:00:00 GMT"),
+    ("content-type", "application/json; charset=utf-8"),
+    ("content-length", "1834"),
+    ("server", "nginx/1.27.2"),
+    ("vary", "accept-encoding"),
+    ("etag", "W/\"72a-Lzj2\""),
+    ("cache-control", "private, max-age=0"),
+    ("x-request-id", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+    ("strict-transport-security", "max-age=31536000"),
+];
+
+fn answer(status: u16, more: &[(&'static str, &'static str)]) -> Response<()> {
+    let mut answer = Response::builder().status(status).body(()).unwrap();
+    for (name, value) in ORDINARY.iter().chain(more) {
+        let name = HeaderName::from_static(name);
+        answer.headers_mut().append(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// How many allocations it takes to judge the end of a call, and what is said of it.
+fn judged(
+    http: &Http,
+    request: &Request<()>,
+    end: Result<&Response<()>, &NoError>,
+) -> (u64, Outcome) {
+    let mut outcome = Outcome::Abandoned;
+    let counted = measure(|| {
+        let about = http.about(request);
+        outcome = http.end(&about, end).outcome();
+    });
+    (counted.count_total, outcome)
+}
+
+#[test]
+fn judging_an_answer_without_hints_allocates_nothing() {
+    let http = Http::new();
+    for request in [Request::get("/").body(()).unwrap(), Request::post("/").body(()).unwrap()] {
+        for (status, outcome) in [
+            (200, Outcome::Success),
+            (404, Outcome::Fatal),
+            (429, Outcome::Throttled),
+            (503, Outcome::Transient),
+        ] {
+            let answer = answer(status, &[]);
+            assert_eq!(judged(&http, &request, Ok(&answer)), (0, outcome), "{status}");
+        }
+    }
+}
+
+#[test]
+fn judging_an_answer_that_says_retry_after_allocates_nothing() {
+    let (http, request) = (Http::new(), Request::get("/").body(()).unwrap());
+    for value in ["120", "2.5", "Sat, 21 Nov 2026 12:01:00 GMT"] {
+        let answer = answer(503, &[("retry-after", value)]);
+        assert_eq!(judged(&http, &request, Ok(&answer)), (0, Outcome::Transient), "{value}");
+    }
+}
+
+#[test]
+fn a_quota_costs_the_box_that_it_is_told_in_and_its_name() {
+    let (http, request) = (Http::new(), Request::get("/").body(()).unwrap());
+    let plain = [("x-ratelimit-remaining", "17"), ("x-ratelimit-reset", "30")];
+    assert_eq!(judged(&http, &request, Ok(&answer(200, &plain))), (1, Outcome::Success));
+    let named = [plain[0], plain[1], ("x-ratelimit-resource", "core")];
+    assert_eq!(judged(&http, &request, Ok(&answer(200, &named))), (2, Outcome::Success));
+}
+
+#[test]
+fn judging_an_error_allocates_nothing() {
+    let (http, request) = (Http::new(), Request::get("/").body(()).unwrap());
+    let error = NoError::Inner(io::Error::from(io::ErrorKind::ConnectionReset));
+    assert_eq!(judged(&http, &request, Err(&error)), (0, Outcome::Transient));
+}
+
+#[test]
+fn a_spelling_costs_nothing_and_a_key_is_made_once() {
+    let request = Request::get("https://API.example.com:443/users").body(()).unwrap();
+    let spelled = measure(|| {
+        assert_eq!(request.origin(), Some(Origin::new("https", "API.example.com:443")));
+    });
+    assert_eq!(spelled.count_total, 0);
+    let made = measure(|| drop(ByHost.key(&request)));
+    assert!(made.count_total > 0, "else the counter does not count");
+}

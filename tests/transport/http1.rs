@@ -1,0 +1,146 @@
+use std::io::{Read, Write};
+
+use http_body_util::BodyExt;
+
+use super::*;
+use crate::socket::{Connection, nobody, serve};
+
+/// Both clients, against a server that does this.
+async fn both(url: String) -> [Cause; 2] {
+    [by_hyper(&hyper(), &url).await, by_reqwest(&reqwest(), &url).await]
+}
+
+#[tokio::test]
+async fn a_port_that_refuses_was_never_sent_to() {
+    assert_eq!(both(nobody().await).await, [Cause::Connect; 2]);
+}
+
+#[tokio::test]
+async fn a_reset_before_the_server_reads_anything_leaves_it_open() {
+    let url = serve(async |connection: Connection| {
+        connection.sees_bytes().await;
+        connection.resets();
+    });
+    assert_eq!(both(url.await).await, [Cause::Broken; 2]);
+}
+
+#[tokio::test]
+async fn a_reset_as_soon_as_it_connects_leaves_it_open_unless_nothing_was_written() {
+    let url = serve(async |connection: Connection| connection.resets()).await;
+    for _ in 0..20 {
+        for cause in both(url.clone()).await {
+            // Whether the client had begun to write is a race, and it knows who won.
+            assert!(matches!(cause, Cause::Broken | Cause::ClosedBefore), "{cause:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reset_after_the_request_leaves_it_open() {
+    let url = serve(async |mut connection: Connection| {
+        connection.reads_request().await;
+        connection.resets();
+    });
+    assert_eq!(both(url.await).await, [Cause::Broken; 2]);
+}
+
+#[tokio::test]
+async fn a_close_after_the_request_leaves_it_open() {
+    let url = serve(async |mut connection: Connection| {
+        connection.reads_request().await;
+        connection.closes().await;
+    });
+    assert_eq!(both(url.await).await, [Cause::Broken; 2]);
+}
+
+#[tokio::test]
+async fn half_a_head_leaves_it_open() {
+    let url = serve(async |mut connection: Connection| {
+        connection.reads_request().await;
+        connection.writes(b"HTTP/1.1 200 OK\r\ncontent-le").await;
+        connection.closes().await;
+    });
+    assert_eq!(both(url.await).await, [Cause::Broken; 2]);
+}
+
+#[tokio::test]
+async fn half_a_body_is_a_body_that_broke() {
+    let url = serve(async |mut connection: Connection| {
+        connection.reads_request().await;
+        connection.writes(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
+        connection.closes().await;
+    });
+    let url = url.await;
+    let answer = hyper().request(post(&url)).await.unwrap();
+    let error = answer.into_body().collect().await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Broken);
+
+    let answer = reqwest().post(&url).body("ping").send().await.unwrap();
+    let error = answer.bytes().await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Broken);
+}
+
+#[tokio::test]
+async fn a_reset_in_the_body_is_a_body_that_broke() {
+    let url = serve(async |mut connection: Connection| {
+        connection.reads_request().await;
+        connection
+            .writes(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+            .await;
+        connection.resets();
+    });
+    let answer = hyper().request(post(&url.await)).await.unwrap();
+    let error = answer.into_body().collect().await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Broken);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_malformed() {
+    for nonsense in
+        ["SSH-2.0-OpenSSH_9.9\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\n: \r\n\r\n"]
+    {
+        let url = serve(async |mut connection: Connection| {
+            connection.reads_request().await;
+            connection.writes(nonsense.as_bytes()).await;
+            connection.closes().await;
+        });
+        assert_eq!(both(url.await).await, [Cause::Malformed; 2], "{nonsense}");
+    }
+}
+
+/// A connection that is closed while nobody looks: the client takes it for open, and finds out
+/// before it has written a byte of the next request.
+#[test]
+fn a_pooled_connection_found_closed_was_never_sent_to() {
+    let (asks_to_close, close) = std::sync::mpsc::channel();
+    let (says_closed, is_closed) = std::sync::mpsc::channel();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    // A thread of its own, so that it goes on while the client's only thread waits for it.
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\nping") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            read.push(byte[0]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        close.recv().unwrap();
+        drop(stream);
+        says_closed.send(()).unwrap();
+    });
+
+    // Looks at the sockets before every task, so that the connection's own task learns of the end
+    // and of the request at the same time.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().event_interval(1).enable_all().build();
+    runtime.unwrap().block_on(async {
+        let client = hyper();
+        client.request(post(&url)).await.unwrap().into_body().collect().await.unwrap();
+        asks_to_close.send(()).unwrap();
+        is_closed.recv().unwrap(); // no task has run meanwhile
+        assert_eq!(by_hyper(&client, &url).await, Cause::ClosedBefore);
+    });
+    server.join().unwrap();
+}

@@ -1,0 +1,152 @@
+//! What goes wrong before a socket is in the game, or beside it.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+
+use http_body::Frame;
+use http_body_util::StreamBody;
+use hyper_util::rt::TokioIo;
+use mainstay::http::{Http, Reached};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::socket::{Connection, nobody, serve};
+
+/// A resolver that answers like this.
+struct Names<F>(F);
+
+impl<F, Fut> reqwest::dns::Resolve for Names<F>
+where
+    F: Fn() -> Fut + Send + Sync,
+    Fut: Future<Output = io::Result<Infallible>> + Send + 'static,
+{
+    fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let found = (self.0)();
+        Box::pin(async move { match found.await? {} })
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_found_was_never_sent_to() {
+    let not_found = Names(|| std::future::ready(Err(io::Error::from(io::ErrorKind::NotFound))));
+    let client = reqwest::Client::builder().no_proxy().dns_resolver(not_found).build().unwrap();
+    assert_eq!(by_reqwest(&client, "http://nowhere.example/").await, Cause::Connect);
+}
+
+#[tokio::test]
+async fn a_connect_timeout_was_never_sent_to() {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .dns_resolver(Names(std::future::pending))
+        .connect_timeout(Duration::from_millis(250))
+        .build()
+        .unwrap();
+    assert_eq!(by_reqwest(&client, "http://nowhere.example/").await, Cause::Connect);
+}
+
+#[tokio::test]
+async fn a_handshake_that_fails_was_never_sent_to() {
+    let fails = tower::service_fn(|_: http::Uri| {
+        let bad_certificate = io::Error::new(io::ErrorKind::InvalidData, "unknown issuer");
+        std::future::ready(Err::<TokioIo<TcpStream>, _>(bad_certificate))
+    });
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(fails);
+    let error = client.request(post("http://localhost/")).await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Connect);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_in_time_leaves_it_open() {
+    let url = serve(Connection::says_nothing).await;
+    let client = reqwest();
+    let error = client.post(&url).timeout(Duration::from_millis(250)).send().await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::TimedOut);
+
+    let client = reqwest::Client::builder().no_proxy().read_timeout(Duration::from_millis(250));
+    assert_eq!(by_reqwest(&client.build().unwrap(), &url).await, Cause::TimedOut);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_in_time_is_late() {
+    let url = serve(async |mut connection: Connection| {
+        connection.reads_request().await;
+        connection.writes(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
+        connection.says_nothing().await;
+    });
+    let client = reqwest::Client::builder().no_proxy().read_timeout(Duration::from_millis(250));
+    let answer = client.build().unwrap().post(url.await).body("ping").send().await.unwrap();
+    let error = answer.bytes().await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::TimedOut);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_is_invalid() {
+    let error = hyper().request(post("/no-host")).await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Invalid);
+    let error = reqwest().post("no url").send().await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Invalid);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_the_sender_s_fault() {
+    let url = serve(Connection::says_nothing).await;
+    let chunks = || {
+        let broken = Err(io::Error::from(io::ErrorKind::ConnectionReset));
+        StreamBody::new(futures_util::stream::iter([Ok(Frame::data(Bytes::from("half"))), broken]))
+    };
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+    let request = http::Request::post(&url).body(chunks()).unwrap();
+    let error = client.request(request).await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Invalid);
+
+    let body = reqwest::Body::wrap(chunks());
+    let error = reqwest().post(&url).body(body).send().await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Invalid);
+}
+
+/// Answers every request with this head and no body.
+async fn answers(head: String) -> String {
+    serve(move |mut connection: Connection| {
+        let head = head.clone();
+        async move {
+            while connection.reads_request().await {
+                connection.writes(head.as_bytes()).await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn too_many_redirects_are_not_worth_another_attempt() {
+    let url =
+        answers("HTTP/1.1 307 Again\r\nlocation: /\r\ncontent-length: 0\r\n\r\n".into()).await;
+    assert_eq!(by_reqwest(&reqwest(), &url).await, Cause::Redirects);
+}
+
+/// A POST that was answered with "see there", where there is nobody: reqwest's error says that it
+/// could not connect, and the POST has been processed.
+#[tokio::test]
+async fn a_post_whose_redirect_leads_nowhere_is_not_sent_again() {
+    let nowhere = nobody().await;
+    let head =
+        format!("HTTP/1.1 303 See Other\r\nlocation: {nowhere}\r\ncontent-length: 0\r\n\r\n");
+    let url = answers(head).await;
+    let error = reqwest().post(&url).body("ping").send().await.unwrap_err();
+    let failure = Failure::of(&error);
+    assert_eq!((failure.cause(), failure.reached()), (Cause::Connect, Reached::NeverSent));
+
+    let http = Http::new();
+    let about = http.about(&post(&url));
+    assert!(!http.failure(&about, failure).may_be_repeated());
+}
+
+#[tokio::test]
+async fn a_status_made_into_an_error_is_still_that_status() {
+    let url = answers("HTTP/1.1 503 Down\r\ncontent-length: 0\r\n\r\n".into()).await;
+    let answer = reqwest().post(&url).body("ping").send().await.unwrap();
+    let error = answer.error_for_status().unwrap_err();
+    let status = http::StatusCode::SERVICE_UNAVAILABLE;
+    assert_eq!(Failure::of(&error).cause(), Cause::Status(status));
+}
