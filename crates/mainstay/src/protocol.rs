@@ -77,7 +77,7 @@ impl Ending {
         self
     }
 
-    /// Wait at least so long before the next attempt; goes before what the hints say.
+    /// Wait at least so long before the next attempt, whatever the hints say.
     pub const fn asked(mut self, wait: Duration) -> Self {
         self.asked = Some(wait);
         self
@@ -101,10 +101,11 @@ impl Ending {
         &self.hints
     }
 
-    /// At least how long to wait before the next attempt, if anybody said so.
+    /// At least how long to wait before the next attempt, if anybody said so; the longest, if
+    /// several did.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
-        self.asked.or_else(|| self.hints.wait())
+        self.asked.max(self.hints.wait())
     }
 
     /// Whether it closes the gate of a [`CoolDown`](mainstay_policy::cooldown::CoolDown), now that
@@ -195,11 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_was_asked_for_goes_before_the_hints() {
+    fn the_longest_wait_that_was_asked_for_counts() {
         let ending = said(Outcome::Throttled, &[("retry-after", "5")]);
         assert_eq!(ending.wait(), Some(secs(5)));
         assert_eq!(ending.for_retry(), Ended::new(Outcome::Throttled).asked(secs(5)));
-        assert_eq!(ending.clone().asked(secs(1)).wait(), Some(secs(1)));
+        assert_eq!(ending.clone().asked(secs(1)).wait(), Some(secs(5)));
+        assert_eq!(ending.asked(secs(7)).wait(), Some(secs(7)));
         assert_eq!(Ending::new(Outcome::Transient).for_retry(), Ended::new(Outcome::Transient));
     }
 

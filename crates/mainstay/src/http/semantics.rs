@@ -100,8 +100,8 @@ impl Http {
         version: Version,
         headers: &HeaderMap,
     ) -> Ending {
-        // Only HTTP/2 carries gRPC, and other answers need not be searched for it.
-        let grpc = (version == Version::HTTP_2 && status == StatusCode::OK)
+        // HTTP/1.1 cannot carry gRPC, and need not be searched for it.
+        let grpc = (version >= Version::HTTP_2 && status == StatusCode::OK)
             .then(|| grpc::Code::read(headers).filter(|_| grpc::is_grpc(headers)))
             .flatten();
         let hints = Hints::read(headers);

@@ -73,7 +73,7 @@ impl ClassifyResponse for FailuresOfHttp {
     ) -> ClassifiedResponse<FailureClass, FailuresInTrailers> {
         let (status, headers) = (response.status(), response.headers());
         if status == StatusCode::OK
-            && response.version() == Version::HTTP_2
+            && response.version() >= Version::HTTP_2
             && grpc::is_grpc(headers)
         {
             return match grpc::Code::read(headers) {
