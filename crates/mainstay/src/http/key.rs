@@ -126,11 +126,13 @@ impl fmt::Debug for Origin<'_> {
     }
 }
 
-/// Name and port; a colon inside the brackets of an IPv6 address starts no port.
+/// Name and port; a colon inside the brackets of an IPv6 address starts no port, and one without
+/// digits behind it says nothing.
 fn split_port(host: &str) -> (&str, &str) {
-    match host.rfind(':') {
-        Some(colon) if host[colon + 1..].bytes().all(|b| b.is_ascii_digit()) => {
-            (host[..colon].trim_end_matches(':'), &host[colon + 1..])
+    let host = host.trim_end_matches(':');
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (name.trim_end_matches(':'), port)
         }
         _ => (host, ""),
     }
@@ -224,6 +226,15 @@ mod tests {
         let origin = Origin::new("https", "BÜCHER.example:443");
         assert_eq!(origin.key().as_str(), "https://bücher.example");
         assert_eq!((origin.scheme(), origin.authority()), ("https", "BÜCHER.example:443"));
+    }
+
+    #[test]
+    fn a_key_is_a_spelling_of_itself_even_of_what_is_no_authority() {
+        for authority in ["a:", "a::2", "a::2:", "a:443:", ":", "::", "::1", "[::", ""] {
+            let key = Origin::new("https", authority).key();
+            let rest = key.as_str().strip_prefix("https://").unwrap();
+            assert_eq!(Origin::new("https", rest).key(), key, "{authority:?}");
+        }
     }
 
     #[test]
