@@ -100,7 +100,10 @@ impl<'a> Origin<'a> {
         let host = self.authority.to_lowercase();
         let (name, port) = split_port(&host);
         // `example.com:` and `example.com:0443` are spellings of `example.com:443`.
-        let port = port.trim_start_matches('0');
+        let port = match port.trim_start_matches('0') {
+            "" if !port.is_empty() => "0",
+            digits => digits,
+        };
         let own = match &*scheme {
             "http" | "ws" => "80",
             "https" | "wss" => "443",
@@ -186,6 +189,7 @@ mod tests {
             ("http://api.example.com:80/", "http://api.example.com"),
             ("ws://api.example.com:80/", "ws://api.example.com"),
             ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("http://127.0.0.1:0/", "http://127.0.0.1:0"),
             ("http://[::1]/", "http://[::1]"),
             ("http://[::1]:80/", "http://[::1]"),
             ("http://[2001:DB8::1]:8443/", "http://[2001:db8::1]:8443"),
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_key_is_a_spelling_of_itself_even_of_what_is_no_authority() {
-        for authority in ["a:", "a::2", "a::2:", "a:443:", ":", "::", "::1", "[::", ""] {
+        for authority in ["a:", "a::2", "a::2:", "a:443:", "a:0:0", "a:00", ":", "::", "::1", "[::", ""] {
             let key = Origin::new("https", authority).key();
             let rest = key.as_str().strip_prefix("https://").unwrap();
             assert_eq!(Origin::new("https", rest).key(), key, "{authority:?}");
