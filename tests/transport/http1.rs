@@ -1,4 +1,5 @@
 use std::io::{Read, Write};
+use std::sync::mpsc;
 
 use http_body_util::BodyExt;
 
@@ -12,7 +13,8 @@ async fn both(url: String) -> [Cause; 2] {
 
 #[tokio::test]
 async fn a_port_that_refuses_was_never_sent_to() {
-    assert_eq!(both(nobody().await).await, [Cause::Connect; 2]);
+    let (_taken, url) = nobody();
+    assert_eq!(both(url).await, [Cause::Connect; 2]);
 }
 
 #[tokio::test]
@@ -108,39 +110,63 @@ async fn what_is_no_http_is_malformed() {
     }
 }
 
+/// Serves one connection: answers a request, closes when it is told to, and says so. Then whoever
+/// comes. A thread of its own, so that it goes on while the client's only thread waits for it.
+fn closes_after_one_answer() -> (String, mpsc::Sender<()>, mpsc::Receiver<()>) {
+    let (asks_to_close, close) = mpsc::channel();
+    let (says_closed, is_closed) = mpsc::channel();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut read = Vec::new();
+            while !read.ends_with(b"\r\n\r\nping") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                read.push(byte[0]);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+            if close.recv().is_err() {
+                return;
+            }
+            drop(stream);
+            says_closed.send(()).unwrap();
+        }
+    });
+    (url, asks_to_close, is_closed)
+}
+
+/// Looks at the sockets before every task, so that the connection's own task learns of the end and
+/// of the next request at the same time.
+fn looks_at_sockets_first() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.event_interval(1).enable_all().build().unwrap()
+}
+
 /// A connection that is closed while nobody looks: the client takes it for open, and finds out
 /// before it has written a byte of the next request.
 #[test]
 fn a_pooled_connection_found_closed_was_never_sent_to() {
-    let (asks_to_close, close) = std::sync::mpsc::channel();
-    let (says_closed, is_closed) = std::sync::mpsc::channel();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    // A thread of its own, so that it goes on while the client's only thread waits for it.
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut read = Vec::new();
-        while !read.ends_with(b"\r\n\r\nping") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            read.push(byte[0]);
-        }
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-        close.recv().unwrap();
-        drop(stream);
-        says_closed.send(()).unwrap();
-    });
-
-    // Looks at the sockets before every task, so that the connection's own task learns of the end
-    // and of the request at the same time.
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().event_interval(1).enable_all().build();
-    runtime.unwrap().block_on(async {
+    let (url, asks_to_close, is_closed) = closes_after_one_answer();
+    looks_at_sockets_first().block_on(async {
         let client = hyper();
         client.request(post(&url)).await.unwrap().into_body().collect().await.unwrap();
         asks_to_close.send(()).unwrap();
         is_closed.recv().unwrap(); // no task has run meanwhile
         assert_eq!(by_hyper(&client, &url).await, Cause::ClosedBefore);
     });
-    server.join().unwrap();
+}
+
+/// reqwest leaves it to hyper-util to send such a request again, which may: it was never sent.
+#[test]
+fn reqwest_sends_what_a_closed_connection_never_took_again_by_itself() {
+    let (url, asks_to_close, is_closed) = closes_after_one_answer();
+    looks_at_sockets_first().block_on(async {
+        let client = reqwest();
+        client.post(&url).body("ping").send().await.unwrap().bytes().await.unwrap();
+        asks_to_close.send(()).unwrap();
+        is_closed.recv().unwrap();
+        assert_eq!(client.post(&url).body("ping").send().await.unwrap().status(), 200);
+    });
 }

@@ -2,12 +2,16 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use http_body::Frame;
+use http_body::{Body, Frame};
 use http_body_util::StreamBody;
 use hyper_util::rt::TokioIo;
 use mainstay::http::{Http, Reached};
+use mainstay::policy::Outcome;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::*;
@@ -88,21 +92,96 @@ async fn a_request_that_cannot_be_sent_is_invalid() {
     assert_eq!(Failure::of(&error).cause(), Cause::Invalid);
 }
 
+/// A body of one chunk, and then this error.
+pub(crate) fn broken_body<E>(error: E) -> impl Body<Data = Bytes, Error = E> + Send + Sync + Unpin
+where
+    E: Send + Sync + Unpin,
+{
+    let half = Ok(Frame::data(Bytes::from("half")));
+    StreamBody::new(futures_util::stream::iter([half, Err(error)]))
+}
+
 #[tokio::test]
 async fn a_body_that_breaks_off_is_the_sender_s_fault() {
     let url = serve(Connection::says_nothing).await;
-    let chunks = || {
-        let broken = Err(io::Error::from(io::ErrorKind::ConnectionReset));
-        StreamBody::new(futures_util::stream::iter([Ok(Frame::data(Bytes::from("half"))), broken]))
-    };
+    let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
     let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
-    let request = http::Request::post(&url).body(chunks()).unwrap();
+    let request = http::Request::post(&url).body(broken_body(reset())).unwrap();
     let error = client.request(request).await.unwrap_err();
-    assert_eq!(Failure::of(&error).cause(), Cause::Invalid);
+    assert_eq!(Failure::of(&error).outcome(), Outcome::Invalid);
 
-    let body = reqwest::Body::wrap(chunks());
+    let body = reqwest::Body::wrap(broken_body(reset()));
     let error = reqwest().post(&url).body(body).send().await.unwrap_err();
-    assert_eq!(Failure::of(&error).cause(), Cause::Invalid);
+    assert_eq!(Failure::of(&error).outcome(), Outcome::Invalid);
+}
+
+/// A body that is made of another call's answer, and that call cannot connect: half of ours has
+/// been sent.
+#[tokio::test]
+async fn a_failed_connect_in_a_body_is_no_failed_connect_of_the_call() {
+    let (_taken, nowhere) = nobody();
+    let error = reqwest().get(nowhere).send().await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Connect);
+
+    let url = serve(Connection::says_nothing).await;
+    let body = reqwest::Body::wrap(broken_body(error));
+    let error = reqwest().post(&url).body(body).send().await.unwrap_err();
+    let failure = Failure::of(&error);
+    assert_eq!(failure.reached(), Reached::MaybeProcessed);
+    assert_eq!(failure.outcome(), Outcome::Invalid);
+}
+
+/// What the network says of a connection that stands, when a wall in between begins to refuse.
+#[tokio::test]
+async fn a_connection_that_stood_and_is_refused_leaves_it_open() {
+    let stream = TokioIo::new(Refused::default());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let error = sender.send_request(post("/")).await.unwrap_err();
+    assert_eq!(Failure::of(&error).cause(), Cause::Broken);
+}
+
+/// A connection that takes what is written and then says that it is refused.
+#[derive(Default)]
+struct Refused {
+    is_written: bool,
+    reader: Option<Waker>,
+}
+
+impl AsyncRead for Refused {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_written {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionRefused)));
+        }
+        self.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Refused {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.is_written = true;
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// Answers every request with this head and no body.
@@ -129,7 +208,7 @@ async fn too_many_redirects_are_not_worth_another_attempt() {
 /// could not connect, and the POST has been processed.
 #[tokio::test]
 async fn a_post_whose_redirect_leads_nowhere_is_not_sent_again() {
-    let nowhere = nobody().await;
+    let (_taken, nowhere) = nobody();
     let head =
         format!("HTTP/1.1 303 See Other\r\nlocation: {nowhere}\r\ncontent-length: 0\r\n\r\n");
     let url = answers(head).await;

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Serves every connection with this function, until the test ends; gives the URL.
 pub(crate) async fn serve<F, Fut>(each: F) -> String
@@ -21,10 +21,12 @@ where
     url
 }
 
-/// The URL of a port that nobody listens on.
-pub(crate) async fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}/", listener.local_addr().unwrap())
+/// The URL of a port that nobody listens on, for as long as the socket is kept.
+pub(crate) fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/", socket.local_addr().unwrap());
+    (socket, url)
 }
 
 /// One connection to the server.

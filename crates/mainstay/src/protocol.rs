@@ -7,7 +7,7 @@ use mainstay_policy::rate_limit::Told;
 use mainstay_policy::retry::{Ended, Repeat};
 use mainstay_policy::{Moment, Outcome};
 
-use crate::http::{Hints, Quota, Unit};
+use crate::http::{Copies, Hints, Quota, Unit};
 
 /// What requests and results mean in a protocol; [`Http`](crate::http::Http) for HTTP.
 ///
@@ -16,6 +16,18 @@ use crate::http::{Hints, Quota, Unit};
 pub trait Protocol<Req, Res, E> {
     /// What is kept of a request while it is sent.
     type About;
+
+    /// When a copy of the request could be sent. By default never: it is sent once.
+    fn copies(&self, request: &Req) -> Copies {
+        let _ = request;
+        Copies::Never
+    }
+
+    /// A copy of the request, to be sent later.
+    fn copy(&self, request: &Req) -> Option<Req> {
+        let _ = request;
+        None
+    }
 
     /// Told of a request once per call, before its first attempt: whatever all attempts must have
     /// in common is put into it here.
@@ -30,7 +42,7 @@ pub trait Protocol<Req, Res, E> {
     fn may_repeat(&self, about: &Self::About) -> bool;
 
     /// What the end of the attempt says.
-    fn end(&self, about: Self::About, end: Result<&Res, &E>) -> Ending;
+    fn end(&self, about: &Self::About, end: Result<&Res, &E>) -> Ending;
 }
 
 /// What the end of an attempt says: to guards by its outcome, to the driver by whether the request
@@ -42,6 +54,7 @@ pub struct Ending {
     repeat: Repeat,
     hints: Hints,
     asked: Option<Duration>,
+    is_open: bool,
 }
 
 impl Ending {
@@ -55,7 +68,7 @@ impl Ending {
             | Outcome::Refused
             | Outcome::Abandoned => Repeat::Forbidden,
         };
-        Self { outcome, repeat, hints: Hints::default(), asked: None }
+        Self { outcome, repeat, hints: Hints::default(), asked: None, is_open: false }
     }
 
     /// The same end with another outcome.
@@ -66,21 +79,34 @@ impl Ending {
 
     /// Says whether the request may be sent again, whatever the outcome: a 404 may be repeated
     /// where its user says so, and is still no failure of the server.
-    pub const fn repeat(mut self, repeat: Repeat) -> Self {
+    pub const fn with_repeat(mut self, repeat: Repeat) -> Self {
         self.repeat = repeat;
         self
     }
 
     /// Adds what the server said of waiting and quotas.
-    pub fn hints(mut self, hints: Hints) -> Self {
+    pub fn with_hints(mut self, hints: Hints) -> Self {
         self.hints = hints;
         self
     }
 
     /// Wait at least so long before the next attempt, whatever the hints say.
-    pub const fn asked(mut self, wait: Duration) -> Self {
+    pub const fn with_wait(mut self, wait: Duration) -> Self {
         self.asked = Some(wait);
         self
+    }
+
+    /// Only the head of the answer is there, and how it ends is said behind its body: so gRPC does.
+    /// Until then the outcome is what it will be if nothing goes wrong.
+    pub const fn still_open(mut self) -> Self {
+        self.is_open = true;
+        self
+    }
+
+    /// Whether how it ends is still to be said, behind the body.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// How the attempt ended, for guards.
@@ -97,7 +123,7 @@ impl Ending {
 
     /// What the server said of waiting and quotas.
     #[must_use]
-    pub const fn what_was_said(&self) -> &Hints {
+    pub const fn hints(&self) -> &Hints {
         &self.hints
     }
 
@@ -115,7 +141,7 @@ impl Ending {
         if self.outcome == Outcome::Throttled {
             return Some(Signal::Throttled { asked: self.wait() });
         }
-        let asked = self.hints.retry_after().filter(|asked| !asked.is_zero());
+        let asked = self.asked.max(self.hints.retry_after()).filter(|asked| !asked.is_zero());
         if let (Outcome::Transient, Some(asked)) = (self.outcome, asked) {
             return Some(Signal::Overloaded { asked });
         }
@@ -167,7 +193,7 @@ mod tests {
     }
 
     fn said(outcome: Outcome, fields: &[(&'static str, &str)]) -> Ending {
-        Ending::new(outcome).hints(Hints::read_at(&headers(fields), Duration::ZERO))
+        Ending::new(outcome).with_hints(Hints::read_at(&headers(fields), Duration::ZERO))
     }
 
     #[test]
@@ -184,7 +210,7 @@ mod tests {
     #[test]
     fn what_may_be_repeated_is_worth_another_attempt() {
         use Outcome::{Abandoned, Fatal, Invalid, Refused, Success, Throttled, Transient};
-        let told = |outcome, repeat| Ending::new(outcome).repeat(repeat).for_retry();
+        let told = |outcome, repeat| Ending::new(outcome).with_repeat(repeat).for_retry();
         for outcome in [Success, Fatal, Invalid] {
             assert_eq!(told(outcome, Repeat::Allowed), Ended::new(Transient), "{outcome:?}");
         }
@@ -200,8 +226,8 @@ mod tests {
         let ending = said(Outcome::Throttled, &[("retry-after", "5")]);
         assert_eq!(ending.wait(), Some(secs(5)));
         assert_eq!(ending.for_retry(), Ended::new(Outcome::Throttled).asked(secs(5)));
-        assert_eq!(ending.clone().asked(secs(1)).wait(), Some(secs(5)));
-        assert_eq!(ending.asked(secs(7)).wait(), Some(secs(7)));
+        assert_eq!(ending.clone().with_wait(secs(1)).wait(), Some(secs(5)));
+        assert_eq!(ending.with_wait(secs(7)).wait(), Some(secs(7)));
         assert_eq!(Ending::new(Outcome::Transient).for_retry(), Ended::new(Outcome::Transient));
     }
 
@@ -222,6 +248,8 @@ mod tests {
         let overloaded = Some(Signal::Overloaded { asked: secs(5) });
         assert_eq!(with(Outcome::Transient, &later), overloaded);
         assert_eq!(with(Outcome::Transient, &both), overloaded);
+        let pushed = Ending::new(Outcome::Transient).with_wait(secs(5));
+        assert_eq!(pushed.signal(NOW), overloaded);
         assert_eq!(with(Outcome::Transient, &spent), exhausted);
         assert_eq!(with(Outcome::Transient, &[("retry-after", "0")]), None);
         assert_eq!(with(Outcome::Transient, &[]), None);

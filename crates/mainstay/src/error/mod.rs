@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn refused() -> Refused {
-        Refused::new("rate limit", Reason::NoTurn).retry_in(Duration::from_millis(1500))
+        Refused::new("rate limit", Reason::NoTurn).with_retry_in(Duration::from_millis(1500))
     }
 
     #[test]

@@ -27,9 +27,10 @@ pub enum Reason {
     CoolingDown,
     /// The server refuses much of what is asked, so some is not asked at all.
     Throttled,
-    /// The time of the whole call would not suffice, or is over.
+    /// The time of the whole call would not suffice, so nothing was sent.
     Deadline,
-    /// The attempt had been sent, and its answer did not come in time.
+    /// The attempt may have been sent, and its answer did not come in time; the only refusal that
+    /// leaves open what the server has done.
     TimedOut,
     /// No new calls are taken.
     Closed,
@@ -53,7 +54,7 @@ impl Refused {
 
     /// The call would not be refused any more after this.
     #[must_use]
-    pub const fn retry_in(mut self, wait: Duration) -> Self {
+    pub const fn with_retry_in(mut self, wait: Duration) -> Self {
         self.retry_in = Some(wait);
         self
     }
@@ -78,7 +79,7 @@ impl Refused {
 
     /// After how long it would not have refused any more, where that can be said.
     #[must_use]
-    pub const fn when_to_retry(&self) -> Option<Duration> {
+    pub const fn retry_in(&self) -> Option<Duration> {
         self.retry_in
     }
 }
@@ -123,16 +124,16 @@ mod tests {
     fn a_refusal_says_who_why_and_when() {
         let bare = Refused::new("circuit breaker", Reason::Open);
         assert_eq!(bare.to_string(), "circuit breaker: the circuit is open");
-        assert_eq!((bare.name(), bare.when_to_retry()), (None, None));
+        assert_eq!((bare.name(), bare.retry_in()), (None, None));
 
-        let full = bare.named("github").retry_in(Duration::from_millis(1500));
+        let full = bare.named("github").with_retry_in(Duration::from_millis(1500));
         assert_eq!(
             full.to_string(),
             "circuit breaker \"github\": the circuit is open; retry in 1.5s"
         );
         assert_eq!((full.layer(), full.reason()), ("circuit breaker", Reason::Open));
         assert_eq!(full.name(), Some("github"));
-        assert_eq!(full.when_to_retry(), Some(Duration::from_millis(1500)));
+        assert_eq!(full.retry_in(), Some(Duration::from_millis(1500)));
     }
 
     #[test]

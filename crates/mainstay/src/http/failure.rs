@@ -50,6 +50,9 @@ pub enum Cause {
     Refused,
     /// The request cannot be sent as it is, or its body broke off.
     Invalid,
+    /// The client gave it up by itself: its body broke off, or the task that drives the connection
+    /// went away. hyper does not tell which; [`Http`](super::Http) knows where a body cannot fail.
+    GivenUp,
     /// No connection: name not found, connection refused, connect timeout, TLS.
     Connect,
     /// The connection, a used one mostly, was closed before the request was written to it.
@@ -88,8 +91,12 @@ impl Failure {
     #[must_use]
     pub fn of(error: &(dyn StdError + 'static)) -> Self {
         let mut failure = Self::new(Cause::Unknown);
+        let mut is_exchange = false;
         for error in beneath::chain(error) {
+            is_exchange |= tells_of_an_exchange(error);
             match read(error) {
+                // On a connection that stands, "refused" is what the network said in the end.
+                Sign::Cause(Cause::Connect) if is_exchange => failure.cause = Cause::Broken,
                 Sign::Cause(cause) => {
                     failure.cause = cause;
                     break;
@@ -105,6 +112,12 @@ impl Failure {
         failure
     }
 
+    /// The same, once more is known of its cause.
+    pub(super) const fn with_cause(mut self, cause: Cause) -> Self {
+        self.cause = cause;
+        self
+    }
+
     /// What went wrong.
     #[must_use]
     pub const fn cause(&self) -> Cause {
@@ -118,6 +131,7 @@ impl Failure {
             Cause::Refused | Cause::Connect | Cause::ClosedBefore => Reached::NeverSent,
             Cause::PutBack => Reached::NotProcessed,
             Cause::Invalid
+            | Cause::GivenUp
             | Cause::TimedOut
             | Cause::Broken
             | Cause::Malformed
@@ -140,9 +154,9 @@ impl Failure {
     pub fn outcome(&self) -> Outcome {
         match self.cause {
             Cause::Refused => Outcome::Refused,
-            Cause::Invalid => Outcome::Invalid,
+            Cause::Invalid | Cause::GivenUp => Outcome::Invalid,
             Cause::Redirects => Outcome::Fatal,
-            Cause::Status(status) => super::rules::outcome(status),
+            Cause::Status(status) => super::status::outcome(status),
             Cause::Connect
             | Cause::ClosedBefore
             | Cause::PutBack
@@ -206,6 +220,21 @@ fn read(error: &(dyn StdError + 'static)) -> Sign {
     Sign::Nothing
 }
 
+/// Whether this is the error of an exchange over a connection that stands; what lies beneath is
+/// not about connecting any more. (A failed connect has hyper-util's own error above it.)
+fn tells_of_an_exchange(error: &(dyn StdError + 'static)) -> bool {
+    let _ = error;
+    #[cfg(feature = "hyper")]
+    if error.is::<hyper::Error>() {
+        return true;
+    }
+    #[cfg(feature = "http2")]
+    if error.is::<h2::Error>() {
+        return true;
+    }
+    false
+}
+
 fn of_io(error: &io::Error) -> Sign {
     use io::ErrorKind::{
         AddrNotAvailable, BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset,
@@ -213,7 +242,6 @@ fn of_io(error: &io::Error) -> Sign {
         WriteZero,
     };
     match error.kind() {
-        // Neither can befall a connection that stands.
         ConnectionRefused | AddrNotAvailable => Sign::Cause(Cause::Connect),
         TimedOut => Sign::Cause(Cause::TimedOut),
         // More may lie beneath: HTTP/2 tells of streams in errors of this kind.
@@ -230,17 +258,16 @@ fn of_reqwest(error: &::reqwest::Error) -> Sign {
     if let Some(status) = error.status() {
         return Sign::Cause(Cause::Status(status));
     }
-    Sign::Cause(if error.is_builder() {
-        Cause::Invalid
+    if error.is_builder() {
+        Sign::Cause(Cause::Invalid)
     } else if error.is_redirect() {
-        Cause::Redirects
-    } else if error.is_connect() {
-        Cause::Connect // a connect timeout is both this and a timeout
+        Sign::Cause(Cause::Redirects)
     } else if error.is_timeout() {
-        Cause::TimedOut
+        // It looks at all that lies beneath, at a failed connect and at the request's body too.
+        Sign::Hint(Cause::TimedOut)
     } else {
-        return Sign::Nothing;
-    })
+        Sign::Nothing
+    }
 }
 
 /// hyper-util says of requests that it cannot send only that they have no cause beneath.
@@ -261,8 +288,10 @@ fn of_hyper(error: &hyper::Error) -> Sign {
         Cause::ClosedBefore
     } else if error.is_timeout() {
         Cause::TimedOut
-    } else if error.is_user() {
+    } else if error.is_user() && error.source().is_none() {
         Cause::Invalid
+    } else if error.is_user() {
+        Cause::GivenUp
     } else if error.is_parse() {
         Cause::Malformed
     } else if error.is_incomplete_message() {
@@ -280,6 +309,8 @@ fn of_h2(error: &h2::Error) -> Sign {
         Sign::Cause(Cause::PutBack)
     } else if error.is_library() {
         Sign::Cause(Cause::Malformed)
+    } else if error.is_reset() && !error.is_remote() {
+        Sign::Cause(Cause::Invalid) // we reset it, and only because its body broke off
     } else if let Some(error) = error.get_io() {
         of_io(error)
     } else {

@@ -145,6 +145,13 @@ fn split_port(host: &str) -> (&str, &str) {
 pub trait KeyBy<Req> {
     /// The key whose state this request shares.
     fn key(&self, request: &Req) -> Key;
+
+    /// The spelling that the key follows from, if it does: whoever has seen it need not make the
+    /// key again.
+    fn spelled<'a>(&self, request: &'a Req) -> Option<Origin<'a>> {
+        let _ = request;
+        None
+    }
 }
 
 /// The host that the request goes to: scheme, name and port. Requests that name none share a key.
@@ -154,6 +161,10 @@ pub struct ByHost;
 impl<Req: RequestView> KeyBy<Req> for ByHost {
     fn key(&self, request: &Req) -> Key {
         request.origin().map_or_else(|| Key::new(""), |origin| origin.key())
+    }
+
+    fn spelled<'a>(&self, request: &'a Req) -> Option<Origin<'a>> {
+        request.origin()
     }
 }
 
@@ -234,7 +245,9 @@ mod tests {
 
     #[test]
     fn a_key_is_a_spelling_of_itself_even_of_what_is_no_authority() {
-        for authority in ["a:", "a::2", "a::2:", "a:443:", "a:0:0", "a:00", ":", "::", "::1", "[::", ""] {
+        for authority in
+            ["a:", "a::2", "a::2:", "a:443:", "a:0:0", "a:00", ":", "::", "::1", "[::", ""]
+        {
             let key = Origin::new("https", authority).key();
             let rest = key.as_str().strip_prefix("https://").unwrap();
             assert_eq!(Origin::new("https", rest).key(), key, "{authority:?}");

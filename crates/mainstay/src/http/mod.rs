@@ -15,6 +15,7 @@
 //! * [`grpc`]: gRPC's status, pushback and timeout.
 //! * [`Key`] and [`KeyBy`]: what state is kept per.
 
+mod attempt;
 mod failure;
 mod idempotency;
 mod key;
@@ -22,7 +23,9 @@ mod refusals;
 mod rules;
 mod semantics;
 mod server_word;
+mod status;
 mod view;
+mod when;
 
 pub mod body;
 pub mod grpc;
@@ -33,6 +36,7 @@ mod reqwest;
 #[cfg(feature = "tower-http")]
 mod tower_http;
 
+pub use attempt::{Attempt, End};
 pub use body::{Copies, Replay, ReplayBody, ReplayLayer};
 pub use failure::{Cause, Failure, Reached};
 pub use hints::{Hints, Quota, Scope, Unit};
@@ -41,13 +45,14 @@ pub use key::{ByHost, Key, KeyBy, Origin};
 pub use refusals::{
     Answer, AnswerRefusals, AnswerRefusalsFuture, AnswerRefusalsLayer, Plainly, TakeRefusal,
 };
-pub use rules::{Attempt, End, RetryRules, When};
+pub use rules::RetryRules;
 pub use semantics::{About, Http};
 pub use server_word::ServerWord;
 #[cfg(feature = "tower-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower-http")))]
 pub use tower_http::{FailureClass, FailuresInTrailers, FailuresOfHttp, WithClassifier};
 pub use view::{RequestView, ResponseView};
+pub use when::When;
 
 #[cfg(test)]
 pub(crate) mod testing;

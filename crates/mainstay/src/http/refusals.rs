@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::error::{BoxError, Error, Reason, Refused};
+use crate::error::{BoxError, CallError, Error, Reason, Refused};
 
 /// Answers what our layers refuse with a 429 or a 503 and Retry-After, where a server needs an
 /// answer to everything.
@@ -96,7 +96,7 @@ impl<B: Default> Answer<B> for Plainly {
             Reason::NoTurn | Reason::CoolingDown => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        if let Some(wait) = refused.when_to_retry() {
+        if let Some(wait) = refused.retry_in() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         response
@@ -143,7 +143,7 @@ impl TakeRefusal for BoxError {
     type Rest = Self;
 
     fn take_refusal(self) -> Result<Refused, Self> {
-        self.downcast().map(|refused| *refused)
+        self.refused().cloned().ok_or(self)
     }
 }
 
@@ -291,7 +291,7 @@ mod tests {
             (Duration::from_millis(1001), "2"),
             (Duration::MAX, "18446744073709551615"),
         ] {
-            let answer = answer(Refused::new("guard", Reason::Open).retry_in(wait)).await;
+            let answer = answer(Refused::new("guard", Reason::Open).with_retry_in(wait)).await;
             assert_eq!(retry_after(&answer), Some(seconds));
         }
     }
@@ -313,6 +313,16 @@ mod tests {
     async fn a_refusal_in_a_box_is_answered() {
         let refuses = service_fn(|()| async {
             Err::<Response<String>, _>(BoxError::from(Refused::new("guard", Reason::Open)))
+        });
+        let answer = AnswerRefusalsLayer::new().layer(refuses).oneshot(()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_was_lifted_and_then_boxed_is_answered() {
+        let refuses = service_fn(|()| async {
+            let lifted = Error::<std::io::Error>::from(Refused::new("guard", Reason::Open));
+            Err::<Response<String>, _>(BoxError::from(lifted))
         });
         let answer = AnswerRefusalsLayer::new().layer(refuses).oneshot(()).await.unwrap();
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -3,23 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ::http::{HeaderMap, Method, StatusCode};
+use ::http::{Method, StatusCode};
 use mainstay_policy::Outcome;
 
-use super::failure::{Failure, Reached};
-use super::grpc;
+use super::attempt::{Attempt, End};
+use super::failure::{Cause, Failure, Reached};
 use super::server_word::ServerWord;
-
-/// When a request may be sent again.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum When {
-    /// Whatever was asked.
-    Always,
-    /// If asking twice is as good as asking once: by its method, or by an `Idempotency-Key`.
-    IfIdempotent,
-    /// Not at all.
-    Never,
-}
+use super::when::When;
+use super::{grpc, status};
 
 /// Which requests may be sent again, and after which ends.
 ///
@@ -54,7 +45,7 @@ pub struct RetryRules {
     codes: Vec<(grpc::Code, When)>,
     methods: Vec<(Method, Twice)>,
     maybe_processed: Option<When>,
-    without_redirects: bool,
+    redirects: Option<bool>,
     limits_by_403: bool,
     words: Vec<ServerWord>,
     decide: Option<Decide>,
@@ -71,55 +62,6 @@ enum Twice {
 
 type Decide = Arc<dyn Fn(&Attempt<'_>) -> Option<When> + Send + Sync>;
 
-/// An attempt that has ended, for a rule of one's own.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Attempt<'a> {
-    /// What was asked.
-    pub method: &'a Method,
-    /// Whether asking twice is as good as asking once.
-    pub is_idempotent: bool,
-    /// How it ended.
-    pub end: End<'a>,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum End<'a> {
-    /// With an answer.
-    #[non_exhaustive]
-    Answer {
-        /// Its status.
-        status: StatusCode,
-        /// Its header fields.
-        headers: &'a HeaderMap,
-        /// What gRPC says in its header fields.
-        grpc: Option<grpc::Code>,
-        /// Whether it speaks of a limit: a 429, or a 403 that is one in truth.
-        is_limit: bool,
-    },
-    /// Without one.
-    Failure(Failure),
-}
-
-impl<'a> Attempt<'a> {
-    /// An attempt that ended like this.
-    #[must_use]
-    pub const fn new(method: &'a Method, is_idempotent: bool, end: End<'a>) -> Self {
-        Self { method, is_idempotent, end }
-    }
-}
-
-impl<'a> End<'a> {
-    /// An answer.
-    #[must_use]
-    pub const fn answer(status: StatusCode, headers: &'a HeaderMap) -> Self {
-        let is_limit = status.as_u16() == 429;
-        Self::Answer { status, headers, grpc: None, is_limit }
-    }
-}
-
 impl RetryRules {
     /// The table above.
     #[must_use]
@@ -129,7 +71,7 @@ impl RetryRules {
             codes: Vec::new(),
             methods: Vec::new(),
             maybe_processed: None,
-            without_redirects: false,
+            redirects: None,
             limits_by_403: false,
             words: Vec::new(),
             decide: None,
@@ -191,7 +133,15 @@ impl RetryRules {
     /// such errors, until this says that there are no redirects.
     #[must_use]
     pub const fn without_redirects(mut self) -> Self {
-        self.without_redirects = true;
+        self.redirects = Some(false);
+        self
+    }
+
+    /// The service beneath may follow redirects inside one attempt, as tower-http's
+    /// `FollowRedirect` does; then what was never sent may be a later request than the first.
+    #[must_use]
+    pub const fn behind_redirects(mut self) -> Self {
+        self.redirects = Some(true);
         self
     }
 
@@ -203,7 +153,8 @@ impl RetryRules {
         self
     }
 
-    /// Does what a server says in so many words, before the table is looked at.
+    /// Does what a server says of a failure in so many words, before the table is looked at. Of
+    /// several words a "no" counts.
     #[must_use]
     pub fn obey(mut self, word: ServerWord) -> Self {
         if !self.words.contains(&word) {
@@ -262,7 +213,13 @@ impl RetryRules {
         }
         match attempt.end {
             End::Answer { status, headers, grpc, is_limit } => {
-                let said = self.words.iter().find_map(|word| word.read(headers));
+                let is_success = match grpc {
+                    Some(code) => code == grpc::Code::OK,
+                    None => status::outcome(status) == Outcome::Success,
+                };
+                // Words are about failures; a success is not worth another attempt.
+                let words = self.words.iter().filter(|_| !is_success);
+                let said = words.filter_map(|word| word.read(headers)).reduce(When::stricter);
                 said.unwrap_or_else(|| match grpc {
                     Some(code) => get(&self.codes, &code).unwrap_or_else(|| code.when()),
                     None if is_limit => self.of_status(StatusCode::TOO_MANY_REQUESTS),
@@ -282,17 +239,15 @@ impl RetryRules {
     }
 
     fn of_failure(&self, failure: Failure) -> When {
-        use super::failure::Cause;
-
         match failure.cause() {
-            Cause::Invalid | Cause::Redirects => return When::Never,
+            Cause::Invalid | Cause::GivenUp | Cause::Redirects => return When::Never,
             Cause::Status(status) => return self.of_status(status),
             _ => {}
         }
         let maybe_processed = self.maybe_processed.unwrap_or(When::IfIdempotent);
         match failure.reached() {
             Reached::MaybeProcessed => maybe_processed,
-            _ if failure.may_follow_redirects() && !self.without_redirects => maybe_processed,
+            _ if self.redirects.unwrap_or(failure.may_follow_redirects()) => maybe_processed,
             Reached::NeverSent | Reached::NotProcessed => When::Always,
         }
     }
@@ -305,7 +260,7 @@ impl fmt::Debug for RetryRules {
             .field("codes", &self.codes)
             .field("methods", &self.methods)
             .field("maybe_processed", &self.maybe_processed)
-            .field("without_redirects", &self.without_redirects)
+            .field("redirects", &self.redirects)
             .field("limits_by_403", &self.limits_by_403)
             .field("words", &self.words)
             .field("decide", &self.decide.as_ref().map(|_| "a function"))
@@ -325,21 +280,6 @@ fn by_rfc(method: &Method) -> bool {
         Method::QUERY,
     ]
     .contains(method)
-}
-
-/// What a status says to the layers.
-///
-/// Of the 5xx, those that speak of the request (501, 505, 506, 510, 511) say nothing of the
-/// server's health.
-pub(crate) fn outcome(status: StatusCode) -> Outcome {
-    match status.as_u16() {
-        408 | 425 => Outcome::Transient,
-        429 => Outcome::Throttled,
-        501 | 505 | 506 | 510 | 511 => Outcome::Fatal,
-        100..=399 => Outcome::Success,
-        500..=599 => Outcome::Transient,
-        _ => Outcome::Fatal,
-    }
 }
 
 /// Puts a value in the place of the one for the same key.

@@ -4,14 +4,17 @@ use ::http::{HeaderMap, Method, StatusCode, Version};
 use mainstay_policy::Outcome;
 use mainstay_policy::retry::Repeat;
 
-use super::failure::Failure;
+use super::attempt::{Attempt, End};
+use super::body::Copies;
+use super::failure::{Cause, Failure};
 use super::grpc::{self, Pushback};
 use super::hints::Hints;
 use super::idempotency::{IDEMPOTENCY_KEY, IdempotencyKeys};
-use super::rules::{self, Attempt, End, RetryRules};
+use super::rules::RetryRules;
 use super::server_word::ServerWord;
+use super::status;
 use super::view::{RequestView, ResponseView};
-use crate::error::CallError;
+use crate::error::{CallError, Reason, Refused};
 use crate::protocol::{Ending, Protocol};
 
 /// What HTTP requests, responses and errors mean to the layers.
@@ -74,7 +77,8 @@ impl Http {
     pub fn about<Req: RequestView>(&self, request: &Req) -> About {
         let method = request.method();
         let is_idempotent = self.rules.is_idempotent(method) || self.is_keyed(request.headers());
-        About { method: method.clone(), is_idempotent }
+        let is_in_memory = request.copies() == Copies::Alongside;
+        About { method: method.clone(), is_idempotent, is_in_memory }
     }
 
     /// What the end of an attempt says.
@@ -86,9 +90,19 @@ impl Http {
         match end {
             Ok(answer) => self.answer(about, answer.status(), answer.version(), answer.headers()),
             Err(error) => match error.refused() {
-                Some(refused) => self.failure(about, Failure::of(refused)),
+                Some(refused) => self.refusal(about, refused),
                 None => self.failure(about, Failure::of(error.as_error())),
             },
+        }
+    }
+
+    /// What a refusal says. A breaker and a cool-down can be waited out; a queue that was full is
+    /// not stood in again.
+    pub fn refusal(&self, about: &About, refused: &Refused) -> Ending {
+        let ending = self.failure(about, Failure::of(refused));
+        match (refused.reason(), refused.retry_in()) {
+            (Reason::Open | Reason::CoolingDown, Some(wait)) => ending.with_wait(wait),
+            _ => ending,
         }
     }
 
@@ -100,31 +114,52 @@ impl Http {
         version: Version,
         headers: &HeaderMap,
     ) -> Ending {
-        // HTTP/1.1 cannot carry gRPC, and need not be searched for it.
-        let grpc = (version >= Version::HTTP_2 && status == StatusCode::OK)
-            .then(|| grpc::Code::read(headers).filter(|_| grpc::is_grpc(headers)))
-            .flatten();
+        let head = grpc::Head::read(status, version, headers);
+        let grpc = head.code();
         let hints = Hints::read(headers);
         let is_limit = status == StatusCode::TOO_MANY_REQUESTS
             || self.rules.may_be_limit(status) && hints.wait().is_some();
         let outcome = match grpc {
             Some(code) => code.outcome(),
             None if is_limit => Outcome::Throttled,
-            None => rules::outcome(status),
+            None => status::outcome(status),
         };
         let end = End::Answer { status, headers, grpc, is_limit };
-        let ending = self.ending(about, outcome, end).hints(hints);
+        let ending = self.ending(about, outcome, end).with_hints(hints);
+        let ending = if head == grpc::Head::Open { ending.still_open() } else { ending };
         if !self.rules.obeys(ServerWord::GrpcPushback) || outcome == Outcome::Success {
             return ending;
         }
         match Pushback::read(headers) {
-            Some(Pushback::Wait(wait)) => ending.asked(wait),
+            Some(Pushback::Wait(wait)) => ending.with_wait(wait),
             Some(Pushback::DoNotRetry) | None => ending,
         }
     }
 
+    /// What the end of a body says, after an answer whose head said this.
+    ///
+    /// A body that broke is told as the failure that broke it. gRPC's status is in the trailers.
+    /// Neither leads to another attempt: the caller has the head, and perhaps more.
+    pub fn end_of_body(
+        &self,
+        head: &Ending,
+        end: Result<Option<&HeaderMap>, &(dyn std::error::Error + 'static)>,
+    ) -> Ending {
+        let outcome = match end {
+            Ok(trailers) if head.is_open() => grpc::Code::at_the_end(trailers).outcome(),
+            Ok(_) => head.outcome(),
+            Err(error) => Failure::of(error).outcome(),
+        };
+        Ending::new(outcome).with_repeat(Repeat::Forbidden)
+    }
+
     /// What the error says that there is instead of an answer.
     pub fn failure(&self, about: &About, failure: Failure) -> Ending {
+        // Where the body cannot fail, it was the connection.
+        let failure = match failure.cause() {
+            Cause::GivenUp if about.is_in_memory => failure.with_cause(Cause::Broken),
+            _ => failure,
+        };
         self.ending(about, failure.outcome(), End::Failure(failure))
     }
 
@@ -134,7 +169,7 @@ impl Http {
             true => Repeat::Allowed,
             false => Repeat::Forbidden,
         };
-        Ending::new(outcome).repeat(repeat)
+        Ending::new(outcome).with_repeat(repeat)
     }
 
     fn is_keyed(&self, headers: &HeaderMap) -> bool {
@@ -150,6 +185,7 @@ impl Http {
 pub struct About {
     method: Method,
     is_idempotent: bool,
+    is_in_memory: bool,
 }
 
 impl About {
@@ -174,6 +210,14 @@ where
 {
     type About = About;
 
+    fn copies(&self, request: &Req) -> Copies {
+        request.copies()
+    }
+
+    fn copy(&self, request: &Req) -> Option<Req> {
+        request.copy()
+    }
+
     fn prepare(&self, request: &mut Req) {
         self.prepare(request);
     }
@@ -186,8 +230,8 @@ where
         self.rules.may_ever_repeat(&about.method)
     }
 
-    fn end(&self, about: About, end: Result<&Res, &E>) -> Ending {
-        self.end(&about, end)
+    fn end(&self, about: &About, end: Result<&Res, &E>) -> Ending {
+        self.end(about, end)
     }
 }
 

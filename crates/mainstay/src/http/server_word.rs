@@ -3,7 +3,7 @@
 use ::http::{HeaderMap, HeaderName};
 
 use super::grpc::Pushback;
-use super::rules::When;
+use super::when::When;
 
 /// A server's own word on whether to ask again, obeyed where
 /// [`RetryRules::obey`](super::RetryRules::obey) says so.
@@ -43,7 +43,6 @@ impl ServerWord {
     }
 }
 
-/// A "no" among several counts: whoever doubts does not ask again.
 fn yes_or_no(headers: &HeaderMap, name: &HeaderName) -> Option<When> {
     let words =
         headers.get_all(name).iter().filter_map(|value| match value.as_bytes().trim_ascii() {
@@ -51,7 +50,7 @@ fn yes_or_no(headers: &HeaderMap, name: &HeaderName) -> Option<When> {
             no if no.eq_ignore_ascii_case(b"false") => Some(When::Never),
             _ => None,
         });
-    words.reduce(|one, other| if one == When::Never { one } else { other })
+    words.reduce(When::stricter)
 }
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ fn what_each_cause_says() {
         (Cause::ClosedBefore, NeverSent, Transient),
         (Cause::PutBack, NotProcessed, Transient),
         (Cause::Invalid, MaybeProcessed, Invalid),
+        (Cause::GivenUp, MaybeProcessed, Invalid),
         (Cause::TimedOut, MaybeProcessed, Transient),
         (Cause::Broken, MaybeProcessed, Transient),
         (Cause::Malformed, MaybeProcessed, Transient),
@@ -139,11 +140,4 @@ fn a_ring_of_sources_has_an_end() {
 fn the_error_beneath_ours_is_read() {
     let error = Error::Inner(io::Error::from(io::ErrorKind::ConnectionRefused));
     assert_eq!(cause(&error), Cause::Connect);
-}
-
-#[cfg(feature = "http2")]
-#[test]
-fn a_stream_that_we_reset_ourselves_was_not_put_back_by_the_server() {
-    let ours = h2::Error::from(h2::Reason::REFUSED_STREAM);
-    assert_eq!(Failure::of(&ours).reached(), Reached::MaybeProcessed);
 }

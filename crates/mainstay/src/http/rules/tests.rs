@@ -1,4 +1,5 @@
-use super::super::failure::Cause;
+use ::http::HeaderMap;
+
 use super::*;
 use crate::http::testing::headers;
 
@@ -74,24 +75,6 @@ fn no_other_status_is_repeated() {
 }
 
 #[test]
-fn what_a_status_says_of_the_server() {
-    let of = |status| outcome(StatusCode::from_u16(status).unwrap());
-    for status in (100..=399).chain([101, 200, 204, 304]) {
-        assert_eq!(of(status), Outcome::Success, "{status}");
-    }
-    for status in (400..=499).filter(|status| ![408, 425, 429].contains(status)) {
-        assert_eq!(of(status), Outcome::Fatal, "{status}");
-    }
-    for status in [408, 425, 500, 502, 503, 504, 507, 508, 520, 529, 599] {
-        assert_eq!(of(status), Outcome::Transient, "{status}");
-    }
-    for status in [501, 505, 506, 510, 511, 600, 999] {
-        assert_eq!(of(status), Outcome::Fatal, "{status}");
-    }
-    assert_eq!(of(429), Outcome::Throttled);
-}
-
-#[test]
 fn a_status_made_into_an_error_is_judged_as_the_status() {
     let rules = RetryRules::standard();
     assert!(fails(&rules, &Method::POST, Cause::Status(StatusCode::TOO_MANY_REQUESTS)));
@@ -149,6 +132,11 @@ fn a_servers_word_counts_only_where_it_is_obeyed_and_goes_before_the_table() {
     assert!(says(&obedient, &Method::POST, 409, &yes));
     assert!(!says(&obedient, &Method::GET, 429, &no));
     assert!(answers(&obedient, &Method::GET, 503), "silence leaves it to the table");
+    assert!(!says(&obedient, &Method::GET, 200, &yes), "a success is not worth another attempt");
+
+    let both = obedient.obey(ServerWord::StripeShouldRetry);
+    let split = headers(&[("x-should-retry", "true"), ("stripe-should-retry", "false")]);
+    assert!(!says(&both, &Method::GET, 503, &split), "one no is enough");
 }
 
 #[test]
@@ -196,4 +184,18 @@ fn codes_of_grpc_have_rows_of_their_own_and_can_be_told_otherwise() {
     ] {
         assert_eq!((repeated(code, false), repeated(code, true)), (plain, idempotent), "{code}");
     }
+}
+
+#[test]
+fn what_was_never_sent_behind_redirects_may_have_been_processed() {
+    let fails = |rules: &RetryRules, failure| {
+        rules.may_repeat(&Attempt::new(&Method::POST, false, End::Failure(failure)))
+    };
+    let plain = Failure::new(Cause::Connect);
+    let standard = RetryRules::standard();
+    assert!(fails(&standard, plain) && !fails(&standard, plain.behind_redirects()));
+    let followed = RetryRules::standard().behind_redirects();
+    assert!(!fails(&followed, plain) && !fails(&followed, plain.behind_redirects()));
+    let none = RetryRules::standard().without_redirects();
+    assert!(fails(&none, plain) && fails(&none, plain.behind_redirects()));
 }

@@ -155,15 +155,120 @@ fn a_pushback_is_waited_for_where_it_is_obeyed() {
 }
 
 #[test]
-fn a_client_that_may_follow_redirects_is_asked_more_of() {
+fn a_refusal_that_can_be_waited_out_says_how_long() {
     let http = Http::new();
-    let hidden = Failure::new(Cause::Connect).behind_redirects();
-    let post = http.about(&Request::post("/").body(()).unwrap());
-    assert!(http.failure(&post, Failure::new(Cause::Connect)).may_be_repeated());
-    assert!(!http.failure(&post, hidden).may_be_repeated());
-    let get = http.about(&Request::get("/").body(()).unwrap());
-    assert!(http.failure(&get, hidden).may_be_repeated());
+    let refused = |reason| {
+        let refused = Refused::new("guard", reason).with_retry_in(Duration::from_secs(1));
+        failed(&http, Method::POST, refused.into())
+    };
+    for reason in [Reason::Open, Reason::CoolingDown] {
+        let ending = refused(reason);
+        assert_eq!(
+            (ending.outcome(), ending.wait()),
+            (Outcome::Refused, Some(Duration::from_secs(1)))
+        );
+    }
+    for reason in [Reason::NoSlot, Reason::NoTurn, Reason::Throttled, Reason::Deadline] {
+        assert_eq!((refused(reason).outcome(), refused(reason).wait()), (Outcome::Refused, None));
+    }
+    let late = refused(Reason::TimedOut);
+    assert_eq!((late.outcome(), late.may_be_repeated()), (Outcome::Transient, false));
+}
 
-    let without = Http::new().rules(RetryRules::standard().without_redirects());
-    assert!(without.failure(&post, hidden).may_be_repeated());
+#[test]
+fn what_the_client_gave_up_was_the_connection_where_the_body_cannot_fail() {
+    let http = Http::new();
+    let given_up = |request: &Request<_>| {
+        let ending = http.failure(&http.about(request), Failure::new(Cause::GivenUp));
+        (ending.outcome(), ending.may_be_repeated())
+    };
+    let in_memory = |method| Request::builder().method(method).body(bytes::Bytes::new()).unwrap();
+    assert_eq!(given_up(&in_memory(Method::GET)), (Outcome::Transient, true));
+    assert_eq!(given_up(&in_memory(Method::POST)), (Outcome::Transient, false));
+
+    let stream = Request::put("/").body(Box::new("a type that nobody knows")).unwrap();
+    let ending = http.failure(&http.about(&stream), Failure::new(Cause::GivenUp));
+    assert_eq!((ending.outcome(), ending.may_be_repeated()), (Outcome::Invalid, false));
+}
+
+#[test]
+fn the_end_of_a_body_is_told_and_repeats_nothing() {
+    let http = Http::new();
+    let open = grpc(&http, &[("content-type", "application/grpc")]);
+    assert!(open.is_open());
+    let plain = ending(&http, Method::GET, 200, &[]);
+    assert!(!plain.is_open());
+    type End<'a> = Result<Option<&'a HeaderMap>, &'a (dyn std::error::Error + 'static)>;
+    fn told(head: &Ending, end: End<'_>) -> Outcome {
+        let ending = Http::new().end_of_body(head, end);
+        assert!(!ending.may_be_repeated() && !ending.is_open());
+        ending.outcome()
+    }
+    let trailers = |code| headers(&[("grpc-status", code)]);
+    assert_eq!(told(&open, Ok(Some(&trailers("0")))), Outcome::Success);
+    assert_eq!(told(&open, Ok(Some(&trailers("14")))), Outcome::Transient);
+    assert_eq!(told(&open, Ok(Some(&trailers("8")))), Outcome::Throttled);
+    assert_eq!(told(&open, Ok(None)), Outcome::Transient, "it broke off");
+    assert_eq!(told(&plain, Ok(None)), Outcome::Success);
+    assert_eq!(told(&plain, Ok(Some(&trailers("14")))), Outcome::Success, "it is no gRPC");
+    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+    assert_eq!(told(&plain, Err(&reset)), Outcome::Transient);
+    let down = ending(&http, Method::GET, 503, &[]);
+    assert_eq!(told(&down, Ok(None)), Outcome::Transient, "a body makes no failure good");
+}
+
+#[test]
+fn grpc_is_looked_for_where_it_can_be() {
+    let http = Http::new();
+    let fields = headers(&[("content-type", "application/grpc"), ("grpc-status", "14")]);
+    let about = about(&http, Method::POST);
+    for (version, status, outcome) in [
+        (Version::HTTP_2, 200, Outcome::Transient),
+        (Version::HTTP_3, 200, Outcome::Transient),
+        (Version::HTTP_11, 200, Outcome::Success),
+        (Version::HTTP_2, 404, Outcome::Fatal),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let judged = http.answer(&about, status, version, &fields);
+        assert_eq!(judged.outcome(), outcome, "{version:?} {status}");
+    }
+}
+
+#[test]
+fn a_success_is_never_pushed_back() {
+    let http = Http::new().rules(RetryRules::standard().obey(ServerWord::GrpcPushback));
+    let fields = [
+        ("content-type", "application/grpc"),
+        ("grpc-status", "0"),
+        ("grpc-retry-pushback-ms", "250"),
+    ];
+    assert_eq!(grpc(&http, &fields).wait(), None);
+}
+
+/// What layers see, who know nothing but the trait.
+#[test]
+fn as_a_protocol_it_says_the_same() {
+    fn prepared<P>(protocol: &P) -> (Request<bytes::Bytes>, bool, Outcome, bool)
+    where
+        P: Protocol<Request<bytes::Bytes>, Response<()>, NoError>,
+    {
+        let mut request = Request::put("/").body(bytes::Bytes::from("x")).unwrap();
+        *request.method_mut() = Method::POST;
+        protocol.prepare(&mut request);
+        let about = protocol.about(&request);
+        let down = Response::builder().status(503).body(()).unwrap();
+        let ending = protocol.end(&about, Ok(&down));
+        assert_eq!(protocol.copies(&request), Copies::Alongside);
+        let copy = protocol.copy(&request).unwrap();
+        (copy, protocol.may_repeat(&about), ending.outcome(), ending.may_be_repeated())
+    }
+
+    let keyed = Http::new().idempotency_keys(IdempotencyKeys::new());
+    let (copy, may_repeat, outcome, again) = prepared(&keyed);
+    assert!(copy.headers().contains_key("idempotency-key"));
+    assert_eq!((may_repeat, outcome, again), (true, Outcome::Transient, true));
+    let never = Http::new().rules(RetryRules::standard().never(Method::POST));
+    let (copy, may_repeat, outcome, again) = prepared(&never);
+    assert!(copy.headers().is_empty());
+    assert_eq!((may_repeat, outcome, again), (false, Outcome::Transient, false));
 }

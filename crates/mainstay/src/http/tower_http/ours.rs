@@ -3,13 +3,13 @@
 use std::any::Any;
 use std::fmt;
 
-use ::http::{HeaderMap, Response, StatusCode, Version};
+use ::http::{HeaderMap, Response, StatusCode};
 use ::tower_http::classify::{ClassifiedResponse, ClassifyEos, ClassifyResponse, SharedClassifier};
 use mainstay_policy::Outcome;
 
 use crate::error::{BoxError, Error, Refused};
 use crate::http::failure::{Cause, Failure};
-use crate::http::{grpc, rules};
+use crate::http::{grpc, status};
 
 /// A classifier for tower-http's layers, so that its traces and our breaker call the same ends
 /// failures: those that are transient or throttled. A 404 is none, and gRPC's own status counts.
@@ -72,16 +72,16 @@ impl ClassifyResponse for FailuresOfHttp {
         response: &Response<B>,
     ) -> ClassifiedResponse<FailureClass, FailuresInTrailers> {
         let (status, headers) = (response.status(), response.headers());
-        if status == StatusCode::OK
-            && response.version() >= Version::HTTP_2
-            && grpc::is_grpc(headers)
-        {
-            return match grpc::Code::read(headers) {
-                Some(code) => ClassifiedResponse::Ready(of_code(code)),
-                None => ClassifiedResponse::RequiresEos(FailuresInTrailers { _private: () }),
-            };
+        match grpc::Head::read(status, response.version(), headers) {
+            grpc::Head::Ended(code) => ClassifiedResponse::Ready(of_code(code)),
+            grpc::Head::Open => {
+                ClassifiedResponse::RequiresEos(FailuresInTrailers { _private: () })
+            }
+            grpc::Head::Other => {
+                let class = FailureClass::Status(status);
+                ClassifiedResponse::Ready(judge(status::outcome(status), class))
+            }
         }
-        ClassifiedResponse::Ready(judge(rules::outcome(status), FailureClass::Status(status)))
     }
 
     fn classify_error<E: fmt::Display + 'static>(self, error: &E) -> FailureClass {
@@ -143,6 +143,12 @@ fn of_any(error: &dyn Any) -> Failure {
     }
     try_types!(
         std::io::Error,
+        tokio::time::error::Elapsed,
+        ::http::Error,
+        #[cfg(feature = "tower")]
+        tower::timeout::error::Elapsed,
+        #[cfg(feature = "tower")]
+        tower::load_shed::error::Overloaded,
         #[cfg(feature = "hyper")]
         hyper::Error,
         #[cfg(feature = "hyper")]

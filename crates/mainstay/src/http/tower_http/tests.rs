@@ -3,7 +3,7 @@ use std::io;
 use ::http::{Method, Request, Response, StatusCode, Version};
 use ::tower_http::classify::{
     ClassifiedResponse, ClassifyEos, ClassifyResponse, GrpcErrorsAsFailures, GrpcFailureClass,
-    MakeClassifier, ServerErrorsAsFailures, ServerErrorsFailureClass,
+    MakeClassifier, ServerErrorsAsFailures, ServerErrorsFailureClass, StatusInRangeAsFailures,
 };
 use mainstay_policy::Outcome;
 
@@ -76,6 +76,8 @@ mod ours {
         let refused = Refused::new("rate limit", Reason::NoTurn);
         assert_eq!(cause(of.classify_error(&refused)), Cause::Refused);
         assert_eq!(cause(of.classify_error(&"text")), Cause::Unknown);
+        let invalid = ::http::Request::get("http://[").body(()).unwrap_err();
+        assert_eq!(cause(of.classify_error(&invalid)), Cause::Invalid);
     }
 
     #[test]
@@ -106,6 +108,7 @@ mod theirs {
     ) -> (Outcome, bool)
     where
         M: MakeClassifier,
+        M::Classifier: Clone,
         F: Fn(&M::FailureClass) -> Outcome,
     {
         let end = match end {
@@ -122,16 +125,17 @@ mod theirs {
     ) -> (Outcome, bool)
     where
         M: MakeClassifier,
+        M::Classifier: Clone,
         F: Fn(&M::FailureClass) -> Outcome,
     {
         let request = Request::builder().method(method).body(()).unwrap();
         let about = Protocol::<_, Response<()>, NoError>::about(protocol, &request);
-        let ending = Protocol::<Request<()>, _, _>::end(protocol, about, end.as_ref());
+        let ending = Protocol::<Request<()>, _, _>::end(protocol, &about, end.as_ref());
         (ending.outcome(), ending.may_be_repeated())
     }
 
     fn server_errors() -> WithClassifier<
-        impl MakeClassifier<FailureClass = ServerErrorsFailureClass>,
+        impl MakeClassifier<FailureClass = ServerErrorsFailureClass, Classifier: Clone>,
         impl Fn(&ServerErrorsFailureClass) -> Outcome,
     > {
         let rules = RetryRules::standard().status(StatusCode::IM_A_TEAPOT, When::Always);
@@ -144,10 +148,31 @@ mod theirs {
 
     #[test]
     fn what_their_classifier_passes_is_a_success() {
-        for status in [200, 404, 418, 429] {
+        for status in [200, 404, 418] {
             let judged = judge(&server_errors(), Method::GET, Ok(status));
             assert_eq!(judged, (Outcome::Success, false), "{status}");
         }
+    }
+
+    #[test]
+    fn a_429_stays_one_and_a_request_at_fault_too() {
+        let by = server_errors();
+        assert_eq!(judge(&by, Method::GET, Ok(429)), (Outcome::Throttled, true));
+        let invalid = BoxError::from("http://[".parse::<::http::Uri>().unwrap_err());
+        let invalid = NoError::Inner(io::Error::other(invalid));
+        assert_eq!(said(&by, Method::GET, Err(invalid)), (Outcome::Invalid, false));
+    }
+
+    #[test]
+    fn hints_are_read_whatever_it_calls_the_answer() {
+        let by = server_errors();
+        let mut response = response(200);
+        let fields = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "30")];
+        *response.headers_mut() = crate::http::testing::headers(&fields);
+        let about = Protocol::<_, Response<()>, NoError>::about(&by, &Request::new(()));
+        let end = Ok::<_, &NoError>(&response);
+        let ending = Protocol::<Request<()>, _, _>::end(&by, &about, end);
+        assert!(ending.hints().quota().is_some());
     }
 
     #[test]
@@ -164,18 +189,15 @@ mod theirs {
     }
 
     #[test]
-    fn a_failure_that_only_it_sees_is_repeated_if_asking_twice_is_as_good() {
-        let picky =
-            ::tower_http::classify::StatusInRangeAsFailures::new(200..=299).into_make_classifier();
-        let by = WithClassifier::new(Http::new(), picky, |_: &_| Outcome::Transient);
+    fn a_failure_that_only_it_sees_is_repeated_where_the_rules_say_so() {
+        let all = || StatusInRangeAsFailures::new(200..=599).into_make_classifier();
+        let by = WithClassifier::new(Http::new(), all(), |_: &_| Outcome::Transient);
+        assert_eq!(judge(&by, Method::GET, Ok(204)), (Outcome::Transient, false));
+        let rules = RetryRules::standard().status(StatusCode::NO_CONTENT, When::IfIdempotent);
+        let http = Http::new().rules(rules);
+        let by = WithClassifier::new(http, all(), |_: &_| Outcome::Transient);
         assert_eq!(judge(&by, Method::GET, Ok(204)), (Outcome::Transient, true));
         assert_eq!(judge(&by, Method::POST, Ok(204)), (Outcome::Transient, false));
-        let fatal = WithClassifier::new(
-            Http::new(),
-            ::tower_http::classify::StatusInRangeAsFailures::new(200..=599).into_make_classifier(),
-            |_: &_| Outcome::Fatal,
-        );
-        assert_eq!(judge(&fatal, Method::GET, Ok(503)), (Outcome::Fatal, false));
     }
 
     #[test]

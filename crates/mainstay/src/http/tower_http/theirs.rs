@@ -8,16 +8,17 @@ use mainstay_policy::Outcome;
 use mainstay_policy::retry::Repeat;
 
 use crate::error::CallError;
-use crate::http::failure::Failure;
+use crate::http::body::Copies;
 use crate::http::semantics::{About, Http};
+use crate::http::view::RequestView;
 use crate::protocol::{Ending, Protocol};
 
 /// A classifier of tower-http as a protocol of our layers.
 ///
 /// The classifier says which answers are failures, and a function says what each class of failure
 /// is to the layers. Which requests may be sent again is still decided by the rules of the
-/// [`Http`] that it stands beside, except that a failure which their table does not know is
-/// repeated where asking twice is as good as asking once.
+/// [`Http`] that it stands beside; give them a word on what only the classifier calls a failure.
+/// A 429 stays one even if the classifier is content, and so do refusals and requests at fault.
 ///
 /// ```
 /// use mainstay::http::{Http, WithClassifier};
@@ -49,25 +50,20 @@ where
     }
 
     /// The end as HTTP has it, with the classifier's word on the outcome.
-    fn judged(&self, about: &About, judged: Ending, class: Result<(), M::FailureClass>) -> Ending {
-        let Err(class) = class else {
-            return Ending::new(Outcome::Success).hints(judged.what_was_said().clone());
-        };
-        let outcome = (self.outcome)(&class);
-        let is_known = judged.outcome() != Outcome::Success;
-        let repeat = match Ending::new(outcome).may_be_repeated()
-            && (judged.may_be_repeated() || !is_known && about.is_idempotent())
-        {
-            true => Repeat::Allowed,
-            false => Repeat::Forbidden,
-        };
-        judged.with_outcome(outcome).repeat(repeat)
+    fn judged(&self, judged: Ending, class: Result<(), M::FailureClass>) -> Ending {
+        match class {
+            // Their classifiers know no "too many requests", and the cool-down must hear of it.
+            Ok(()) if judged.outcome() == Outcome::Throttled => judged,
+            Ok(()) => judged.with_outcome(Outcome::Success).with_repeat(Repeat::Forbidden),
+            Err(class) => judged.with_outcome((self.outcome)(&class)),
+        }
     }
 }
 
 impl<M, F, B, RB, E> Protocol<Request<B>, Response<RB>, E> for WithClassifier<M, F>
 where
     M: MakeClassifier,
+    M::Classifier: Clone,
     F: Fn(&M::FailureClass) -> Outcome,
     B: 'static,
     E: CallError + fmt::Display + 'static,
@@ -86,23 +82,32 @@ where
         Protocol::<Request<B>, Response<RB>, E>::may_repeat(&self.http, about)
     }
 
-    fn end(&self, (about, classifier): Self::About, end: Result<&Response<RB>, &E>) -> Ending {
+    fn copies(&self, request: &Request<B>) -> Copies {
+        request.copies()
+    }
+
+    fn copy(&self, request: &Request<B>) -> Option<Request<B>> {
+        request.copy()
+    }
+
+    fn end(&self, about: &Self::About, end: Result<&Response<RB>, &E>) -> Ending {
+        let (about, classifier) = (&about.0, about.1.clone());
         match end {
             Ok(answer) => {
-                let (status, version) = (answer.status(), answer.version());
-                let judged = self.http.answer(&about, status, version, answer.headers());
+                let judged = self.http.end(about, Ok::<_, &E>(answer));
                 match classifier.classify_response(answer) {
-                    ClassifiedResponse::Ready(class) => self.judged(&about, judged, class),
-                    ClassifiedResponse::RequiresEos(_) => self.judged(&about, judged, Ok(())),
+                    ClassifiedResponse::Ready(class) => self.judged(judged, class),
+                    ClassifiedResponse::RequiresEos(_) => judged.still_open(),
                 }
             }
-            Err(error) => match error.refused() {
-                Some(refused) => self.http.failure(&about, Failure::of(refused)),
-                None => {
-                    let judged = self.http.failure(&about, Failure::of(error.as_error()));
-                    self.judged(&about, judged, Err(classifier.classify_error(error)))
+            Err(error) => {
+                let judged = self.http.end(about, Err::<&Response<RB>, _>(error));
+                match judged.outcome() {
+                    // What never was an exchange is not theirs to judge.
+                    Outcome::Refused | Outcome::Invalid => judged,
+                    _ => self.judged(judged, Err(classifier.classify_error(error))),
                 }
-            },
+            }
         }
     }
 }
