@@ -129,13 +129,13 @@ impl fmt::Debug for Origin<'_> {
     }
 }
 
-/// Name and port; a colon inside the brackets of an IPv6 address starts no port, and one without
-/// digits behind it says nothing.
+/// Name and port. A colon inside the brackets of an IPv6 address starts no port; what has colons
+/// elsewhere is no authority, and is one name as it stands.
 fn split_port(host: &str) -> (&str, &str) {
-    let host = host.trim_end_matches(':');
+    let is_name = |name: &str| !name.contains(':') || name.starts_with('[') && name.ends_with(']');
     match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (name.trim_end_matches(':'), port)
+        Some((name, port)) if is_name(name) && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (name, port)
         }
         _ => (host, ""),
     }
@@ -245,9 +245,20 @@ mod tests {
 
     #[test]
     fn a_key_is_a_spelling_of_itself_even_of_what_is_no_authority() {
-        for authority in
-            ["a:", "a::2", "a::2:", "a:443:", "a:0:0", "a:00", ":", "::", "::1", "[::", ""]
-        {
+        for authority in [
+            "a:",
+            "a::2",
+            "a::2:",
+            "a:443:",
+            ":::3:443:",
+            "a:0:0",
+            "a:00",
+            ":",
+            "::",
+            "::1",
+            "[::",
+            "",
+        ] {
             let key = Origin::new("https", authority).key();
             let rest = key.as_str().strip_prefix("https://").unwrap();
             assert_eq!(Origin::new("https", rest).key(), key, "{authority:?}");
