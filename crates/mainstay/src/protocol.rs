@@ -157,8 +157,10 @@ impl Ending {
     pub fn told(&self, now: Moment) -> Option<Told> {
         const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-        let of_requests = |quota: &&Quota| quota.unit == Unit::Requests;
-        let quota = self.hints.quota().filter(of_requests)?;
+        let quotas = self.hints.quotas().iter();
+        let of_requests =
+            quotas.filter(|quota| quota.unit == Unit::Requests && quota.reset.is_some());
+        let quota = Quota::tightest(of_requests)?;
         let left = u32::try_from(quota.left).unwrap_or(u32::MAX);
         Some(Told { left, reset: now + quota.reset?.min(LONGEST) })
     }
@@ -275,6 +277,13 @@ mod tests {
         let of_tokens =
             [("x-ratelimit-remaining-tokens", "9"), ("x-ratelimit-reset-tokens", "6m0s")];
         assert_eq!(said(Outcome::Success, &of_tokens).told(NOW), None);
+        let of_both = [
+            ("x-ratelimit-remaining-tokens", "0"),
+            ("x-ratelimit-reset-tokens", "6m0s"),
+            ("x-ratelimit-remaining-requests", "1"),
+            ("x-ratelimit-reset-requests", "1s"),
+        ];
+        assert_eq!(said(Outcome::Success, &of_both).told(NOW), told(1, 1));
         assert_eq!(Ending::new(Outcome::Success).told(NOW), None);
     }
 }

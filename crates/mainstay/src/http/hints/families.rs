@@ -3,8 +3,8 @@
 use ::http::HeaderMap;
 
 use super::kinds::Kinds;
-use super::number;
-use super::quota::{Quota, Scope, Tightest, Unit};
+use super::number::{self, Decimal};
+use super::quota::{Quota, Scope, Unit};
 use super::received::Received;
 use super::reset;
 
@@ -17,6 +17,8 @@ struct Family {
     reset: &'static [&'static str],
     unit: Unit,
     scope: fn(&HeaderMap) -> Scope,
+    /// Whether the answer says otherwise that nothing is left.
+    said_spent: fn(&HeaderMap) -> bool,
 }
 
 /// The header without which there is no quota.
@@ -34,7 +36,15 @@ const fn family(
     unit: Unit,
 ) -> Family {
     let left = Left::Remaining(remaining);
-    Family { kind, left, limit: Some(limit), reset, unit, scope: |_| Scope::Unsaid }
+    Family {
+        kind,
+        left,
+        limit: Some(limit),
+        reset,
+        unit,
+        scope: |_| Scope::Unsaid,
+        said_spent: |_| false,
+    }
 }
 
 static FAMILIES: [Family; 10] = [
@@ -46,6 +56,7 @@ static FAMILIES: [Family; 10] = [
     ),
     Family {
         scope: x_ratelimit_scope,
+        said_spent: says_whose_limit,
         ..family(
             Kinds::X_RATELIMIT,
             ["x-ratelimit-remaining", "x-ratelimit-limit"],
@@ -102,15 +113,16 @@ static FAMILIES: [Family; 10] = [
         reset: &[],
         unit: Unit::Requests,
         scope: |_| Scope::Unsaid,
+        said_spent: |_| false,
     },
 ];
 
-/// Offers the quota of each family that is there. Of several lines the strictest counts.
+/// Adds the quota of each family that is there. Of several lines the strictest counts.
 pub(super) fn read(
     headers: &HeaderMap,
     kinds: Kinds,
     received: &Received<'_>,
-    tightest: &mut Tightest,
+    quotas: &mut Vec<Quota>,
 ) {
     for family in FAMILIES.iter().filter(|family| kinds.include(family.kind)) {
         if let Some((left, limit)) = family.counts(headers) {
@@ -118,7 +130,7 @@ pub(super) fn read(
                 values(headers, name).filter_map(|value| reset::parse(value, received)).max()
             });
             let scope = (family.scope)(headers);
-            tightest.offer(Quota { limit, reset, scope, ..Quota::new(left, family.unit) });
+            quotas.push(Quota { limit, reset, scope, ..Quota::new(left, family.unit) });
         }
     }
 }
@@ -128,7 +140,8 @@ impl Family {
     fn counts(&self, headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
         match self.left {
             Left::Remaining(name) => {
-                let left = values(headers, name).filter_map(count).min()?;
+                let left = values(headers, name).filter_map(whole).min();
+                let left = left.or_else(|| (self.said_spent)(headers).then_some(0))?;
                 let limit = |name| values(headers, name).filter_map(first_count).min();
                 Some((left, self.limit.and_then(limit)))
             }
@@ -154,23 +167,42 @@ fn first_count(text: &[u8]) -> Option<u64> {
     matches!(rest.trim_ascii_start(), [] | [b',' | b';', ..]).then_some(count)
 }
 
+/// Some count in fractions; what is left of one is nothing to go on.
+fn whole(text: &[u8]) -> Option<u64> {
+    Decimal::parse(text).map(|number| number.whole)
+}
+
 fn used_of(text: &[u8]) -> Option<(u64, u64)> {
     let (used, rest) = number::integer(text)?;
     let limit = count(rest.strip_prefix(b"/")?)?;
     Some((limit.saturating_sub(used), limit))
 }
 
-/// Discord says whom a limit is for and, like GitHub, under which name it counts.
+/// Discord says whom a limit is for and, like GitHub, under which name it counts. The name is the
+/// same on every answer, and whom it is for only on those that refuse; so the name goes first.
 fn x_ratelimit_scope(headers: &HeaderMap) -> Scope {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    match (text("x-ratelimit-global"), text("x-ratelimit-scope")) {
-        (Some("true"), _) | (_, Some("global")) => return Scope::Global,
-        (_, Some("user")) => return Scope::User,
-        (_, Some("shared")) => return Scope::Shared,
-        _ => {}
+    let whom = text(headers, "x-ratelimit-scope");
+    if text(headers, "x-ratelimit-global") == Some("true") || whom == Some("global") {
+        return Scope::Global;
     }
-    let name = text("x-ratelimit-resource").or_else(|| text("x-ratelimit-bucket"));
-    name.filter(|name| !name.is_empty()).map_or(Scope::Unsaid, |name| Scope::Named(name.into()))
+    let name =
+        text(headers, "x-ratelimit-resource").or_else(|| text(headers, "x-ratelimit-bucket"));
+    match (name, whom) {
+        (Some(name), _) if !name.is_empty() => Scope::Named(name.into()),
+        (_, Some("user")) => Scope::User,
+        (_, Some("shared")) => Scope::Shared,
+        _ => Scope::Unsaid,
+    }
+}
+
+/// Only an answer that refuses says whose limit it is, and a global one says no more.
+fn says_whose_limit(headers: &HeaderMap) -> bool {
+    text(headers, "x-ratelimit-global") == Some("true")
+        || matches!(text(headers, "x-ratelimit-scope"), Some("global" | "user" | "shared"))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
 }
 
 #[cfg(test)]

@@ -26,7 +26,6 @@ pub use retry_after::parse_retry_after;
 
 use crate::clock;
 use kinds::Kinds;
-use quota::Tightest;
 use received::Received;
 
 /// What the headers of a response say about when to come back and how much is left.
@@ -82,7 +81,7 @@ use received::Received;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Hints {
     retry_after: Option<Duration>,
-    quota: Option<Box<Quota>>,
+    quotas: Vec<Quota>,
 }
 
 impl Hints {
@@ -117,7 +116,7 @@ impl Hints {
         }
         // What a cache has kept was true of another request, some time ago.
         if !received.was_cached() {
-            hints.quota = tightest(headers, kinds, &received).map(Box::new);
+            hints.quotas = quotas(headers, kinds, &received);
         }
         hints
     }
@@ -132,37 +131,43 @@ impl Hints {
     /// The tightest quota that the server tells of.
     ///
     /// One with nothing left comes before one with something left; among the former the longest
-    /// reset counts, among the latter the fewest left. Since tokens cannot be compared with
-    /// requests, requests come first while neither is used up. Concurrent requests are told only
-    /// where nothing else is.
+    /// reset counts, among the latter what leaves the fewest for each second until its reset.
+    /// Since tokens cannot be compared with requests, requests come first while neither is used
+    /// up. Concurrent requests are told only where nothing else is.
     #[must_use]
     pub fn quota(&self) -> Option<&Quota> {
-        self.quota.as_deref()
+        Quota::tightest(self.quotas())
+    }
+
+    /// All quotas that the server tells of.
+    #[must_use]
+    pub fn quotas(&self) -> &[Quota] {
+        &self.quotas
     }
 
     /// At least how long to wait before another request.
     ///
-    /// That is [`retry_after`](Self::retry_after) if there is one, else the reset of a quota that
-    /// [is used up](Quota::is_used_up).
+    /// That is [`retry_after`](Self::retry_after) if it names a wait, else the reset of a quota
+    /// that [is used up](Quota::is_used_up). A Retry-After of zero counts where there is none.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
-        self.retry_after.or_else(|| self.quota().filter(|quota| quota.is_used_up())?.reset)
+        let named = self.retry_after.filter(|wait| !wait.is_zero());
+        let reset = || self.quota().filter(|quota| quota.is_used_up())?.reset;
+        named.or_else(reset).or(self.retry_after)
     }
 
     /// Whether the headers say nothing of all this.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.retry_after.is_none() && self.quota.is_none()
+    pub fn is_empty(&self) -> bool {
+        self.retry_after.is_none() && self.quotas.is_empty()
     }
 }
 
-fn tightest(headers: &HeaderMap, kinds: Kinds, received: &Received<'_>) -> Option<Quota> {
-    let mut tightest = Tightest::default();
-    let current =
+fn quotas(headers: &HeaderMap, kinds: Kinds, received: &Received<'_>) -> Vec<Quota> {
+    let mut quotas =
         if kinds.include(Kinds::RATELIMIT) { structured::read(headers) } else { Vec::new() };
     // The older fields would repeat what the current one says, and say less.
-    let kinds = if current.is_empty() { kinds } else { kinds.without(Kinds::RATELIMIT) };
-    current.into_iter().for_each(|quota| tightest.offer(quota));
-    families::read(headers, kinds, received, &mut tightest);
-    tightest.into_quota()
+    let kinds = if quotas.is_empty() { kinds } else { kinds.without(Kinds::RATELIMIT) };
+    families::read(headers, kinds, received, &mut quotas);
+    quotas
 }

@@ -69,26 +69,28 @@ impl Quota {
         (
             self.unit != Unit::InFlight,
             self.left == 0 || self.unit == Unit::Requests,
+            Reverse(self.pace()),
             Reverse(self.left),
             self.reset,
         )
     }
-}
 
-/// Keeps the tightest of the quotas that it is offered.
-#[derive(Debug, Default)]
-pub(super) struct Tightest(Option<Quota>);
-
-impl Tightest {
-    /// Of equals the first is kept.
-    pub(super) fn offer(&mut self, quota: Quota) {
-        if self.0.as_ref().is_none_or(|best| quota.tightness() > best.tightness()) {
-            self.0 = Some(quota);
+    /// How many are left for each second until the reset, in billionths.
+    fn pace(&self) -> u128 {
+        match self.reset.map(|reset| reset.as_nanos()) {
+            _ if self.left == 0 => 0,
+            None | Some(0) => u128::MAX,
+            Some(nanos) => u128::from(self.left) * 1_000_000_000_000_000_000 / nanos,
         }
     }
 
-    pub(super) fn into_quota(self) -> Option<Quota> {
-        self.0
+    /// The tightest of these; of equals the first.
+    pub(crate) fn tightest<'a>(quotas: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
+        quotas.into_iter().reduce(
+            |best, quota| {
+                if quota.tightness() > best.tightness() { quota } else { best }
+            },
+        )
     }
 }
 
@@ -103,9 +105,7 @@ mod tests {
     #[track_caller]
     fn assert_tighter(tight: &Quota, loose: &Quota) {
         for offers in [[tight, loose], [loose, tight]] {
-            let mut tightest = Tightest::default();
-            offers.into_iter().for_each(|offered| tightest.offer(offered.clone()));
-            assert_eq!(tightest.into_quota().as_ref(), Some(tight));
+            assert_eq!(Quota::tightest(offers), Some(tight));
         }
     }
 
@@ -124,10 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn with_something_left_the_fewest_count_and_then_the_longest_reset() {
-        assert_tighter(&quota(1, Unit::Requests, 1), &quota(2, Unit::Requests, 60));
-        assert_tighter(&quota(2, Unit::Requests, 60), &quota(2, Unit::Requests, 1));
-        assert_tighter(&quota(1, Unit::Tokens, 1), &quota(2, Unit::Tokens, 60));
+    fn with_something_left_the_fewest_for_each_second_count() {
+        assert_tighter(&quota(1, Unit::Requests, 1), &quota(120, Unit::Requests, 60));
+        assert_tighter(&quota(4, Unit::Requests, 80_000), &quota(3, Unit::Requests, 1));
+        assert_tighter(&quota(2, Unit::Tokens, 60), &quota(1, Unit::Tokens, 1));
+        assert_tighter(&quota(u64::MAX, Unit::Requests, 60), &quota(u64::MAX, Unit::Requests, 1));
+        let unknown = Quota::new(1, Unit::Requests);
+        assert_tighter(&quota(5000, Unit::Requests, 1), &unknown);
+        assert_tighter(&quota(5000, Unit::Requests, 1), &quota(1, Unit::Requests, 0));
     }
 
     #[test]
@@ -155,10 +159,8 @@ mod tests {
 
     #[test]
     fn of_equals_the_first_is_kept() {
-        let mut tightest = Tightest::default();
-        for scope in [Scope::User, Scope::Global] {
-            tightest.offer(Quota { scope, ..quota(5, Unit::Requests, 1) });
-        }
-        assert_eq!(tightest.into_quota().map(|quota| quota.scope), Some(Scope::User));
+        let of = |scope| Quota { scope, ..quota(5, Unit::Requests, 1) };
+        let equals = [of(Scope::User), of(Scope::Global)];
+        assert_eq!(Quota::tightest(&equals).map(|quota| &quota.scope), Some(&Scope::User));
     }
 }

@@ -49,17 +49,24 @@ struct State<'a> {
     member: Member<'a>,
     left: u64,
     reset: Option<u64>,
+    partition: Option<Vec<u8>>,
 }
 
 impl<'a> State<'a> {
-    fn of(member: Member<'a>) -> Result<Self, Malformed> {
+    fn of(mut member: Member<'a>) -> Result<Self, Malformed> {
         let (left, reset) = (member.r.ok_or(Malformed)??, member.t.transpose()?);
-        member.pk.transpose()?;
-        Ok(Self { member, left, reset })
+        let partition = member.pk.take().transpose()?;
+        Ok(Self { member, left, reset, partition })
     }
 
     fn quota(&self, policies: &[Policy<'_>]) -> Quota {
-        let policy = policies.iter().find(|policy| policy.member.name == self.member.name);
+        let of_ours = |policy: &&Policy<'_>| {
+            policy.member.name == self.member.name && policy.partition == self.partition
+        };
+        // Of several of one name, none may turn a quota into one of concurrent requests.
+        let policies = || policies.iter().filter(of_ours);
+        let policy = policies().find(|policy| policy.unit != Unit::InFlight);
+        let policy = policy.or_else(|| policies().next());
         // Within a window something is renewed.
         let reset = self.reset.or_else(|| policy?.window);
         Quota {
@@ -77,17 +84,18 @@ struct Policy<'a> {
     limit: u64,
     window: Option<u64>,
     unit: Unit,
+    partition: Option<Vec<u8>>,
 }
 
 impl<'a> Policy<'a> {
-    fn of(member: Member<'a>) -> Result<Self, Malformed> {
+    fn of(mut member: Member<'a>) -> Result<Self, Malformed> {
         let (limit, window) = (member.q.ok_or(Malformed)??, member.w.transpose()?);
         let unit = member.qu.transpose()?;
-        member.pk.transpose()?;
+        let partition = member.pk.take().transpose()?;
         if window == Some(0) {
             return Err(Malformed);
         }
-        Ok(Self { member, limit, window, unit: unit.unwrap_or(Unit::Requests) })
+        Ok(Self { member, limit, window, unit: unit.unwrap_or(Unit::Requests), partition })
     }
 }
 

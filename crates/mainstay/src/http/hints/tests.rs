@@ -93,22 +93,44 @@ fn what_is_no_date_needs_no_clock() {
 }
 
 #[test]
-fn a_cached_response_is_as_old_as_its_age_says() {
-    let read = |age| {
-        read_without_clock(&[
+fn a_cached_response_is_as_old_as_its_age_says_and_our_clock_confirms() {
+    let at = |clock: u64, age| {
+        let lines = [
             ("retry-after", "Mon, 16 Feb 2026 09:03:42 GMT"),
             ("date", "Mon, 16 Feb 2026 09:02:42 GMT"),
             ("age", age),
-        ])
+        ];
+        read_at(&lines, Duration::from_secs(clock)).wait().unwrap().as_secs()
     };
-    let wait = |age| read(age).wait().unwrap().as_secs();
-    assert_eq!(wait("0"), 60);
-    assert_eq!(wait(" 20 "), 40);
-    assert_eq!(wait("90"), 0);
-    assert_eq!(wait("99999999999999999999999"), 0);
-    for malformed in ["", "-20", "+20", "20.5", "20 s", "20, 20"] {
-        assert_eq!(wait(malformed), 60, "{malformed:?}");
+    const DATE: u64 = 1_771_232_562;
+    for (clock, age, wait) in [
+        (DATE, "0", 60),
+        (DATE + 20, " 20 ", 40),
+        (DATE + 90, "90", 0),
+        (DATE + 90, "99999999999999999999999", 0),
+        // A proxy wrote the date anew and left the age.
+        (DATE, "3600", 60),
+        (DATE + 5, "3600", 55),
+        // A clock that is behind confirms nothing.
+        (DATE - 3600, "20", 60),
+        // One that is ahead believes the age, and no more.
+        (DATE + 3600, "20", 40),
+    ] {
+        assert_eq!(at(clock, age), wait, "{} {age}", clock.abs_diff(DATE));
     }
+    for malformed in ["", "-20", "+20", "20.5", "20 s", "20, 20"] {
+        assert_eq!(at(DATE + 20, malformed), 60, "{malformed:?}");
+    }
+}
+
+#[test]
+fn the_first_date_that_is_one_counts() {
+    let lines = [
+        ("retry-after", "Mon, 16 Feb 2026 09:03:42 GMT"),
+        ("date", "yesterday"),
+        ("date", "Mon, 16 Feb 2026 09:02:42 GMT"),
+    ];
+    assert_eq!(read_without_clock(&lines).wait(), Some(Duration::from_secs(60)));
 }
 
 #[test]
@@ -137,7 +159,8 @@ fn retry_after_wins_over_a_quota() {
     assert_eq!(wait(&[used_up]), Some(30));
     assert_eq!(wait(&[used_up, ("retry-after", "7")]), Some(7));
     assert_eq!(wait(&[used_up, ("retry-after", "70")]), Some(70));
-    assert_eq!(wait(&[used_up, ("retry-after", "0")]), Some(0));
+    assert_eq!(wait(&[used_up, ("retry-after", "0")]), Some(30), "zero names no wait");
+    assert_eq!(wait(&[("retry-after", "0")]), Some(0));
     assert_eq!(wait(&[used_up, ("retry-after", "soon")]), Some(30));
 }
 

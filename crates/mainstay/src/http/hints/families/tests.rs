@@ -91,8 +91,8 @@ fn discord_resets_in_decimal_seconds_and_says_whom_a_limit_is_for() {
     let scoped = |scope| Some(Quota { scope, ..expected(0, 5, 1250, Unit::Requests) });
     assert_eq!(quota(&bucket), scoped(Scope::Named("abcd1234".into())));
     for (line, scope) in [
-        (("x-ratelimit-scope", "user"), Scope::User),
-        (("x-ratelimit-scope", "shared"), Scope::Shared),
+        (("x-ratelimit-scope", "user"), Scope::Named("abcd1234".into())),
+        (("x-ratelimit-scope", "shared"), Scope::Named("abcd1234".into())),
         (("x-ratelimit-scope", "global"), Scope::Global),
         (("x-ratelimit-global", "true"), Scope::Global),
         (("x-ratelimit-global", "false"), Scope::Named("abcd1234".into())),
@@ -102,6 +102,22 @@ fn discord_resets_in_decimal_seconds_and_says_whom_a_limit_is_for() {
     }
     let both = [("x-ratelimit-global", "true"), ("x-ratelimit-scope", "user")];
     assert_eq!(quota(&[&bucket[..], &both].concat()), scoped(Scope::Global));
+}
+
+#[test]
+fn an_answer_that_says_whose_limit_it_is_has_nothing_left() {
+    for (line, scope) in [
+        (("x-ratelimit-global", "true"), Scope::Global),
+        (("x-ratelimit-scope", "global"), Scope::Global),
+        (("x-ratelimit-scope", "user"), Scope::User),
+        (("x-ratelimit-scope", "shared"), Scope::Shared),
+    ] {
+        let hints = Hints::read_at(&headers(&[("retry-after", "65"), line]), NOW);
+        let spent = Quota { scope, ..Quota::new(0, Unit::Requests) };
+        assert_eq!((hints.quota(), hints.wait()), (Some(&spent), Some(Duration::from_secs(65))));
+    }
+    assert_eq!(quota(&[("x-ratelimit-global", "false")]), None);
+    assert_eq!(quota(&[("x-ratelimit-scope", "galaxy")]), None);
 }
 
 #[test]
@@ -170,7 +186,7 @@ fn gitlab_resets_at_an_epoch_second_and_at_an_http_date() {
 
 #[test]
 fn without_a_valid_remaining_there_is_no_quota() {
-    for left in ["", "-1", "+1", "1.0", "many", "1 2", "1, 1", "1;w=1"] {
+    for left in ["", "-1", "+1", "1.", "many", "1 2", "1, 1", "1;w=1"] {
         let lines = [
             ("x-ratelimit-limit", "100"),
             ("x-ratelimit-remaining", left),
@@ -178,6 +194,10 @@ fn without_a_valid_remaining_there_is_no_quota() {
         ];
         assert_eq!(quota(&lines), None, "{left:?}");
         assert_eq!(quota(&[lines[0], lines[2]]), None);
+    }
+    for (fraction, left) in [("0.0", 0), ("0.9", 0), ("58.0", 58), ("1.99", 1)] {
+        let read = quota(&[("x-ratelimit-remaining", fraction)]);
+        assert_eq!(read, Some(Quota::new(left, Unit::Requests)), "{fraction}");
     }
     let most = Quota::new(u64::MAX, Unit::Requests);
     assert_eq!(quota(&[("x-ratelimit-remaining", "99999999999999999999")]), Some(most));

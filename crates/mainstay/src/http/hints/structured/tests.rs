@@ -213,3 +213,22 @@ fn the_tightest_member_counts() {
     assert_eq!(left(r#""a";r=5, "b";r=3, "c";r=4"#), name("b"));
     assert_eq!(left(r#""a";r=0;t=5, "b";r=0;t=9, "c";r=1;t=99"#), name("b"));
 }
+
+#[test]
+fn a_policy_is_of_the_partition_that_it_names() {
+    let field = r#""d";r=0;t=60;pk=:YQ==:, "d";r=5;t=9;pk=:Yg==:"#;
+    let policy = r#""d";q=9;qu="concurrent-requests";pk=:Yg==:, "d";q=100;w=60;pk=:YQ==:"#;
+    let quotas =
+        Hints::read_at(&headers(&[("ratelimit", field), ("ratelimit-policy", policy)]), NOW);
+    let read: Vec<_> = quotas.quotas().iter().map(|quota| (quota.unit, quota.limit)).collect();
+    assert_eq!(read, [(Unit::Requests, Some(100)), (Unit::InFlight, Some(9))]);
+    assert_eq!(quotas.wait(), Some(Duration::from_secs(60)));
+}
+
+#[test]
+fn of_two_policies_of_one_name_the_one_that_renews_with_time_counts() {
+    let policy = r#""d";q=9;qu="concurrent-requests", "d";q=100;w=60"#;
+    let read = quota(&[("ratelimit", r#""d";r=0"#), ("ratelimit-policy", policy)]).unwrap();
+    assert_eq!((read.unit, read.limit), (Unit::Requests, Some(100)));
+    assert_eq!(read.reset, Some(Duration::from_secs(60)));
+}

@@ -37,7 +37,7 @@ pub(super) struct Member<'a> {
     pub(super) q: Given<u64>,
     pub(super) w: Given<u64>,
     pub(super) qu: Given<Unit>,
-    pub(super) pk: Given<()>,
+    pub(super) pk: Given<Vec<u8>>,
 }
 
 impl<'a> Member<'a> {
@@ -138,8 +138,9 @@ fn unit(item: &BareItemFromInput<'_>) -> Result<Unit, Malformed> {
     })
 }
 
-const fn bytes(item: &BareItemFromInput<'_>) -> Result<(), Malformed> {
-    if matches!(item, BareItemFromInput::ByteSequence(_)) { Ok(()) } else { Err(Malformed) }
+fn bytes(item: &BareItemFromInput<'_>) -> Result<Vec<u8>, Malformed> {
+    let BareItemFromInput::ByteSequence(bytes) = item else { return Err(Malformed) };
+    Ok(bytes.clone())
 }
 
 /// `limit=100, remaining=50, reset=5`
