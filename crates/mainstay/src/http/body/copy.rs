@@ -21,6 +21,10 @@ pub enum Copies {
 
 /// When a copy of a body could be sent; any type may be asked about.
 ///
+/// The answer holds for now. Who keeps a copy for a later attempt asks of it again before that
+/// attempt: while the one before read, the body may have grown too large or failed, and the kept
+/// copy would only end with an error. It may also have become [`Copies::Alongside`].
+///
 /// ```
 /// use http_body_util::Empty;
 /// use mainstay::http::body::{Copies, copies};
@@ -37,6 +41,9 @@ pub fn copies<B: 'static>(body: &B) -> Copies {
 /// Known are `()`, [`Bytes`], `&'static str`, `&'static [u8]`, [`Empty`] and [`Full`] of bytes,
 /// [`ReplayBody`], and, copied byte by byte, `String`, `Vec<u8>` and, with the feature `reqwest`,
 /// those bodies of `reqwest` that are in memory.
+///
+/// A copy of a stream may become useless while it is kept: ask [`copies()`] of it before it is
+/// sent.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -174,12 +181,13 @@ mod tests {
 
     #[test]
     fn a_replay_body_is_copied_by_its_state() {
-        let body = ReplayBody::new(Full::new(Bytes::from("stream")));
+        let stream = || Full::new(Bytes::from("stream")).boxed();
+        let body = ReplayBody::new(stream());
         assert_eq!(copies(&body), Copies::Afterwards);
         assert!(copy(&body).is_some());
         let empty = ReplayBody::new(Empty::<Bytes>::new());
         assert_eq!(copies(&empty), Copies::Alongside);
-        let large = ReplayBody::with_limit(Full::new(Bytes::from("stream")), 5);
+        let large = ReplayBody::with_limit(stream(), 5);
         assert_eq!(copies(&large), Copies::Never);
         assert!(copy(&large).is_none());
     }

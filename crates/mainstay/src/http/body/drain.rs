@@ -24,10 +24,14 @@ const MOST_FRAMES: u32 = 1024;
 
 /// Reads the rest of a response that nobody wants, so that its connection can be used again.
 ///
-/// An HTTP/1.1 connection whose response is dropped unread is closed. Reading costs time and
-/// bytes as well, so at most [`DRAIN_BYTES`] and [`DRAIN_TIME`] are spent. Nothing is read where
-/// it would not help: of a body that says that it is larger, after `connection: close`, and of
-/// other versions of HTTP.
+/// An HTTP/1.1 connection whose response is dropped unread is closed, unless the rest happens to
+/// be there already. Reading costs time and bytes as well, so at most [`DRAIN_BYTES`] and
+/// [`DRAIN_TIME`] are spent. Nothing is read where it would not help: of a body that says that it
+/// is larger, after `connection: close`, and of other versions of HTTP.
+///
+/// hyper-util's client takes the connection back in a task of its own. A caller who sends the next
+/// request at once may come before it and get a new connection; a wait of a millisecond, less than
+/// any backoff, is enough.
 ///
 /// An error of the body ends it. The body is dropped at the end, whatever the end was.
 ///
@@ -94,7 +98,6 @@ impl<B: Body> Future for Drain<B> {
             (*this.bytes, *this.frames) = left;
         }
         this.body.set(None);
-        *this.timer = None;
         Poll::Ready(())
     }
 }

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-/// A newer copy of the body has begun to read, so the rest of the stream is no longer this one's.
+/// Another copy of the body has begun later, so the rest of the stream is no longer this one's.
 ///
-/// The transport of an attempt that was given up sees it, if it goes on reading.
+/// The transport of an attempt that was given up sees it, if it reads beyond what is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Superseded;

@@ -17,7 +17,8 @@ const TOTAL_LIMIT: usize = 64 * 1024 * 1024;
 /// Makes streaming request bodies repeatable, as [`ReplayBody`].
 ///
 /// It stands outside of the retry layer, which then finds a body that it can copy. Bodies that
-/// are in memory anyway do not need it.
+/// are in memory anyway do not need it; they can be copied behind it as before it, whatever their
+/// size, and no limit counts them. A [`ReplayBody`] is handed on as it is.
 ///
 /// | setting | default | why |
 /// |---|---|---|
@@ -34,7 +35,7 @@ const TOTAL_LIMIT: usize = 64 * 1024 * 1024;
 /// ```
 /// use bytes::Bytes;
 /// use http::Request;
-/// use http_body_util::Full;
+/// use http_body_util::{BodyExt, Full};
 /// use mainstay::http::body::{Copies, ReplayBody, ReplayLayer, copies};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
@@ -48,7 +49,7 @@ const TOTAL_LIMIT: usize = 64 * 1024 * 1024;
 ///         Ok::<_, mainstay::BoxError>("sent")
 ///     }));
 ///
-/// let upload = Full::new(Bytes::from("any body, however it streams"));
+/// let upload = Full::new(Bytes::from("any body, however it streams")).boxed();
 /// assert_eq!(service.oneshot(Request::new(upload)).await?, "sent");
 /// # Ok(())
 /// # }

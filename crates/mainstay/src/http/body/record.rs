@@ -137,7 +137,9 @@ impl Kept {
     fn bytes(&self) -> usize {
         match self {
             Self::Data(data) => data.len(),
-            Self::Trailers(_) => 0,
+            Self::Trailers(trailers) => {
+                trailers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+            }
         }
     }
 }

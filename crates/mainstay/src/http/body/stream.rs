@@ -1,6 +1,6 @@
 //! The one stream behind a body and its copies: who reads it, and what has been read.
 //!
-//! The rest of the stream belongs to the newest body that asked for it. While a body polls the
+//! The rest of the stream belongs to the body that was first polled last. While a body polls the
 //! stream, the stream is out of the state, so that the lock is held for bookkeeping only; who
 //! comes meanwhile waits until it is put back.
 
@@ -26,13 +26,15 @@ pub(super) type Item = Option<Result<Frame<Bytes>, BoxError>>;
 pub(super) struct Stream {
     /// The size of the whole, as the body said before it was read.
     pub(super) size: SizeHint,
+    /// Whether it had ended before it was read.
+    is_empty: bool,
     state: Mutex<State>,
 }
 
 struct State {
     record: Record,
     rest: Rest,
-    /// The number of the newest body that asked for the rest.
+    /// The number of the body that began last.
     newest: u64,
     /// Wakes that body: it waits for the stream, or for its turn at it.
     waker: Option<Waker>,
@@ -52,7 +54,7 @@ enum Rest {
 pub(super) struct Reader {
     /// How many frames it has read.
     pub(super) place: usize,
-    /// The number it got when it first asked for the rest.
+    /// The number it got at its first poll.
     turn: Option<u64>,
 }
 
@@ -60,7 +62,10 @@ pub(super) struct Reader {
 enum Next {
     Item(Item),
     Poll(Source, u64),
-    WaitFor(u64),
+    /// It waits until the stream is put back.
+    Waits,
+    /// It has to wait, and needs a waker for that.
+    NeedsWaker,
 }
 
 /// What has to wait until the lock is free, because it is somebody else's code.
@@ -76,7 +81,9 @@ impl Stream {
     pub(super) fn new(source: Option<Source>, size: SizeHint, limits: &Limits) -> Self {
         let record = Record::new(limits.share(), size.lower());
         let rest = source.map_or(Rest::Ended, Rest::Here);
-        Self { size, state: Mutex::new(State { record, rest, newest: 0, waker: None }) }
+        let is_empty = matches!(rest, Rest::Ended);
+        let state = State { record, rest, newest: 0, waker: None };
+        Self { size, is_empty, state: Mutex::new(state) }
     }
 
     /// The next item for a body. `alone` says that it has no copy: then nothing is kept.
@@ -86,22 +93,24 @@ impl Stream {
         alone: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Item> {
+        let mut waker = None;
         loop {
-            match self.change(|state, aside| state.next(reader, alone, aside)) {
+            match self.change(|state, aside| state.next(reader, alone, &mut waker, aside)) {
                 Next::Item(item) => return Poll::Ready(item),
                 Next::Poll(source, turn) => return self.poll_source(source, turn, alone, cx),
-                Next::WaitFor(turn) => {
-                    let waker = cx.waker().clone();
-                    if self.change(|state, aside| state.wait(turn, waker, aside)) {
-                        return Poll::Pending;
-                    }
-                }
+                Next::Waits => return Poll::Pending,
+                // Cloned without the lock, because that is somebody else's code.
+                Next::NeedsWaker => waker = Some(cx.waker().clone()),
             }
         }
     }
 
-    /// Whether a body that stands here has nothing more to read.
+    /// Whether a body that stands here has nothing more to read. At the beginning it says what the
+    /// stream said there, so that each attempt is framed the same.
     pub(super) fn is_end(&self, place: usize) -> bool {
+        if place == 0 {
+            return self.is_empty;
+        }
         self.change(|state, _| matches!(state.rest, Rest::Ended) && place == state.record.end())
     }
 
@@ -179,7 +188,18 @@ impl Stream {
 }
 
 impl State {
-    fn next(&mut self, reader: &mut Reader, alone: bool, aside: &mut Aside) -> Next {
+    fn next(
+        &mut self,
+        reader: &mut Reader,
+        alone: bool,
+        waker: &mut Option<Waker>,
+        aside: &mut Aside,
+    ) -> Next {
+        let turn = *reader.turn.get_or_insert_with(|| {
+            self.newest += 1;
+            aside.wake = self.waker.take(); // of the body before, so that it hears of its end
+            self.newest
+        });
         if matches!(self.rest, Rest::Broken) {
             return Next::fails(Broken);
         }
@@ -196,26 +216,15 @@ impl State {
         if matches!(self.rest, Rest::Ended) {
             return Next::Item(None);
         }
-        let turn = *reader.turn.get_or_insert_with(|| {
-            self.newest += 1;
-            aside.wake = self.waker.take(); // of the body before, so that it hears of its end
-            self.newest
-        });
         if turn != self.newest {
             return Next::fails(Superseded);
         }
-        match mem::replace(&mut self.rest, Rest::Out) {
-            Rest::Here(source) => Next::Poll(source, turn),
-            Rest::Out | Rest::Ended | Rest::Broken => Next::WaitFor(turn),
+        if let Rest::Here(source) = mem::replace(&mut self.rest, Rest::Out) {
+            return Next::Poll(source, turn);
         }
-    }
-
-    /// Waits until the stream is put back; false if there is no need.
-    fn wait(&mut self, turn: u64, waker: Waker, aside: &mut Aside) -> bool {
-        let waits = matches!(self.rest, Rest::Out) && self.newest == turn;
-        let old = if waits { self.waker.replace(waker) } else { Some(waker) };
-        aside.waker = old;
-        waits
+        let Some(waker) = waker.take() else { return Next::NeedsWaker };
+        aside.waker = self.waker.replace(waker);
+        Next::Waits
     }
 }
 

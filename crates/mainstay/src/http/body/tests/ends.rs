@@ -35,7 +35,14 @@ fn a_vague_size_stays_vague_so_that_each_attempt_is_framed_the_same() {
     to_the_end(&mut first);
     assert_eq!(bounds(&first), (0, Some(0)));
     assert_eq!(bounds(&second), (2, Some(60)));
-    assert_eq!(bounds(&ReplayBody::new(Script::of([]))), (0, None));
+
+    let mut first = ReplayBody::new(Script::of([]));
+    let mut second = copied(&first);
+    assert_eq!(to_the_end(&mut first), [Seen::End]);
+    assert!(!second.is_end_stream(), "the first did not know that it is empty");
+    assert_eq!(bounds(&second), (0, None));
+    assert_eq!(to_the_end(&mut second), [Seen::End]);
+    assert!(second.is_end_stream());
 }
 
 #[test]

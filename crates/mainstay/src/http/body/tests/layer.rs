@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use ::http::Request;
+use http_body_util::{Empty, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::super::{Replay, ReplayLayer};
@@ -56,6 +57,55 @@ async fn the_limits_are_those_of_the_layer() {
         }
     }
     assert!(format!("{:?}", ReplayLayer::new()).contains("total: 67108864"));
+}
+
+#[tokio::test]
+async fn a_body_in_memory_stays_one_that_is_copied_alongside_and_counts_for_nothing() {
+    let layer = ReplayLayer::new().limit(10).total(10);
+    let stays = |body: ReplayBody, size: usize| {
+        assert_eq!(body.size_hint().exact(), Some(size as u64));
+        assert_eq!(copies(&body), Copies::Alongside);
+        let mut hedge = copied(&body);
+        let mut body = body;
+        assert_eq!(next(&mut body), next(&mut hedge));
+        assert_eq!(
+            to_the_end(&mut copied(&hedge)),
+            [Seen::Data(vec![b'x'; size].into()), Seen::End]
+        );
+        assert_eq!(layer.kept(), 0);
+    };
+    for size in [1, 10, 11, 100 * 1024] {
+        let text = "x".repeat(size);
+        let full = Full::new(Bytes::from(text.clone()));
+        stays(layer.layer(service_fn(keeps)).oneshot(Request::new(full)).await.unwrap().0, size);
+        stays(layer.layer(service_fn(keeps)).oneshot(Request::new(text)).await.unwrap().0, size);
+    }
+    let empty = Request::new(Empty::<Bytes>::new());
+    let (empty, _) = layer.layer(service_fn(keeps)).oneshot(empty).await.unwrap();
+    assert!(empty.is_end_stream());
+}
+
+#[test]
+fn bytes_in_memory_are_shared_not_copied() {
+    static TEXT: &[u8] = b"static";
+    let shares = |mut body: ReplayBody, bytes: &[u8]| {
+        let Seen::Data(data) = next(&mut body) else { panic!("no data") };
+        assert_eq!(data.as_ptr(), bytes.as_ptr());
+    };
+    shares(ReplayBody::new(Full::new(TEXT)), TEXT);
+    let bytes = Bytes::from(vec![7; 100]);
+    shares(ReplayBody::new(Full::new(bytes.clone())), &bytes);
+}
+
+#[tokio::test]
+async fn a_layer_further_in_hands_on_what_is_wrapped_already() {
+    let (outer, inner) = (ReplayLayer::new(), ReplayLayer::new().limit(10));
+    let service = outer.layer(inner.layer(service_fn(keeps)));
+    let request = Request::new(Script::of(ten_chunks()).sized());
+    let (mut body, mut template) = service.oneshot(request).await.unwrap();
+    assert_eq!(to_the_end(&mut body), seen(&ten_chunks()));
+    assert_eq!((outer.kept(), inner.kept()), (55, 0));
+    assert_eq!(to_the_end(&mut template), seen(&ten_chunks()));
 }
 
 #[test]

@@ -43,11 +43,26 @@ fn a_limit_of_zero_keeps_nothing_but_empty_bodies() {
     assert_eq!(to_the_end(&mut first), seen(&tens(1)));
     assert_eq!(next(&mut second), failed(TooLarge));
 
-    let steps = [data(""), Step::Trailers];
+    let steps = [data(""), data("")];
     let mut first = ReplayBody::with_limit(Script::of(steps.clone()), 0);
     let mut second = copied(&first);
     to_the_end(&mut first);
     assert_eq!(to_the_end(&mut second), seen(&steps));
+}
+
+#[test]
+fn trailers_weigh_as_much_as_their_names_and_values() {
+    let limits = Limits::new("etag".len() + "checksum".len(), MIB);
+    let mut first = of(&limits, [Step::Trailers]);
+    let _template = copied(&first);
+    to_the_end(&mut first);
+    assert_eq!(limits.kept(), 12);
+    assert_eq!(copies(&first), Copies::Alongside);
+
+    let mut first = of(&limits, [data("a"), Step::Trailers]);
+    let mut second = copied(&first);
+    to_the_end(&mut first);
+    assert_eq!(next(&mut second), failed(TooLarge));
 }
 
 #[test]
@@ -160,9 +175,8 @@ fn the_only_body_left_can_be_copied_until_it_is_read() {
 fn a_copy_left_behind_by_a_body_past_its_limit_is_told_so_when_it_is_alone() {
     let mut first = ReplayBody::with_limit(Script::of(tens(5)), 30);
     let mut second = copied(&first);
-    next_few(&mut first, 2);
     next(&mut second);
-    next_few(&mut first, 2);
+    next_few(&mut first, 4);
     drop(first);
     assert_eq!(next(&mut second), failed(TooLarge));
 }

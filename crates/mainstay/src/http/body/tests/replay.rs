@@ -84,6 +84,36 @@ fn an_old_attempt_that_goes_on_polling_is_superseded_and_the_new_one_gets_everyt
 }
 
 #[test]
+fn an_old_attempt_that_lags_behind_does_not_take_the_stream_from_the_one_that_runs() {
+    let steps = [data("a"), data("b"), Step::Waits, data("c")];
+    let script = Script::of(steps.clone());
+    let log = script.log();
+    let mut first = ReplayBody::new(script);
+    let (mut lags, mut runs) = (copied(&first), copied(&first));
+    next_few(&mut first, 2);
+    assert_eq!(next(&mut lags), seen(&steps)[0]);
+    let (wakes, waker) = Wakes::new();
+    next_few(&mut runs, 2);
+    assert_eq!(next_with(&mut runs, &waker), Seen::Pending);
+
+    assert_eq!(next(&mut lags), seen(&steps)[1], "what is kept is still its own");
+    assert_eq!(next(&mut lags), failed(Superseded));
+    log.wake();
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(to_the_end(&mut runs), seen(&steps)[2..]);
+}
+
+#[test]
+fn a_body_begins_when_it_is_first_polled_whenever_it_was_made() {
+    let mut template = ReplayBody::new(Script::of(ten_chunks()));
+    let mut attempt = copied(&template);
+    next_few(&mut attempt, 3);
+    next(&mut template);
+    assert_eq!(next(&mut attempt), failed(Superseded));
+    assert_eq!(to_the_end(&mut template), seen(&ten_chunks())[1..]);
+}
+
+#[test]
 fn an_old_attempt_that_waits_for_the_stream_is_woken_to_hear_of_its_end() {
     let script = Script::of([Step::Waits, Step::Waits, data("all")]);
     let log = script.log();
