@@ -9,6 +9,7 @@ use std::time::Duration;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread::{self, JoinHandle};
+use mainstay_policy::adaptive::{AdaptiveLimit, AdaptiveSlots, Aimd, Effect, Gradient2};
 use mainstay_policy::backoff::Backoff;
 use mainstay_policy::breaker::{
     Admission, Breaker, BreakerState, CircuitBreaker, Span, Ticket, Transition, Verdict,
@@ -18,7 +19,7 @@ use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots, Waiting, Wa
 use mainstay_policy::cooldown::{CoolDown, Gate, Signal};
 use mainstay_policy::rate_limit::{Limiter, RateLimit, Told};
 use mainstay_policy::turn::{Arrival, Turn, Turnstile};
-use mainstay_policy::{Draw, Moment};
+use mainstay_policy::{Draw, Moment, Outcome};
 
 fn at(millis: u64) -> Moment {
     Moment::ORIGIN + ms(millis)
@@ -564,6 +565,146 @@ mod slots {
             other.join().unwrap();
             assert!(room.woken.load(SeqCst) > 0);
             assert!(matches!(room.slots.claim(second), Claim::Granted(_, Wake::Nobody)));
+        });
+    }
+}
+
+mod adaptive {
+    use super::*;
+
+    fn aimd(initial: u32) -> Arc<AdaptiveSlots> {
+        let settings = AdaptiveLimit::aimd(Aimd::new()).initial(initial);
+        Arc::new(AdaptiveSlots::new(settings).unwrap())
+    }
+
+    /// A window is a millisecond, and has begun at zero.
+    fn gradient2(initial: u32, min_calls: u32) -> Arc<AdaptiveSlots> {
+        let rule = Gradient2::new().window(ms(1)).min_calls(min_calls).queue(10);
+        let settings = AdaptiveLimit::gradient2(rule).initial(initial);
+        let slots = AdaptiveSlots::new(settings).unwrap();
+        let _ = ends(&slots, Outcome::Success, 0);
+        Arc::new(slots)
+    }
+
+    fn ends(slots: &AdaptiveSlots, outcome: Outcome, millis: u64) -> Effect {
+        let slot = slots.try_enter().unwrap();
+        slots.leave(slot, outcome, ms(1), at(millis))
+    }
+
+    fn moves(effects: &[Effect]) -> usize {
+        effects.iter().filter(|effect| effect.moved.is_some()).count()
+    }
+
+    #[test]
+    fn of_two_ends_beside_one_another_each_moves_the_limit() {
+        model(|| {
+            let slots = aimd(3);
+            let [one, two] = [(); 2].map(|()| slots.try_enter().unwrap());
+            let other = on_a_thread(&slots, |slots| {
+                slots.leave(one, Outcome::Success, ms(1), at(0)).moved.unwrap()
+            });
+            let mine = slots.leave(two, Outcome::Throttled, ms(1), at(0)).moved.unwrap();
+            let theirs = other.join().unwrap();
+            // 3 + 1 = 4, cut to 3; or cut to 2, where one of two in flight is enough to raise it.
+            let cut_last = (theirs.from, theirs.to, mine.from, mine.to) == (3, 4, 4, 3);
+            let cut_first = (mine.from, mine.to, theirs.from, theirs.to) == (3, 2, 2, 3);
+            assert!(cut_last || cut_first, "{mine:?} {theirs:?}");
+            let snapshot = slots.snapshot();
+            assert_eq!((snapshot.in_use, snapshot.limit), (0, 3));
+        });
+    }
+
+    #[test]
+    fn a_limit_that_rises_beside_a_newcomer_that_queues_leaves_nobody_unseen() {
+        model(|| {
+            let slots = aimd(1);
+            let slot = slots.try_enter().unwrap();
+            let newcomer = on_a_thread(&slots, |slots| matches!(slots.enter(), Entry::Queued(_)));
+            let effect = slots.leave(slot, Outcome::Success, ms(1), at(0));
+            assert_eq!(newcomer.join().unwrap(), effect.wake == Wake::First);
+            assert_eq!(slots.snapshot().limit, 2);
+        });
+    }
+
+    #[test]
+    fn of_two_that_find_a_window_over_one_moves_the_limit() {
+        model(|| {
+            let slots = gradient2(4, 1);
+            let other = on_a_thread(&slots, |slots| ends(slots, Outcome::Throttled, 1));
+            let mine = ends(&slots, Outcome::Throttled, 1);
+            assert_eq!(moves(&[mine, other.join().unwrap()]), 1);
+            assert_eq!(slots.snapshot().limit, 3);
+        });
+    }
+
+    /// The window began with a call of 1 ms; of those of 2 and 4 ms, the one that ends it is in it.
+    #[test]
+    fn a_call_that_ends_beside_the_end_of_a_window_is_in_this_one_or_in_the_next() {
+        model(|| {
+            let slots = gradient2(20, 2);
+            let took = |slots: &AdaptiveSlots, millis| {
+                let slot = slots.try_enter().unwrap();
+                let _ = slots.leave(slot, Outcome::Success, ms(millis), at(1));
+            };
+            let other = on_a_thread(&slots, move |slots| took(slots, 2));
+            took(&slots, 4);
+            other.join().unwrap();
+            let snapshot = slots.snapshot();
+            match (snapshot.usual.unwrap().as_micros(), snapshot.calls) {
+                (1_500 | 2_500, 1) | (2_333, 0) => {}
+                lost => panic!("{lost:?}"),
+            }
+        });
+    }
+
+    #[test]
+    fn of_two_drops_in_a_window_none_is_lost() {
+        model(|| {
+            let slots = gradient2(20, 9);
+            let other = on_a_thread(&slots, |slots| ends(slots, Outcome::Throttled, 1));
+            let mine = ends(&slots, Outcome::Throttled, 1);
+            assert_eq!(moves(&[mine, other.join().unwrap()]), 0);
+            assert_eq!(slots.snapshot().calls, 3);
+        });
+    }
+
+    #[test]
+    fn of_two_moves_the_later_is_remembered() {
+        model(|| {
+            let slots = aimd(20);
+            let other = on_a_thread(&slots, |slots| ends(slots, Outcome::Throttled, 9_000));
+            let mine = ends(&slots, Outcome::Throttled, 5_000);
+            assert_eq!(moves(&[mine, other.join().unwrap()]), 2);
+            assert_eq!(slots.at_rest_from(), Some(at(69_000)));
+        });
+    }
+
+    /// Of 40, a drop leaves 36, and of the 20 that somebody sets beside it 18.
+    #[test]
+    fn the_slots_follow_the_later_of_two_changes() {
+        model(|| {
+            let slots = gradient2(40, 1);
+            let other = on_a_thread(&slots, |slots| ends(slots, Outcome::Throttled, 1));
+            let mine = slots.resize(20).unwrap();
+            let theirs = other.join().unwrap();
+            assert!((1..=2).contains(&moves(&[mine, theirs])));
+            let settled = slots.snapshot().limit;
+            assert!([18, 20].contains(&settled));
+            let _ = ends(&slots, Outcome::Throttled, 2);
+            let next = if settled == 20 { 18 } else { 16 };
+            assert_eq!(slots.snapshot().limit, next, "the slots have not followed");
+        });
+    }
+
+    #[test]
+    fn a_window_that_makes_room_beside_a_newcomer_that_queues_leaves_nobody_unseen() {
+        model(|| {
+            let slots = gradient2(1, 1);
+            let slot = slots.try_enter().unwrap();
+            let newcomer = on_a_thread(&slots, |slots| matches!(slots.enter(), Entry::Queued(_)));
+            let effect = slots.leave(slot, Outcome::Success, ms(1), at(1));
+            assert_eq!(newcomer.join().unwrap(), effect.wake == Wake::First);
+            assert_eq!(slots.snapshot().limit, 3);
         });
     }
 }

@@ -151,6 +151,29 @@ impl Slots {
         Ok(self.change(|places| places.resize(limit)))
     }
 
+    /// A call has ended, and in the same exchange the limit moves to what `next` says of those in
+    /// flight, this call among them, and of the limit.
+    pub(crate) fn leave_and_move(&self, slot: Slot, next: impl Fn(u32, u32) -> u32) -> Moved {
+        let Slot(()) = slot;
+        self.move_limit(|places| places.leave().resize(next(places.in_use, places.limit)))
+    }
+
+    /// Moves the limit to what `limit` says at that very moment: it is asked again whenever another
+    /// thread was faster.
+    pub(crate) fn move_to(&self, limit: impl Fn() -> u32) -> Moved {
+        self.move_limit(|places| places.resize(limit()))
+    }
+
+    fn move_limit(&self, step: impl Fn(Places) -> Places) -> Moved {
+        update(&self.word, |word| {
+            let before = Places::unpack(word);
+            let after = step(before);
+            let (from, to) = (before.limit, after.limit);
+            let moved = Moved { in_flight: before.in_use, from, to, wake: after.wake() };
+            ((after != before).then(|| after.pack()), moved)
+        })
+    }
+
     /// From when on they may be forgotten; `None` while anybody is in or waits.
     #[must_use]
     pub fn at_rest_from(&self) -> Option<Moment> {
@@ -171,6 +194,16 @@ impl Slots {
             (Some(places.pack()), places.wake())
         })
     }
+}
+
+/// What an exchange that may move the limit found and did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    /// Who was in before it.
+    pub(crate) in_flight: u32,
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    pub(crate) wake: Wake,
 }
 
 /// What [`Slots`] held at one time.

@@ -6,11 +6,13 @@
     reason = "a law fails by panicking, and compares with plain arithmetic"
 )]
 
+mod adaptive;
 mod backoff;
 mod breaker;
 mod budget;
 mod cooldown;
 mod oracles;
+mod overload;
 mod panics;
 mod rate;
 mod slots;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mainstay_policy::adaptive::{AdaptiveLimit, AdaptiveSlots, Aimd, Effect, Gradient2};
 use mainstay_policy::backoff::{Backoff, Jitter};
 use mainstay_policy::breaker::{Admission, Breaker, CircuitBreaker, Span, Verdict};
 use mainstay_policy::budget::{Budget, Extra, RetryBudget};
@@ -112,6 +113,34 @@ fn extreme() -> impl Strategy<Value = CircuitBreaker> {
     )
 }
 
+/// Adaptive limits at the ends of what is allowed; `no_check_panics` has those beyond.
+fn adaptive() -> impl Strategy<Value = AdaptiveLimit> {
+    let (nano, milli) = (Duration::from_nanos(1), Duration::from_millis(1));
+    let select = prop::sample::select::<u32>;
+    let ratio = || prop::sample::select(vec![f64::MIN_POSITIVE, 0.5, 0.999]);
+    let most = AdaptiveLimit::MOST;
+    let rule = (
+        prop::sample::select(vec![1.0, Gradient2::MOST_TOLERANCE]),
+        (ratio(), ratio()),
+        (select(vec![1, most]), select(vec![1, Gradient2::MOST_WINDOWS]), select(vec![1, 2, 9])),
+        prop::sample::select(vec![milli, Gradient2::LONGEST]),
+    );
+    let rule = rule.prop_map(|(tolerance, (smoothing, share), (queue, windows, calls), window)| {
+        let rule = Gradient2::new().tolerance(tolerance).smoothing(smoothing).drop_share(share);
+        let rule = rule.queue(queue).long_window(windows).min_calls(calls).window(window);
+        AdaptiveLimit::gradient2(rule)
+    });
+    let timeout = prop::sample::select(vec![nano, milli, Duration::MAX]);
+    let aimd = timeout.prop_map(|timeout| AdaptiveLimit::aimd(Aimd::new().timeout(timeout)));
+    let late = proptest::option::of(duration());
+    (prop_oneof![aimd, rule], select(vec![1, 3, most]), 0..3_u32, ratio(), late).prop_map(
+        move |(settings, min, range, ratio, late)| {
+            let max = min.saturating_add(range * range * 1_000).min(most);
+            settings.min(min).max(max).max_waiting(range).backoff_ratio(ratio).abandoned_after(late)
+        },
+    )
+}
+
 /// Rates at the ends of what is allowed. A strict limit of a million is allowed too, and takes
 /// eight megabytes each time.
 fn rate() -> impl Strategy<Value = RateLimit> {
@@ -170,6 +199,13 @@ proptest! {
             prop_assert!(!error.problems().is_empty() && !error.to_string().is_empty());
         }
         let _ = CoolDown::new().max(max).unasked(unasked).ramp(ramp).step(step).check();
+        let (number, part) = (row.unwrap_or(7), ratio.unwrap_or(0.5));
+        let rule = Gradient2::new().tolerance(part).queue(number).smoothing(part).drop_share(part);
+        let rule = rule.long_window(probes).window(hang).min_calls(floor);
+        for settings in [AdaptiveLimit::gradient2(rule), AdaptiveLimit::aimd(Aimd::new().timeout(hang))] {
+            let settings = settings.min(number).max(floor).backoff_ratio(part).max_waiting(probes);
+            let _ = (settings.check(), settings.initial(probes).check());
+        }
         let _ = Concurrency::limit(probes).max_waiting(floor).max_wait(hang).check();
         for rate in [RateLimit::per(probes, hang).burst(floor), RateLimit::per(floor, open.longest())] {
             let _ = (rate.check(), rate.strict().check());
@@ -299,6 +335,37 @@ proptest! {
     }
 
     #[test]
+    fn no_adaptive_slots_panic(
+        settings in adaptive(),
+        steps in prop::collection::vec((0..8_u8, outcome(), duration(), moment(), number()), 0..80),
+    ) {
+        let slots = AdaptiveSlots::new(settings).unwrap();
+        let (mut inside, mut queue) = (Vec::new(), Vec::new());
+        for (step, outcome, took, now, size) in steps {
+            match step {
+                0..3 => match slots.enter() {
+                    Entry::Granted(slot) => inside.push(slot),
+                    Entry::Queued(place) => queue.push(place),
+                    Entry::Full => inside.extend(slots.try_enter()),
+                },
+                3 => match queue.pop().map(|place| slots.claim(place)) {
+                    Some(Claim::Granted(slot, _)) => inside.push(slot),
+                    Some(Claim::NotYet(place)) => queue.push(place),
+                    None => {}
+                },
+                4 => if let Some(place) = queue.pop() {
+                    let _ = slots.give_up(place);
+                },
+                5..7 => if let Some(slot) = inside.pop() {
+                    let _ = slots.leave(slot, outcome, took, now);
+                },
+                _ => { let _ = slots.resize(size); }
+            }
+            let _ = (slots.snapshot(), slots.at_rest_from());
+        }
+    }
+
+    #[test]
     fn no_gate_panics(
         (max, ramp, step) in (1..1_000_000_u64, 0..32_u32, 1..1_000_000_u64),
         steps in prop::collection::vec((0..6_u8, moment(), duration(), moment()), 0..60),
@@ -325,6 +392,6 @@ proptest! {
 fn machines_are_shared_and_tokens_travel() {
     fn shared<T: Send + Sync + 'static>() {}
     fn travels<T: Send + Sync + Unpin + 'static>() {}
-    shared::<(Breaker, Budget, Gate, Limiter, Slots, Turnstile)>();
-    travels::<(Admission, Entry, Claim, Place, Tries, Extra<Arc<Budget>>)>();
+    shared::<(AdaptiveSlots, Breaker, Budget, Gate, Limiter, Slots, Turnstile)>();
+    travels::<(Admission, Effect, Entry, Claim, Place, Tries, Extra<Arc<Budget>>)>();
 }
