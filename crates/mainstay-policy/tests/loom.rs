@@ -629,11 +629,11 @@ mod adaptive {
     #[test]
     fn of_two_that_find_a_window_over_one_moves_the_limit() {
         model(|| {
-            let slots = gradient2(4, 1);
+            let slots = gradient2(20, 1);
             let other = on_a_thread(&slots, |slots| ends(slots, Outcome::Throttled, 1));
             let mine = ends(&slots, Outcome::Throttled, 1);
             assert_eq!(moves(&[mine, other.join().unwrap()]), 1);
-            assert_eq!(slots.snapshot().limit, 3);
+            assert_eq!(slots.snapshot().limit, 18);
         });
     }
 
@@ -676,6 +676,21 @@ mod adaptive {
             let mine = ends(&slots, Outcome::Throttled, 5_000);
             assert_eq!(moves(&[mine, other.join().unwrap()]), 2);
             assert_eq!(slots.at_rest_from(), Some(at(69_000)));
+        });
+    }
+
+    /// One drop among two or three calls is too few to cut. Two that both took the window would
+    /// tear it apart, and to one of them the drop would be all there is.
+    #[test]
+    fn of_two_that_find_a_window_over_one_takes_all_of_it() {
+        model(|| {
+            let rule = Gradient2::new().window(ms(1)).min_calls(1).drop_share(0.6);
+            let slots = AdaptiveSlots::new(AdaptiveLimit::gradient2(rule)).unwrap();
+            let _ = ends(&slots, Outcome::Success, 0);
+            let slots = Arc::new(slots);
+            let other = on_a_thread(&slots, |slots| ends(slots, Outcome::Throttled, 1));
+            let mine = ends(&slots, Outcome::Success, 1);
+            assert_eq!(moves(&[mine, other.join().unwrap()]), 0);
         });
     }
 

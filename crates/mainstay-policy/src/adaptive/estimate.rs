@@ -38,7 +38,7 @@ impl Estimate {
         rule: &Gradient2,
         window: &Collected,
     ) -> Self {
-        if window.has_dropped(rule.drop_share) {
+        if settings.backoff_ratio < 1.0 && window.has_dropped(rule.drop_share) {
             return self.moved(settings, self.limit * settings.backoff_ratio);
         }
         let Some(now) = window.mean() else { return self };
@@ -212,6 +212,14 @@ mod tests {
         assert_eq!(step(10, 1).usual(), Some(Duration::from_millis(1)));
         let low = Estimate::at(2).step(&settings(), &RULE, &Collected::of(0, 0, 10, 1));
         assert_close(low.limit, 2.0);
+    }
+
+    #[test]
+    fn where_drops_leave_all_of_it_a_window_counts_by_its_other_calls() {
+        let deaf = settings().backoff_ratio(1.0);
+        let step = |window| Estimate::at(20).step(&deaf, &RULE, &window);
+        assert_close(step(Collected::of(1, 1_000, 9, 20)).limit, 20.8);
+        assert_eq!(step(Collected::of(0, 0, 10, 20)), Estimate::at(20));
     }
 
     #[test]

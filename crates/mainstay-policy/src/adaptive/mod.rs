@@ -54,8 +54,7 @@ use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 /// | abandoned | nothing; a drop if it had run for [`abandoned_after`](AdaptiveLimit::abandoned_after) |
 /// | invalid, refused | nothing: the server has not seen it, or not all of it |
 ///
-/// * The limit rises only while at least half of it is in use, and stays inside its bounds.
-/// * What few calls do not use says nothing: only drops move a limit that is not in use.
+/// * The limit stays inside its bounds. While less than half of it is in use, drops alone move it.
 /// * No lock. AIMD is an exchange on the word of the slots itself; Gradient2 is one more on the
 ///   window's word, and once a window one on the word of what has been learnt.
 #[derive(Debug)]
@@ -167,7 +166,7 @@ impl AdaptiveSlots {
                 };
                 self.learn(now);
                 let step = |then: Estimate| then.step(&self.settings, &tracker.rule, &window);
-                self.estimated(tracker, step).after(left.wake)
+                self.estimated(tracker, step) // which looks at the slot that is free now, too
             }
         }
     }
@@ -243,14 +242,6 @@ impl Effect {
     fn of(moved: concurrency::Moved) -> Self {
         let concurrency::Moved { from, to, wake, .. } = moved;
         Self { wake, moved: (from != to).then_some(Moved { from, to }) }
-    }
-
-    /// With a waking that came before.
-    fn after(self, wake: Wake) -> Self {
-        match wake {
-            Wake::First => Self { wake, ..self },
-            Wake::Nobody => self,
-        }
     }
 }
 

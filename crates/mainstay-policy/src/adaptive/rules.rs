@@ -156,12 +156,13 @@ impl Gradient2 {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         // NaN lies in no range.
         let bears = (1.0..=Self::MOST_TOLERANCE).contains(&self.tolerance);
+        let moves = (0.001..=1.0).contains(&self.smoothing);
         let lasts = (Duration::from_millis(1)..=Self::LONGEST).contains(&self.window);
         Checks::default()
             .require(bears, "tolerance", self.tolerance, "be between 1 and 100")
             .at_least_one("queue", self.queue)
             .at_most("queue", self.queue, super::AdaptiveLimit::MOST)
-            .ratio_above_zero("smoothing", self.smoothing)
+            .require(moves, "smoothing", self.smoothing, "be between 0.001 and 1")
             .at_least_one("long_window", self.long_window)
             .at_most("long_window", self.long_window, Self::MOST_WINDOWS)
             .require(lasts, "window", self.window, "be between 1ms and a day")
@@ -195,13 +196,14 @@ mod tests {
             assert_eq!(says(rule.tolerance(wrong)), format!("`tolerance` {must}"));
         }
         for wrong in [0.0, 1.1, f64::NAN] {
-            let must = format!("is {wrong:?}, but must be above 0 and at most 1");
+            let must = format!("is {wrong:?}, but must be between 0.001 and 1");
             assert_eq!(says(rule.smoothing(wrong)), format!("`smoothing` {must}"));
+            let must = format!("is {wrong:?}, but must be above 0 and at most 1");
             assert_eq!(says(rule.drop_share(wrong)), format!("`drop_share` {must}"));
         }
         let extreme = rule.tolerance(1.0).smoothing(1.0).drop_share(f64::MIN_POSITIVE);
         assert_eq!(extreme.check(), Ok(()));
-        assert_eq!(rule.tolerance(100.0).check(), Ok(()));
+        assert_eq!(rule.tolerance(100.0).smoothing(0.001).check(), Ok(()));
     }
 
     #[test]

@@ -115,16 +115,6 @@ fn a_window_that_ends_wakes_for_the_slot_and_for_the_room_that_it_makes() {
 }
 
 #[test]
-fn a_window_that_is_cut_to_nothing_free_still_wakes_for_the_slot_that_was() {
-    let wake = Effect { wake: Wake::Nobody, moved: moved(2, 1) }.after(Wake::First);
-    assert_eq!(wake, Effect { wake: Wake::First, moved: moved(2, 1) });
-    let none = Effect { wake: Wake::Nobody, moved: None };
-    assert_eq!(none.after(Wake::Nobody), none);
-    let room = Effect { wake: Wake::First, moved: None };
-    assert_eq!(room.after(Wake::Nobody), room);
-}
-
-#[test]
 fn a_limit_set_by_hand_is_where_it_goes_on_from() {
     for (slots, raised) in [(aimd(20), 31), (gradient2(20), 30)] {
         let effect = slots.resize(30).unwrap();

@@ -219,7 +219,7 @@ fn before_a_server_that_slows_down_aimd_goes_by_its_timeout_alone() {
 }
 
 /// It stands where limit = 1.5 room × usual / 50 ms + 4. With the usual time as it was that is
-/// 1.5 room + 4 (19, 49, 79); in the second minute of the overload up to a fifth more: 22, 58, 93.
+/// 1.5 room + 4 (19, 49, 79); it rises with it, and in the second minute is at 22, 54, 86.
 #[test]
 fn before_a_server_that_slows_down_gradient2_settles_at_its_room_and_a_half() {
     for (room, low, high) in [(10, 19.0, 24.0), (30, 49.0, 61.0), (50, 79.0, 98.0)] {

@@ -121,7 +121,7 @@ fn adaptive() -> impl Strategy<Value = AdaptiveLimit> {
     let most = AdaptiveLimit::MOST;
     let rule = (
         prop::sample::select(vec![1.0, Gradient2::MOST_TOLERANCE]),
-        (ratio(), ratio()),
+        (prop::sample::select(vec![0.001, 0.2, 1.0]), ratio()),
         (select(vec![1, most]), select(vec![1, Gradient2::MOST_WINDOWS]), select(vec![1, 2, 9])),
         prop::sample::select(vec![milli, Gradient2::LONGEST]),
     );
