@@ -250,7 +250,7 @@ fn gradient2_falls_with_the_server_and_comes_back_with_it() {
 }
 
 #[test]
-fn aimd_is_back_four_rounds_after_an_outage() {
+fn aimd_is_back_within_ten_rounds_after_an_outage() {
     let (well, down) = (Server::Refuses { room: 150 }, Server::Refuses { room: 0 });
     let mut world = aimd();
     world.run(down, MANY, secs(10));
