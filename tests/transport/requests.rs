@@ -9,7 +9,7 @@ use std::time::Duration;
 use http_body::{Body, Frame};
 use http_body_util::StreamBody;
 use hyper_util::rt::TokioIo;
-use mainstay::http::{Http, Reached};
+use mainstay::http::{Http, Reached, RetryRules};
 use mainstay::policy::Outcome;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -184,12 +184,12 @@ impl AsyncWrite for Refused {
     }
 }
 
-/// Answers every request with this head and no body.
-async fn answers(head: String) -> String {
+/// Answers every request that ends like this with this head and no body.
+async fn answers(head: String, end: &'static str) -> String {
     serve(move |mut connection: Connection| {
         let head = head.clone();
         async move {
-            while connection.reads_request().await {
+            while connection.reads_request_to(end).await {
                 connection.writes(head.as_bytes()).await;
             }
         }
@@ -200,7 +200,8 @@ async fn answers(head: String) -> String {
 #[tokio::test]
 async fn too_many_redirects_are_not_worth_another_attempt() {
     let url =
-        answers("HTTP/1.1 307 Again\r\nlocation: /\r\ncontent-length: 0\r\n\r\n".into()).await;
+        answers("HTTP/1.1 307 Again\r\nlocation: /\r\ncontent-length: 0\r\n\r\n".into(), "ping")
+            .await;
     assert_eq!(by_reqwest(&reqwest(), &url).await, Cause::Redirects);
 }
 
@@ -211,7 +212,7 @@ async fn a_post_whose_redirect_leads_nowhere_is_not_sent_again() {
     let (_taken, nowhere) = nobody();
     let head =
         format!("HTTP/1.1 303 See Other\r\nlocation: {nowhere}\r\ncontent-length: 0\r\n\r\n");
-    let url = answers(head).await;
+    let url = answers(head, "ping").await;
     let error = reqwest().post(&url).body("ping").send().await.unwrap_err();
     let failure = Failure::of(&error);
     assert_eq!((failure.cause(), failure.reached()), (Cause::Connect, Reached::NeverSent));
@@ -221,9 +222,28 @@ async fn a_post_whose_redirect_leads_nowhere_is_not_sent_again() {
     assert!(!http.failure(&about, failure).may_be_repeated());
 }
 
+/// The same where the GET that followed is answered with "too many requests".
+#[tokio::test]
+async fn a_post_whose_redirect_is_throttled_is_not_sent_again() {
+    let limited = answers("HTTP/1.1 429 Later\r\ncontent-length: 0\r\n\r\n".into(), "").await;
+    let head =
+        format!("HTTP/1.1 303 See Other\r\nlocation: {limited}\r\ncontent-length: 0\r\n\r\n");
+    let url = answers(head, "ping").await;
+    let answer = reqwest().post(&url).body("ping").send().await.unwrap();
+    assert_eq!(answer.status(), 429);
+
+    let http = Http::new();
+    let about = http.about(&post(&url));
+    assert!(!http.answer(&about, &answer).may_be_repeated());
+    let without = Http::new().rules(RetryRules::standard().without_redirects());
+    assert!(without.answer(&about, &answer).may_be_repeated());
+    let error = answer.error_for_status().unwrap_err();
+    assert!(!http.failure(&about, Failure::of(&error)).may_be_repeated());
+}
+
 #[tokio::test]
 async fn a_status_made_into_an_error_is_still_that_status() {
-    let url = answers("HTTP/1.1 503 Down\r\ncontent-length: 0\r\n\r\n".into()).await;
+    let url = answers("HTTP/1.1 503 Down\r\ncontent-length: 0\r\n\r\n".into(), "ping").await;
     let answer = reqwest().post(&url).body("ping").send().await.unwrap();
     let error = answer.error_for_status().unwrap_err();
     let status = http::StatusCode::SERVICE_UNAVAILABLE;

@@ -42,8 +42,13 @@ impl Connection {
 
     /// Reads a request of HTTP/1.1 whose body is `ping`; false if the client has closed.
     pub(crate) async fn reads_request(&mut self) -> bool {
-        let mut read = Vec::new();
-        while !read.ends_with(b"\r\n\r\nping") {
+        self.reads_request_to("ping").await
+    }
+
+    /// The same with another body.
+    pub(crate) async fn reads_request_to(&mut self, body: &str) -> bool {
+        let (mut read, end) = (Vec::new(), format!("\r\n\r\n{body}"));
+        while !read.ends_with(end.as_bytes()) {
             if self.stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
                 return false;
             }

@@ -1,5 +1,6 @@
 //! What requests and results mean, told to layers that know no protocol.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use mainstay_policy::cooldown::Signal;
@@ -7,7 +8,7 @@ use mainstay_policy::rate_limit::Told;
 use mainstay_policy::retry::{Ended, Repeat};
 use mainstay_policy::{Moment, Outcome};
 
-use crate::http::{Copies, Hints, Quota, Unit};
+use crate::http::{Copies, Hints, Unit};
 
 /// What requests and results mean in a protocol; [`Http`](crate::http::Http) for HTTP.
 ///
@@ -141,28 +142,32 @@ impl Ending {
         if self.outcome == Outcome::Throttled {
             return Some(Signal::Throttled { asked: self.wait() });
         }
-        let asked = self.asked.max(self.hints.retry_after()).filter(|asked| !asked.is_zero());
-        if let (Outcome::Transient, Some(asked)) = (self.outcome, asked) {
-            return Some(Signal::Overloaded { asked });
-        }
         let used_up = self.hints.quota().filter(|quota| quota.is_used_up());
-        let reset = used_up.and_then(|quota| quota.reset)?;
-        Some(Signal::Exhausted { reset: now + reset })
+        let reset = used_up.and_then(|quota| quota.reset);
+        if self.outcome != Outcome::Transient {
+            return reset.map(|reset| Signal::Exhausted { reset: now + reset });
+        }
+        let asked = self.wait().filter(|asked| !asked.is_zero())?;
+        Some(match reset {
+            Some(_) => Signal::Exhausted { reset: now + asked },
+            None => Signal::Overloaded { asked },
+        })
     }
 
     /// What a [`Limiter`](mainstay_policy::rate_limit::Limiter) can learn from it: how many more
-    /// requests the server takes until when. A reset is believed for a day; what lies further ahead
+    /// requests the server takes until when. Of several limits the one with the fewest left is
+    /// told, since that is reached first. A reset is believed for a day; what lies further ahead
     /// is asked for again then.
     #[must_use]
     pub fn told(&self, now: Moment) -> Option<Told> {
         const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
         let quotas = self.hints.quotas().iter();
-        let of_requests =
-            quotas.filter(|quota| quota.unit == Unit::Requests && quota.reset.is_some());
-        let quota = Quota::tightest(of_requests)?;
-        let left = u32::try_from(quota.left).unwrap_or(u32::MAX);
-        Some(Told { left, reset: now + quota.reset?.min(LONGEST) })
+        let of_requests = quotas.filter(|quota| quota.unit == Unit::Requests);
+        let left = of_requests.filter_map(|quota| Some((quota.left, quota.reset?)));
+        let (left, reset) = left.min_by_key(|(left, reset)| (*left, Reverse(*reset)))?;
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        Some(Told { left, reset: now + reset.min(LONGEST) })
     }
 
     /// How the attempt ended, for [`Retry`](mainstay_policy::retry::Retry).
@@ -249,7 +254,8 @@ mod tests {
 
         let overloaded = Some(Signal::Overloaded { asked: secs(5) });
         assert_eq!(with(Outcome::Transient, &later), overloaded);
-        assert_eq!(with(Outcome::Transient, &both), overloaded);
+        let sooner = Some(Signal::Exhausted { reset: NOW + secs(5) });
+        assert_eq!(with(Outcome::Transient, &both), sooner, "it is Retry-After that wins");
         let pushed = Ending::new(Outcome::Transient).with_wait(secs(5));
         assert_eq!(pushed.signal(NOW), overloaded);
         assert_eq!(with(Outcome::Transient, &spent), exhausted);
@@ -284,6 +290,8 @@ mod tests {
             ("x-ratelimit-reset-requests", "1s"),
         ];
         assert_eq!(said(Outcome::Success, &of_both).told(NOW), told(1, 1));
+        let of_two = [("ratelimit", "\"sec\";r=5;t=1, \"day\";r=1000;t=86400")];
+        assert_eq!(said(Outcome::Success, &of_two).told(NOW), told(5, 1));
         assert_eq!(Ending::new(Outcome::Success).told(NOW), None);
     }
 }

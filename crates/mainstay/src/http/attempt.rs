@@ -32,6 +32,8 @@ pub enum End<'a> {
         grpc: Option<grpc::Code>,
         /// Whether it speaks of a limit: a 429, or a 403 that is one in truth.
         is_limit: bool,
+        /// Whether it may answer a later request than the first, after redirects.
+        follows_redirects: bool,
     },
     /// Without one.
     Failure(Failure),
@@ -50,6 +52,6 @@ impl<'a> End<'a> {
     #[must_use]
     pub const fn answer(status: StatusCode, headers: &'a HeaderMap) -> Self {
         let is_limit = status.as_u16() == 429;
-        Self::Answer { status, headers, grpc: None, is_limit }
+        Self::Answer { status, headers, grpc: None, is_limit, follows_redirects: false }
     }
 }

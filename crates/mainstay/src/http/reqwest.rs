@@ -55,6 +55,10 @@ impl ResponseView for ::reqwest::Response {
         self.version()
     }
 
+    fn may_follow_redirects(&self) -> bool {
+        true
+    }
+
     fn into_http(self) -> Response<::reqwest::Body> {
         self.into()
     }
@@ -120,6 +124,7 @@ mod tests {
         assert_eq!(ResponseView::status(&response), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(ResponseView::headers(&response)["retry-after"], "2");
         assert_eq!(ResponseView::version(&response), Version::HTTP_11);
+        assert!(response.may_follow_redirects());
         let body = http_body_util::BodyExt::collect(response.into_http().into_body());
         assert_eq!(body.await.unwrap().to_bytes(), "down");
     }

@@ -20,6 +20,9 @@ use super::{grpc, status};
 /// | 408, 500, 502, 503, 504, reset, end of file, timeout | again | no |
 /// | other statuses | no | no |
 ///
+/// Out of a client that may follow redirects, as reqwest's does, the first row is as the second;
+/// see [`without_redirects`](RetryRules::without_redirects).
+///
 /// For gRPC, `RESOURCE_EXHAUSTED` stands in the first row; `UNKNOWN`, `DEADLINE_EXCEEDED`,
 /// `INTERNAL` and `UNAVAILABLE` in the second.
 ///
@@ -127,10 +130,11 @@ impl RetryRules {
 
     /// The client beneath follows no redirects.
     ///
-    /// reqwest follows them inside one attempt unless it is told not to. When its second request
-    /// cannot be sent, its error looks as if the first had not been; a POST that was answered
-    /// with a redirect would be sent twice. So what only idempotent requests may do is asked of
-    /// such errors, until this says that there are no redirects.
+    /// reqwest follows them inside one attempt unless it is told not to. A POST that was processed
+    /// and answered with a redirect may then end in the failure of the GET that followed: it could
+    /// not be sent, or was answered with a 429. Nothing in error or answer tells. So of all that
+    /// comes out of reqwest, only idempotent requests are repeated, until this says that there
+    /// are no redirects: for a client with `redirect::Policy::none()`.
     #[must_use]
     pub const fn without_redirects(mut self) -> Self {
         self.redirects = Some(false);
@@ -212,7 +216,7 @@ impl RetryRules {
             return when;
         }
         match attempt.end {
-            End::Answer { status, headers, grpc, is_limit } => {
+            End::Answer { status, headers, grpc, is_limit, follows_redirects } => {
                 let is_success = match grpc {
                     Some(code) => code == grpc::Code::OK,
                     None => status::outcome(status) == Outcome::Success,
@@ -221,35 +225,47 @@ impl RetryRules {
                 let words = self.words.iter().filter(|_| !is_success);
                 let said = words.filter_map(|word| word.read(headers)).reduce(When::stricter);
                 said.unwrap_or_else(|| match grpc {
-                    Some(code) => get(&self.codes, &code).unwrap_or_else(|| code.when()),
-                    None if is_limit => self.of_status(StatusCode::TOO_MANY_REQUESTS),
-                    None => self.of_status(status),
+                    Some(code) => get(&self.codes, &code)
+                        .unwrap_or_else(|| self.unless_redirected(code.when(), follows_redirects)),
+                    None if is_limit => {
+                        self.of_status(StatusCode::TOO_MANY_REQUESTS, follows_redirects)
+                    }
+                    None => self.of_status(status, follows_redirects),
                 })
             }
             End::Failure(failure) => self.of_failure(failure),
         }
     }
 
-    fn of_status(&self, status: StatusCode) -> When {
+    fn of_status(&self, status: StatusCode, follows_redirects: bool) -> When {
         get(&self.statuses, &status).unwrap_or_else(|| match status.as_u16() {
-            425 | 429 => When::Always,
+            425 | 429 => self.unless_redirected(When::Always, follows_redirects),
             408 | 500 | 502 | 503 | 504 => When::IfIdempotent,
             _ => When::Never,
         })
     }
 
     fn of_failure(&self, failure: Failure) -> When {
+        let follows_redirects = failure.may_follow_redirects();
         match failure.cause() {
             Cause::Invalid | Cause::GivenUp | Cause::Redirects => return When::Never,
-            Cause::Status(status) => return self.of_status(status),
+            Cause::Status(status) => return self.of_status(status, follows_redirects),
             _ => {}
         }
-        let maybe_processed = self.maybe_processed.unwrap_or(When::IfIdempotent);
         match failure.reached() {
-            Reached::MaybeProcessed => maybe_processed,
-            _ if self.redirects.unwrap_or(failure.may_follow_redirects()) => maybe_processed,
-            Reached::NeverSent | Reached::NotProcessed => When::Always,
+            Reached::MaybeProcessed => self.maybe_processed.unwrap_or(When::IfIdempotent),
+            Reached::NeverSent | Reached::NotProcessed => {
+                self.unless_redirected(When::Always, follows_redirects)
+            }
         }
+    }
+
+    /// What ended unprocessed may be a later request than the first, which has been processed.
+    fn unless_redirected(&self, when: When, follows_redirects: bool) -> When {
+        if when == When::Always && self.redirects.unwrap_or(follows_redirects) {
+            return self.maybe_processed.unwrap_or(When::IfIdempotent);
+        }
+        when
     }
 }
 

@@ -1,6 +1,8 @@
 //! HTTP as a protocol of the layers.
 
-use ::http::{HeaderMap, Method, StatusCode, Version};
+use std::time::Duration;
+
+use ::http::{HeaderMap, Method, StatusCode};
 use mainstay_policy::Outcome;
 use mainstay_policy::retry::Repeat;
 
@@ -88,33 +90,22 @@ impl Http {
         E: CallError,
     {
         match end {
-            Ok(answer) => self.answer(about, answer.status(), answer.version(), answer.headers()),
-            Err(error) => match error.refused() {
-                Some(refused) => self.refusal(about, refused),
-                None => self.failure(about, Failure::of(error.as_error())),
-            },
+            Ok(answer) => self.answer(about, answer),
+            Err(error) => {
+                let failure = Failure::of(error.as_error());
+                let ending = self.failure(about, failure);
+                match error.refused() {
+                    Some(refused) if failure.cause() == Cause::Refused => waited(ending, refused),
+                    _ => ending,
+                }
+            }
         }
     }
 
-    /// What a refusal says. A breaker and a cool-down can be waited out; a queue that was full is
-    /// not stood in again.
-    pub fn refusal(&self, about: &About, refused: &Refused) -> Ending {
-        let ending = self.failure(about, Failure::of(refused));
-        match (refused.reason(), refused.retry_in()) {
-            (Reason::Open | Reason::CoolingDown, Some(wait)) => ending.with_wait(wait),
-            _ => ending,
-        }
-    }
-
-    /// What the answer with this head says.
-    pub fn answer(
-        &self,
-        about: &About,
-        status: StatusCode,
-        version: Version,
-        headers: &HeaderMap,
-    ) -> Ending {
-        let head = grpc::Head::read(status, version, headers);
+    /// What an answer says.
+    pub fn answer<Res: ResponseView>(&self, about: &About, answer: &Res) -> Ending {
+        let (status, headers) = (answer.status(), answer.headers());
+        let head = grpc::Head::read(status, answer.version(), headers);
         let grpc = head.code();
         let hints = Hints::read(headers);
         let is_limit = status == StatusCode::TOO_MANY_REQUESTS
@@ -124,22 +115,32 @@ impl Http {
             None if is_limit => Outcome::Throttled,
             None => status::outcome(status),
         };
-        let end = End::Answer { status, headers, grpc, is_limit };
+        let follows_redirects = answer.may_follow_redirects();
+        let end = End::Answer { status, headers, grpc, is_limit, follows_redirects };
         let ending = self.ending(about, outcome, end).with_hints(hints);
         let ending = if head == grpc::Head::Open { ending.still_open() } else { ending };
-        if !self.rules.obeys(ServerWord::GrpcPushback) || outcome == Outcome::Success {
-            return ending;
+        match self.pushback(headers) {
+            Some(wait) if outcome != Outcome::Success => ending.with_wait(wait),
+            _ => ending,
         }
-        match Pushback::read(headers) {
-            Some(Pushback::Wait(wait)) => ending.with_wait(wait),
-            Some(Pushback::DoNotRetry) | None => ending,
+    }
+
+    /// The wait of a pushback that is obeyed.
+    fn pushback(&self, fields: &HeaderMap) -> Option<Duration> {
+        if !self.rules.obeys(ServerWord::GrpcPushback) {
+            return None;
+        }
+        match Pushback::read(fields)? {
+            Pushback::Wait(wait) => Some(wait),
+            Pushback::DoNotRetry => None,
         }
     }
 
     /// What the end of a body says, after an answer whose head said this.
     ///
-    /// A body that broke is told as the failure that broke it. gRPC's status is in the trailers.
-    /// Neither leads to another attempt: the caller has the head, and perhaps more.
+    /// A body that broke is told as the failure that broke it. gRPC's status is in the trailers,
+    /// and what it asks for there and in the head is waited for by whoever comes next. Nothing of
+    /// it leads to another attempt: the caller has the head, and perhaps more.
     pub fn end_of_body(
         &self,
         head: &Ending,
@@ -150,7 +151,14 @@ impl Http {
             Ok(_) => head.outcome(),
             Err(error) => Failure::of(error).outcome(),
         };
-        Ending::new(outcome).with_repeat(Repeat::Forbidden)
+        let ending = Ending::new(outcome).with_repeat(Repeat::Forbidden);
+        let asked = end.ok().flatten().filter(|_| head.is_open()).and_then(|trailers| {
+            self.pushback(trailers).max(Hints::read(trailers).wait()).max(head.wait())
+        });
+        match asked {
+            Some(wait) if outcome != Outcome::Success => ending.with_wait(wait),
+            _ => ending,
+        }
     }
 
     /// What the error says that there is instead of an answer.
@@ -177,6 +185,17 @@ impl Http {
             Some(keys) => keys.is_on(headers),
             None => headers.contains_key(IDEMPOTENCY_KEY),
         }
+    }
+}
+
+/// A breaker and a cool-down can be waited out, where nothing was sent; a queue that was full is not
+/// stood in again.
+fn waited(ending: Ending, refused: &Refused) -> Ending {
+    match (refused.reason(), refused.retry_in()) {
+        (Reason::Open | Reason::CoolingDown, Some(wait)) if ending.may_be_repeated() => {
+            ending.with_wait(wait)
+        }
+        _ => ending,
     }
 }
 

@@ -44,6 +44,12 @@ pub trait ResponseView: Sized {
     /// Which HTTP it came by.
     fn version(&self) -> Version;
 
+    /// Whether the client may have followed redirects inside the attempt, so that this may answer a
+    /// later request than the one that was sent first. reqwest does so unless told otherwise.
+    fn may_follow_redirects(&self) -> bool {
+        false
+    }
+
     /// The same response in the common currency, to read its body to the end.
     fn into_http(self) -> Response<Self::Body>;
 }

@@ -69,7 +69,7 @@ use received::Received;
 ///
 /// # Whose clock
 ///
-/// A date is read against the `Date` of the same response, plus its `Age`: a client whose own clock
+/// A date is read against the `Date` of the same response,: a client whose own clock
 /// is wrong waits as long as the server meant.
 /// Only if there is no usable `Date` does the client's clock count.
 ///

@@ -26,13 +26,8 @@ impl<'a> Received<'a> {
         *self.time.get_or_init(|| {
             let mut dates = self.headers.get_all(DATE).iter();
             let date = dates.find_map(|line| date::parse(line.as_bytes().trim_ascii(), self.clock));
-            match (date, self.age().filter(|age| !age.is_zero())) {
-                (None, _) => (self.clock)(),
-                (Some(date), None) => date,
-                // A proxy that writes a new date and keeps the old age would add it twice, so it
-                // counts only as far as our own clock has seen it go by.
-                (Some(date), Some(age)) => date.saturating_add(age).min((self.clock)().max(date)),
-            }
+            // Not the age: it could only shorten waits, and a proxy may pass on an old one.
+            date.unwrap_or_else(self.clock)
         })
     }
 

@@ -93,33 +93,17 @@ fn what_is_no_date_needs_no_clock() {
 }
 
 #[test]
-fn a_cached_response_is_as_old_as_its_age_says_and_our_clock_confirms() {
-    let at = |clock: u64, age| {
+fn an_age_makes_no_wait_shorter() {
+    let wait = |age| {
         let lines = [
             ("retry-after", "Mon, 16 Feb 2026 09:03:42 GMT"),
             ("date", "Mon, 16 Feb 2026 09:02:42 GMT"),
             ("age", age),
         ];
-        read_at(&lines, Duration::from_secs(clock)).wait().unwrap().as_secs()
+        read_without_clock(&lines).wait().unwrap().as_secs()
     };
-    const DATE: u64 = 1_771_232_562;
-    for (clock, age, wait) in [
-        (DATE, "0", 60),
-        (DATE + 20, " 20 ", 40),
-        (DATE + 90, "90", 0),
-        (DATE + 90, "99999999999999999999999", 0),
-        // A proxy wrote the date anew and left the age.
-        (DATE, "3600", 60),
-        (DATE + 5, "3600", 55),
-        // A clock that is behind confirms nothing.
-        (DATE - 3600, "20", 60),
-        // One that is ahead believes the age, and no more.
-        (DATE + 3600, "20", 40),
-    ] {
-        assert_eq!(at(clock, age), wait, "{} {age}", clock.abs_diff(DATE));
-    }
-    for malformed in ["", "-20", "+20", "20.5", "20 s", "20, 20"] {
-        assert_eq!(at(DATE + 20, malformed), 60, "{malformed:?}");
+    for age in ["0", "20", "3600", "99999999999999999999999", "", "-20"] {
+        assert_eq!(wait(age), 60, "{age:?}");
     }
 }
 

@@ -168,6 +168,7 @@ fn codes_of_grpc_have_rows_of_their_own_and_can_be_told_otherwise() {
             headers: &none,
             grpc: Some(code),
             is_limit: false,
+            follows_redirects: false,
         };
         rules.may_repeat(&Attempt::new(&Method::POST, is_idempotent, end))
     };
@@ -198,4 +199,32 @@ fn what_was_never_sent_behind_redirects_may_have_been_processed() {
     assert!(!fails(&followed, plain) && !fails(&followed, plain.behind_redirects()));
     let none = RetryRules::standard().without_redirects();
     assert!(fails(&none, plain) && fails(&none, plain.behind_redirects()));
+}
+
+#[test]
+fn what_was_put_off_behind_redirects_may_have_been_processed() {
+    let headers = HeaderMap::new();
+    let repeated = |rules: &RetryRules, method: &Method, status, grpc, follows_redirects| {
+        let status = StatusCode::from_u16(status).unwrap();
+        let is_limit = status.as_u16() == 429;
+        let headers = &headers;
+        let end = End::Answer { status, headers, grpc, is_limit, follows_redirects };
+        rules.may_repeat(&Attempt::new(method, rules.is_idempotent(method), end))
+    };
+    let standard = RetryRules::standard();
+    let (followed, none) =
+        (standard.clone().behind_redirects(), standard.clone().without_redirects());
+    let spent = Some(grpc::Code::RESOURCE_EXHAUSTED);
+    for (status, grpc) in [(425, None), (429, None), (200, spent)] {
+        assert!(repeated(&standard, &Method::POST, status, grpc, false), "{status}");
+        assert!(!repeated(&standard, &Method::POST, status, grpc, true), "{status}");
+        assert!(repeated(&standard, &Method::PUT, status, grpc, true), "{status}");
+        assert!(!repeated(&followed, &Method::POST, status, grpc, false), "{status}");
+        assert!(repeated(&none, &Method::POST, status, grpc, true), "{status}");
+    }
+    let status = Failure::new(Cause::Status(StatusCode::TOO_MANY_REQUESTS)).behind_redirects();
+    let end = End::Failure(status);
+    assert!(!standard.may_repeat(&Attempt::new(&Method::POST, false, end)));
+    let told = standard.status(StatusCode::TOO_MANY_REQUESTS, When::Always);
+    assert!(repeated(&told, &Method::POST, 429, None, true), "it was said so");
 }

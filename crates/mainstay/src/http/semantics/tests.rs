@@ -1,7 +1,7 @@
 use std::io;
 use std::time::Duration;
 
-use ::http::{Request, Response};
+use ::http::{Request, Response, Version};
 
 use super::*;
 use crate::error::{Error, Reason, Refused};
@@ -228,8 +228,9 @@ fn grpc_is_looked_for_where_it_can_be() {
         (Version::HTTP_11, 200, Outcome::Success),
         (Version::HTTP_2, 404, Outcome::Fatal),
     ] {
-        let status = StatusCode::from_u16(status).unwrap();
-        let judged = http.answer(&about, status, version, &fields);
+        let mut answer = Response::builder().status(status).version(version).body(()).unwrap();
+        *answer.headers_mut() = fields.clone();
+        let judged = http.answer(&about, &answer);
         assert_eq!(judged.outcome(), outcome, "{version:?} {status}");
     }
 }
@@ -243,6 +244,44 @@ fn a_success_is_never_pushed_back() {
         ("grpc-retry-pushback-ms", "250"),
     ];
     assert_eq!(grpc(&http, &fields).wait(), None);
+}
+
+#[test]
+fn what_trailers_ask_for_is_waited_for_and_nothing_less() {
+    let obedient = Http::new().rules(RetryRules::standard().obey(ServerWord::GrpcPushback));
+    let head = [("content-type", "application/grpc"), ("retry-after", "30")];
+    let told = |http: &Http, fields: &[(&'static str, &str)]| {
+        let open = grpc(http, &head);
+        http.end_of_body(&open, Ok(Some(&headers(fields)))).wait()
+    };
+    let status = ("grpc-status", "8");
+    let secs = |n| Some(Duration::from_secs(n));
+    assert_eq!(told(&obedient, &[status]), secs(30));
+    assert_eq!(told(&obedient, &[status, ("grpc-retry-pushback-ms", "40000")]), secs(40));
+    assert_eq!(told(&obedient, &[status, ("grpc-retry-pushback-ms", "10")]), secs(30));
+    assert_eq!(told(&Http::new(), &[status, ("grpc-retry-pushback-ms", "40000")]), secs(30));
+    assert_eq!(told(&obedient, &[("grpc-status", "0")]), None);
+}
+
+/// A guard beneath a client's connector, or in the making of a body: the refusal lies within an
+/// error that says more.
+#[test]
+fn a_refusal_within_another_error_is_judged_by_that() {
+    let http = Http::new();
+    let refused = Refused::new("guard", Reason::Open).with_retry_in(Duration::from_secs(1));
+    let boxed = |error: crate::BoxError| {
+        http.end(&about(&http, Method::POST), Err::<&Response<()>, _>(&error))
+    };
+    let plain = boxed(refused.clone().into());
+    assert_eq!((plain.outcome(), plain.wait()), (Outcome::Refused, Some(Duration::from_secs(1))));
+    let lifted = boxed(Error::<io::Error>::from(refused.clone()).into());
+    assert_eq!(lifted.wait(), Some(Duration::from_secs(1)));
+
+    let rules = RetryRules::standard().behind_redirects();
+    let behind = Http::new().rules(rules);
+    let error = NoError::from(refused);
+    let ending = failed(&behind, Method::POST, error);
+    assert_eq!((ending.may_be_repeated(), ending.wait()), (false, None));
 }
 
 /// What layers see, who know nothing but the trait.

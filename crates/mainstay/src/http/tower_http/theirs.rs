@@ -97,7 +97,8 @@ where
                 let judged = self.http.end(about, Ok::<_, &E>(answer));
                 match classifier.classify_response(answer) {
                     ClassifiedResponse::Ready(class) => self.judged(judged, class),
-                    ClassifiedResponse::RequiresEos(_) => judged.still_open(),
+                    // What it would say at the end is not asked for; gRPC is open as it is.
+                    ClassifiedResponse::RequiresEos(_) => judged,
                 }
             }
             Err(error) => {
