@@ -165,8 +165,14 @@ impl AdaptiveLimit {
     pub(super) fn check_limit(&self, setting: &str, limit: u32) -> Result<(), SettingsError> {
         let (min, max) = (self.min, self.max);
         let inside = min > max || (min..=max).contains(&limit);
-        let must = format_args!("lie between `min` ({min}) and `max` ({max})");
-        Checks::default().require(inside, setting, limit, must).done()
+        Checks::default()
+            .require(
+                inside,
+                setting,
+                limit,
+                format_args!("lie between `min` ({min}) and `max` ({max})"),
+            )
+            .done()
     }
 }
 
