@@ -98,3 +98,78 @@ fn a_spelling_costs_nothing_and_a_key_is_made_once() {
     let made = measure(|| drop(ByHost.key(&request)));
     assert!(made.count_total > 0, "else the counter does not count");
 }
+
+mod guards {
+    use std::convert::Infallible;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use mainstay::LiftLayer;
+    use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
+    use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
+    use mainstay::guard::GuardLayer;
+    use tower::{Layer, Service};
+
+    use super::*;
+
+    /// Answers at once.
+    #[derive(Clone)]
+    struct Answers(u16);
+
+    impl Service<Request<()>> for Answers {
+        type Response = Response<()>;
+        type Error = Infallible;
+        type Future = std::future::Ready<Result<Response<()>, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<()>) -> Self::Future {
+            let status = http::StatusCode::from_u16(self.0).unwrap();
+            let mut answer = Response::new(());
+            *answer.status_mut() = status;
+            std::future::ready(Ok(answer))
+        }
+    }
+
+    /// How many allocations a call takes, and whether it was let through.
+    fn called<L>(layer: &L, status: u16) -> (u64, bool)
+    where
+        L: Layer<mainstay::Lift<Answers>>,
+        L::Service: Service<Request<()>, Response = Response<()>>,
+    {
+        let mut service = layer.layer(LiftLayer::new().layer(Answers(status)));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut was_sent = false;
+        let counted = measure(|| {
+            assert!(matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(()))));
+            let future = pin!(service.call(Request::new(())));
+            was_sent = matches!(future.poll(&mut cx), Poll::Ready(Ok(_)));
+        });
+        (counted.count_total, was_sent)
+    }
+
+    #[test]
+    fn a_call_through_a_guard_allocates_nothing() {
+        let breaker = CircuitBreakerLayer::new(CircuitBreaker::new()).unwrap();
+        let slots = ConcurrencyLayer::new(Concurrency::limit(2)).unwrap();
+        let both = GuardLayer::new((
+            ConcurrencyGuard::new(Concurrency::limit(2)).unwrap(),
+            Some(BreakerGuard::new(CircuitBreaker::new()).unwrap()),
+        ));
+        called(&breaker, 200); // reads the clock's origin
+        assert_eq!(called(&breaker, 200), (0, true));
+        assert_eq!(called(&slots, 200), (0, true));
+        assert_eq!(called(&both, 200), (0, true));
+    }
+
+    #[test]
+    fn a_refusal_by_an_open_breaker_allocates_nothing() {
+        let settings = CircuitBreaker::new().consecutive_failures(Some(1));
+        let layer = CircuitBreakerLayer::new(settings).unwrap();
+        assert!(called(&layer, 503).1);
+        assert_eq!(called(&layer, 200), (0, false));
+    }
+}

@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mainstay_policy::Draw;
+
 /// 128 bits that no other call gets, in this process or another.
 ///
 /// A counter under a keyed hash whose 128-bit key the operating system gave. A small generator
@@ -18,6 +20,12 @@ pub(crate) fn unique() -> u128 {
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     let half = |which: u8| u128::from(key.hash_one((n, which)));
     half(0) << 64 | half(1)
+}
+
+/// 64 bits for a decision.
+pub(crate) fn draw() -> Draw {
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is as good as the high")]
+    Draw::new(unique() as u64)
 }
 
 #[cfg(test)]

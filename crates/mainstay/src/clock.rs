@@ -1,8 +1,26 @@
 //! The only reader of time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use mainstay_policy::Moment;
 use tokio::time::Sleep;
+
+/// What time it is, by tokio's clock, which a test can pause.
+///
+/// The origin is of the clock that no test can pause: one taken in a runtime whose paused clock had
+/// run ahead would leave all others before it for a long time.
+#[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
+pub(crate) fn now() -> Moment {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+
+    let origin = *ORIGIN.get_or_init(Instant::now);
+    let now = tokio::time::Instant::now().into_std();
+    match now.checked_duration_since(origin) {
+        Some(after) => Moment::ORIGIN + after,
+        None => Moment::ORIGIN - origin.saturating_duration_since(now),
+    }
+}
 
 /// How long ago the Unix epoch was, by the wall clock; for dates, which are of no other clock.
 #[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]

@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod breaker;
+pub mod concurrency;
+pub mod guard;
 pub mod http;
 
 mod chance;

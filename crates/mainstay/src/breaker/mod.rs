@@ -1,0 +1,196 @@
+//! A circuit breaker: stops asking a server that is not well, and finds out when it is well again.
+//!
+//! ```
+//! use http::{Request, Response, StatusCode};
+//! use mainstay::breaker::{BreakerState, CircuitBreaker, CircuitBreakerLayer};
+//! use mainstay::{Error, LiftLayer};
+//! use std::convert::Infallible;
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let breaker = CircuitBreakerLayer::new(CircuitBreaker::new().consecutive_failures(Some(3)))?;
+//! let handle = breaker.handle();
+//!
+//! let down = service_fn(|_: Request<()>| async {
+//!     let mut answer = Response::new(());
+//!     *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+//!     Ok::<_, Infallible>(answer)
+//! });
+//! let mut service = ServiceBuilder::new().layer(breaker).layer(LiftLayer::new()).service(down);
+//!
+//! for _ in 0..3 {
+//!     let answer = service.ready().await?.call(Request::new(())).await?;
+//!     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+//! }
+//! assert_eq!(handle.state(), BreakerState::Open);
+//! let refused = service.ready().await?.call(Request::new(())).await;
+//! assert!(matches!(refused, Err(Error::Refused(_))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is shared
+//!
+//! The state belongs to the layer: every service that one layer value and its clones make shares
+//! one breaker.
+//!
+//! # What is a failure
+//!
+//! What the protocol calls a transient failure: with [`Http`], a 5xx that speaks of the server, a
+//! 408, a reset, a timeout. A 4xx is a success: the server is well. A 429 says nothing, nor does a
+//! refusal further in, nor a call that is dropped early.
+
+use std::sync::Arc;
+
+use mainstay_policy::SettingsError;
+use mainstay_policy::breaker::{Admission as Answer, Breaker, Refusal, Ticket, Verdict};
+use tower_layer::Layer;
+
+use crate::chance;
+use crate::error::{Reason, Refused};
+use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, Now};
+use crate::http::Http;
+use crate::protocol::Ending;
+
+pub use mainstay_policy::breaker::{
+    BreakerSnapshot, BreakerState, Cause, CircuitBreaker, Span, Transition,
+};
+
+/// Puts a circuit breaker before a service.
+#[derive(Debug)]
+pub struct CircuitBreakerLayer<P = Http> {
+    inner: GuardLayer<Arc<BreakerGuard>, P>,
+}
+
+impl CircuitBreakerLayer {
+    /// A closed breaker with these settings, for HTTP.
+    ///
+    /// # Errors
+    ///
+    /// What [`CircuitBreaker::check`] finds.
+    pub fn new(settings: CircuitBreaker) -> Result<Self, SettingsError> {
+        Ok(Self::of(BreakerGuard::new(settings)?, Http::new()))
+    }
+}
+
+impl<P> CircuitBreakerLayer<P> {
+    /// This breaker, for another protocol, or for HTTP with rules of one's own.
+    pub fn of(breaker: BreakerGuard, protocol: P) -> Self {
+        Self { inner: GuardLayer::of(Arc::new(breaker), protocol) }
+    }
+
+    /// The breaker, to look at it or to work it by hand.
+    #[must_use]
+    pub fn handle(&self) -> Arc<BreakerGuard> {
+        Arc::clone(self.inner.guard())
+    }
+}
+
+impl<P> Clone for CircuitBreakerLayer<P> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone() }
+    }
+}
+
+impl<S, P> Layer<S> for CircuitBreakerLayer<P> {
+    type Service = Guarded<S, Arc<BreakerGuard>, P>;
+
+    fn layer(&self, service: S) -> Self::Service {
+        self.inner.layer(service)
+    }
+}
+
+/// A circuit breaker as a [`Guard`], by itself or in a set.
+#[derive(Debug)]
+pub struct BreakerGuard {
+    breaker: Breaker,
+    name: Option<Arc<str>>,
+}
+
+impl BreakerGuard {
+    /// A closed breaker.
+    ///
+    /// # Errors
+    ///
+    /// What [`CircuitBreaker::check`] finds.
+    pub fn new(settings: CircuitBreaker) -> Result<Self, SettingsError> {
+        Ok(Self { breaker: Breaker::new(settings, chance::draw())?, name: None })
+    }
+
+    /// A name that its refusals say.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// What it is doing. Open stays open until a call asks after the open time.
+    #[must_use]
+    pub fn state(&self) -> BreakerState {
+        self.breaker.state()
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn snapshot(&self) -> BreakerSnapshot {
+        self.breaker.snapshot(Now::default().get())
+    }
+
+    /// Refuses every call until it is released.
+    pub fn isolate(&self) -> Option<Transition> {
+        self.breaker.isolate()
+    }
+
+    /// Ends an isolation, with an empty window.
+    pub fn release(&self) -> Option<Transition> {
+        self.breaker.release()
+    }
+
+    /// Closes it, whatever it was doing, with an empty window.
+    pub fn reset(&self) -> Option<Transition> {
+        self.breaker.reset()
+    }
+
+    #[cold]
+    fn refused(&self, refusal: Refusal) -> Refused {
+        let refused = Refused::new("circuit breaker", Reason::Open);
+        let refused = match &self.name {
+            Some(name) => refused.named(Arc::clone(name)),
+            None => refused,
+        };
+        match refusal.retry_in {
+            Some(wait) => refused.with_retry_in(wait),
+            None => refused,
+        }
+    }
+}
+
+impl<Req> Guard<Req> for BreakerGuard {
+    type Subject = ();
+    type Permit = Ticket;
+    type Held = ();
+
+    fn subject(&self, _: &Req) {}
+
+    fn glance(&self, (): &(), _: Ask, now: &Now) -> Result<(), Refused> {
+        if self.breaker.state() == BreakerState::Closed {
+            return Ok(()); // and the clock need not be read
+        }
+        self.breaker.would_refuse(now.get()).map_or(Ok(()), |refusal| Err(self.refused(refusal)))
+    }
+
+    fn try_admit(&self, (): &(), _: Ask, now: &Now) -> Admission<Ticket> {
+        match self.breaker.admit(now.get()) {
+            Answer::Granted { ticket, .. } => Admission::Go(ticket),
+            Answer::Refused(refusal) => Admission::Refuse(self.refused(refusal)),
+        }
+    }
+
+    fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) {
+        self.breaker.settle(ticket, Verdict::from(ending.outcome()), now.get());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+use std::time::Duration;
+
+use ::http::{Request, Response};
+use tokio::time::advance;
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower_test::mock;
+
+use super::*;
+use crate::CallError;
+
+type Req = Request<&'static str>;
+type Client = mock::Spawn<Guarded<mock::Mock<Req, Response<()>>, Arc<BreakerGuard>>>;
+type Server = mock::Handle<Req, Response<()>>;
+
+const OPEN_TIME: Duration = Duration::from_secs(1);
+
+fn opens_at_the_second_failure() -> CircuitBreakerLayer {
+    let open_time = mainstay_policy::backoff::Backoff::constant(OPEN_TIME);
+    let settings = CircuitBreaker::new().consecutive_failures(Some(2)).open_time(open_time);
+    CircuitBreakerLayer::new(settings).unwrap()
+}
+
+fn over(layer: &CircuitBreakerLayer) -> (Client, Server) {
+    mock::spawn_with(|service| layer.layer(service))
+}
+
+/// One call that is answered with this status.
+async fn answered(client: &mut Client, server: &mut Server, status: u16) {
+    assert_ready_ok!(client.poll_ready::<Req>());
+    let mut call = task::spawn(client.call(Request::new("x")));
+    let (_, send) = server.next_request().await.unwrap();
+    send.send_response(Response::builder().status(status).body(()).unwrap());
+    assert_ready_ok!(call.poll());
+}
+
+/// One call that is not let through.
+fn refused(client: &mut Client) -> Refused {
+    assert_ready_ok!(client.poll_ready::<Req>());
+    let error = assert_ready_err!(task::spawn(client.call(Request::new("x"))).poll());
+    error.refused().cloned().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_open_it_and_a_probe_closes_it() {
+    let layer = opens_at_the_second_failure();
+    let ((mut client, mut server), handle) = (over(&layer), layer.handle());
+    for _ in 0..2 {
+        answered(&mut client, &mut server, 503).await;
+    }
+    assert_eq!(handle.state(), BreakerState::Open);
+    let refusal = refused(&mut client);
+    assert_eq!((refusal.layer(), refusal.reason()), ("circuit breaker", Reason::Open));
+    assert!(refusal.retry_in().is_some_and(|wait| wait <= OPEN_TIME * 2), "{refusal}");
+
+    advance(OPEN_TIME * 2).await;
+    while handle.state() != BreakerState::Closed {
+        answered(&mut client, &mut server, 200).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_4xx_and_a_429_are_no_failures() {
+    let layer = opens_at_the_second_failure();
+    let (mut client, mut server) = over(&layer);
+    for status in [404, 429, 404, 429, 503, 404, 503, 200, 503] {
+        answered(&mut client, &mut server, status).await;
+    }
+    assert_eq!(layer.handle().state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_services_of_a_layer_and_its_clones_share_one_breaker() {
+    let layer = opens_at_the_second_failure();
+    let (mut here, mut server) = over(&layer);
+    let (mut there, _other_server) = over(&layer.clone());
+    for _ in 0..2 {
+        answered(&mut here, &mut server, 503).await;
+    }
+    refused(&mut there);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_probe_makes_room_for_the_next_one() {
+    let open_time = mainstay_policy::backoff::Backoff::constant(OPEN_TIME);
+    let settings = CircuitBreaker::new().consecutive_failures(Some(1)).open_time(open_time);
+    let layer = CircuitBreakerLayer::new(settings.probes(1)).unwrap();
+    let (mut client, mut server) = over(&layer);
+    answered(&mut client, &mut server, 503).await;
+    advance(OPEN_TIME * 2).await;
+
+    assert_ready_ok!(client.poll_ready::<Req>());
+    let mut dropped = task::spawn(client.call(Request::new("dropped")));
+    assert_pending!(dropped.poll());
+    refused(&mut client);
+    drop(dropped);
+    drop(server.next_request().await);
+    answered(&mut client, &mut server, 200).await;
+    assert_eq!(layer.handle().state(), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_hand_it_refuses_until_it_is_released() {
+    let breaker = BreakerGuard::new(CircuitBreaker::new()).unwrap().named("billing");
+    let layer = CircuitBreakerLayer::of(breaker, Http::new());
+    let ((mut client, mut server), handle) = (over(&layer), layer.handle());
+    assert_eq!(handle.isolate(), Some(Transition::Isolated));
+    let refusal = refused(&mut client);
+    assert_eq!((refusal.name(), refusal.retry_in()), (Some("billing"), None));
+    assert_eq!(handle.snapshot().state, BreakerState::Isolated);
+    assert_eq!(handle.release(), Some(Transition::Closed));
+    answered(&mut client, &mut server, 200).await;
+    assert_eq!(handle.reset(), None);
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let nothing = CircuitBreaker::new().consecutive_failures(Some(0));
+    assert!(CircuitBreakerLayer::new(nothing).is_err());
+}

@@ -1,0 +1,164 @@
+//! The life of one attempt behind a guard: refused, waiting, running.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::live::{Live, Shared};
+use super::{Ask, Guard};
+use crate::error::{CallError, Refused};
+use crate::protocol::Protocol;
+
+pin_project! {
+    /// The response future of [`Guarded`](super::Guarded).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct GuardedFuture<Req, S, G, P>
+    where
+        S: Service<Req>,
+        G: Guard<Req>,
+        P: Protocol<Req, S::Response, S::Error>,
+    {
+        #[pin]
+        state: State<Req, S, G, P>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<Req, S, G, P>
+    where
+        S: Service<Req>,
+        G: Guard<Req>,
+        P: Protocol<Req, S::Response, S::Error>,
+    {
+        Refused { refused: Option<Refused> },
+        Waiting { waiting: Waiting<Req, S, G, P> },
+        Running { #[pin] future: S::Future, attempt: Option<Attempt<Req, S, G, P>> },
+    }
+}
+
+/// An attempt that has been let go.
+struct Attempt<Req, S, G, P>
+where
+    S: Service<Req>,
+    G: Guard<Req>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    live: Live<Req, G, P>,
+    about: P::About,
+}
+
+/// What waits is boxed, since the future of a guard has no name, and owns all it needs.
+type Waiting<Req, S, G, P> = Pin<Box<dyn Future<Output = Granted<Req, S, G, P>> + Send>>;
+
+type Granted<Req, S, G, P> =
+    Result<(<S as Service<Req>>::Future, Attempt<Req, S, G, P>), <S as Service<Req>>::Error>;
+
+impl<Req, S, G, P> GuardedFuture<Req, S, G, P>
+where
+    S: Service<Req>,
+    S::Error: CallError,
+    G: Guard<Req>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    pub(super) const fn refused(refused: Refused) -> Self {
+        Self { state: State::Refused { refused: Some(refused) } }
+    }
+
+    /// Starts an attempt; the service is ready. The permit is live before, since a call may panic.
+    pub(super) fn starts(service: &mut S, request: Req, live: Live<Req, G, P>) -> Self {
+        let about = live.protocol().about(&request);
+        let future = service.call(request);
+        let attempt = Attempt { live, about };
+        Self { state: State::Running { future, attempt: Some(attempt) } }
+    }
+
+    pub(super) fn waits(
+        mut service: S,
+        request: Req,
+        shared: Arc<Shared<G, P>>,
+        subject: G::Subject,
+        ask: Ask,
+    ) -> Self
+    where
+        Req: Send + 'static,
+        S: Send + 'static,
+        S::Future: Send,
+        G: Send + Sync + 'static,
+        P: Send + Sync + 'static,
+        P::About: Send,
+    {
+        let waiting = Box::pin(async move {
+            let permit = shared.guard.admit(&subject, ask).await?;
+            let mut live = Live::new(shared, subject, permit);
+            let about = live.protocol().about(&request);
+            match poll_fn(|cx| service.poll_ready(cx)).await {
+                Ok(()) => {
+                    let future = service.call(request);
+                    Ok((future, Attempt { live, about }))
+                }
+                Err(error) => {
+                    let ending = live.protocol().end(&about, Err(&error));
+                    drop(live.settle(&ending));
+                    Err(error)
+                }
+            }
+        });
+        Self { state: State::Waiting { waiting } }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
+impl<Req, S, G, P> Future for GuardedFuture<Req, S, G, P>
+where
+    S: Service<Req>,
+    S::Error: CallError,
+    G: Guard<Req>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Refused { refused } => {
+                    let refused = refused.take().expect("polled after it was ready");
+                    return Poll::Ready(Err(refused.into()));
+                }
+                StateProj::Waiting { waiting } => {
+                    let (future, attempt) = ready!(waiting.as_mut().poll(cx))?;
+                    state.set(State::Running { future, attempt: Some(attempt) });
+                }
+                StateProj::Running { future, attempt } => {
+                    let end = ready!(future.poll(cx));
+                    if let Some(Attempt { live, about }) = attempt {
+                        let ending = live.protocol().end(about, end.as_ref());
+                        drop(live.settle(&ending));
+                    }
+                    return Poll::Ready(end);
+                }
+            }
+        }
+    }
+}
+
+impl<Req, S, G, P> fmt::Debug for GuardedFuture<Req, S, G, P>
+where
+    S: Service<Req>,
+    G: Guard<Req>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.state {
+            State::Refused { .. } => "GuardedFuture(refused)",
+            State::Waiting { .. } => "GuardedFuture(waiting)",
+            State::Running { .. } => "GuardedFuture(running)",
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! The one service that asks a guard.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::future::GuardedFuture;
+use super::live::{Live, Shared};
+use super::{Admission, Ask, Guard, Now};
+use crate::error::CallError;
+use crate::http::Http;
+use crate::protocol::Protocol;
+
+/// Asks a guard, or a tuple of them, before each attempt.
+///
+/// # What is shared
+///
+/// The guard: all services that one layer value and its clones make ask the same one.
+#[derive(Debug)]
+pub struct GuardLayer<G, P = Http> {
+    shared: Arc<Shared<G, P>>,
+}
+
+impl<G> GuardLayer<G> {
+    /// Asks this guard, of HTTP.
+    pub fn new(guard: G) -> Self {
+        Self::of(guard, Http::new())
+    }
+}
+
+impl<G, P> GuardLayer<G, P> {
+    /// Asks this guard, of another protocol or of HTTP with other rules.
+    pub fn of(guard: G, protocol: P) -> Self {
+        Self { shared: Arc::new(Shared { guard, protocol }) }
+    }
+
+    /// The guard, to look at it or to change its limits.
+    #[must_use]
+    pub fn guard(&self) -> &G {
+        &self.shared.guard
+    }
+}
+
+impl<G, P> Clone for GuardLayer<G, P> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S, G, P> Layer<S> for GuardLayer<G, P> {
+    type Service = Guarded<S, G, P>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Guarded { inner, shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// A service whose attempts a guard is asked about; made by [`GuardLayer`] and by each guard's own
+/// layer.
+#[derive(Debug)]
+pub struct Guarded<S, G, P = Http> {
+    inner: S,
+    shared: Arc<Shared<G, P>>,
+}
+
+impl<S, G, P> Guarded<S, G, P> {
+    /// The service beneath.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service beneath.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service beneath.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: Clone, G, P> Clone for Guarded<S, G, P> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S, Req, G, P> Service<Req> for Guarded<S, G, P>
+where
+    S: Service<Req> + Clone + Send + 'static,
+    S::Error: CallError,
+    S::Future: Send,
+    Req: Send + 'static,
+    G: Guard<Req> + Send + Sync + 'static,
+    P: Protocol<Req, S::Response, S::Error> + Send + Sync + 'static,
+    P::About: Send,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = GuardedFuture<Req, S, G, P>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let (ask, now) = (Ask::default(), Now::default());
+        let guard = &self.shared.guard;
+        let subject = guard.subject(&request);
+        let glanced = if G::IS_SET { guard.glance(&subject, ask, &now) } else { Ok(()) };
+        let answer = match glanced {
+            Ok(()) => guard.try_admit(&subject, ask, &now),
+            Err(refused) => Admission::Refuse(refused),
+        };
+        match answer {
+            Admission::Go(permit) => GuardedFuture::starts(
+                &mut self.inner,
+                request,
+                Live::new(Arc::clone(&self.shared), subject, permit),
+            ),
+            Admission::Refuse(refused) => GuardedFuture::refused(refused),
+            Admission::Wait => {
+                // What the ready service has reserved must not wait along; a clone that is made
+                // ready after the wait goes into the future.
+                let clone = self.inner.clone();
+                drop(mem::replace(&mut self.inner, clone.clone()));
+                GuardedFuture::waits(clone, request, Arc::clone(&self.shared), subject, ask)
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A permit that cannot get lost.
+
+use std::sync::Arc;
+
+use mainstay_policy::Outcome;
+
+use super::{Guard, Now};
+use crate::protocol::Ending;
+
+/// What all services of a layer share.
+#[derive(Debug)]
+pub(super) struct Shared<G, P> {
+    pub(super) guard: G,
+    pub(super) protocol: P,
+}
+
+/// A permit that was given to an attempt, and the guard that it goes back to.
+///
+/// Dropped unsettled, it says that the attempt was abandoned, or, in a panic, that it failed.
+#[derive(Debug)]
+pub(super) struct Live<Req, G: Guard<Req>, P> {
+    shared: Arc<Shared<G, P>>,
+    subject: G::Subject,
+    permit: Option<G::Permit>,
+}
+
+impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
+    pub(super) const fn new(
+        shared: Arc<Shared<G, P>>,
+        subject: G::Subject,
+        permit: G::Permit,
+    ) -> Self {
+        Self { shared, subject, permit: Some(permit) }
+    }
+
+    pub(super) fn protocol(&self) -> &P {
+        &self.shared.protocol
+    }
+
+    /// How the attempt ended. Only the first end counts.
+    pub(super) fn settle(&mut self, ending: &Ending) -> Option<G::Held> {
+        let permit = self.permit.take()?;
+        Some(self.shared.guard.settle(&self.subject, permit, ending, &Now::default()))
+    }
+}
+
+impl<Req, G: Guard<Req>, P> Drop for Live<Req, G, P> {
+    fn drop(&mut self) {
+        if self.permit.is_some() {
+            drop(self.settle(&Ending::new(dropped())));
+        }
+    }
+}
+
+/// A permit that a guard of a set gave, while another of the set is waited for.
+#[derive(Debug)]
+pub(super) struct Given<'a, Req, G: Guard<Req>> {
+    guard: &'a G,
+    subject: &'a G::Subject,
+    permit: Option<G::Permit>,
+}
+
+impl<'a, Req, G: Guard<Req>> Given<'a, Req, G> {
+    pub(super) const fn new(guard: &'a G, subject: &'a G::Subject, permit: G::Permit) -> Self {
+        Self { guard, subject, permit: Some(permit) }
+    }
+
+    /// The permit, which is the taker's to settle from now on.
+    pub(super) const fn take(&mut self) -> Option<G::Permit> {
+        self.permit.take()
+    }
+}
+
+/// It was not used: another refused, or nobody waits any more.
+impl<Req, G: Guard<Req>> Drop for Given<'_, Req, G> {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            let unused = Ending::new(Outcome::Refused);
+            drop(self.guard.settle(self.subject, permit, &unused, &Now::default()));
+        }
+    }
+}
+
+fn dropped() -> Outcome {
+    if std::thread::panicking() { Outcome::Transient } else { Outcome::Abandoned }
+}

@@ -1,0 +1,158 @@
+//! Guards: what decides whether an attempt may start, and learns how it ended.
+//!
+//! A breaker, a rate limit, a limit of concurrency: each answers the same few questions, and one
+//! service asks them. So does a guard of your own:
+//!
+//! ```
+//! use mainstay::guard::{Admission, Ask, Guard, GuardLayer, Now};
+//! use mainstay::{Ending, Reason, Refused};
+//! use std::sync::atomic::{AtomicBool, Ordering};
+//!
+//! /// Lets nothing through while somebody works on the server.
+//! #[derive(Debug, Default)]
+//! struct Maintenance {
+//!     goes_on: AtomicBool,
+//! }
+//!
+//! impl<Req> Guard<Req> for Maintenance {
+//!     type Subject = ();
+//!     type Permit = ();
+//!     type Held = ();
+//!
+//!     fn subject(&self, _: &Req) {}
+//!
+//!     fn try_admit(&self, (): &(), _: Ask, _: &Now) -> Admission<()> {
+//!         match self.goes_on.load(Ordering::Relaxed) {
+//!             true => Admission::Refuse(Refused::new("maintenance", Reason::Closed)),
+//!             false => Admission::Go(()),
+//!         }
+//!     }
+//!
+//!     fn settle(&self, (): &(), (): (), _: &Ending, _: &Now) {}
+//! }
+//!
+//! let layer = GuardLayer::new(Maintenance::default());
+//! # let _ = layer;
+//! ```
+
+mod future;
+mod guarded;
+mod live;
+mod now;
+mod queue;
+mod sets;
+
+pub use future::GuardedFuture;
+pub use guarded::{GuardLayer, Guarded};
+pub use now::Now;
+pub(crate) use queue::{Queue, Spot};
+
+use std::future::Future;
+
+use mainstay_policy::Moment;
+
+use crate::error::{Reason, Refused};
+use crate::protocol::Ending;
+
+/// Decides whether an attempt may start, and learns how it ended.
+///
+/// Each attempt is asked for in this order: [`subject`](Guard::subject) once, then
+/// [`glance`](Guard::glance), [`try_admit`](Guard::try_admit), where that says so
+/// [`admit`](Guard::admit), and for each permit that was given, whatever becomes of its attempt,
+/// [`settle`](Guard::settle).
+///
+/// Tuples of guards, an `Option` of one and an `Arc` of one are guards. A tuple asks in its order;
+/// what the first gave goes back if a later one refuses.
+pub trait Guard<Req> {
+    /// What it must know of a request when that is gone: which of many states is meant.
+    type Subject: Send + Sync;
+
+    /// What an attempt gets that may start. Plain data: it goes back through
+    /// [`settle`](Guard::settle), and is never just dropped.
+    type Permit: Send;
+
+    /// What outlives the head of an answer: nothing for most.
+    type Held;
+
+    /// Whether it must be glanced at before it is asked. A guard that stands alone need not be: it
+    /// is asked anyway. A set must, lest its first guards give what its last one makes useless.
+    const IS_SET: bool = false;
+
+    /// Looks at a request, before anything else.
+    fn subject(&self, request: &Req) -> Self::Subject;
+
+    /// Would it refuse right now? Takes nothing. Asked before any queue and after every wait, so
+    /// that nobody waits for what will be refused.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
+        let _ = (subject, ask, now);
+        Ok(())
+    }
+
+    /// May this attempt start? Neither blocks nor allocates.
+    fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit>;
+
+    /// Waits for what [`try_admit`](Guard::try_admit) could not give at once. Only called after it
+    /// said [`Admission::Wait`]; a guard that never says so has nothing to write here.
+    ///
+    /// A future that is dropped gives back whatever it took.
+    fn admit(
+        &self,
+        subject: &Self::Subject,
+        ask: Ask,
+    ) -> impl Future<Output = Result<Self::Permit, Refused>> + Send {
+        let answer = self.try_admit(subject, ask, &Now::default());
+        std::future::ready(match answer {
+            Admission::Go(permit) => Ok(permit),
+            Admission::Refuse(refused) => Err(refused),
+            Admission::Wait => Err(Refused::new("guard", Reason::Other("it cannot wait"))),
+        })
+    }
+
+    /// How the attempt ended that the permit was for: an answer, an error, a refusal further in, a
+    /// future that was dropped, a panic.
+    fn settle(
+        &self,
+        subject: &Self::Subject,
+        permit: Self::Permit,
+        ending: &Ending,
+        now: &Now,
+    ) -> Self::Held;
+}
+
+/// What an attempt asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Ask {
+    /// What it costs, in the units of a rate limit; mostly 1.
+    pub cost: u32,
+    /// Which attempt of its call it is, from 1.
+    pub attempt: u32,
+    /// When the call's time is over. A wait that could not end before is refused at once.
+    pub until: Moment,
+}
+
+impl Default for Ask {
+    /// A first attempt that costs 1 and has all the time there is.
+    fn default() -> Self {
+        Self { cost: 1, attempt: 1, until: Moment::MAX }
+    }
+}
+
+/// Whether an attempt may start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Admission<Permit> {
+    /// It may; the permit must be settled.
+    Go(Permit),
+    /// Not at once.
+    Wait,
+    /// It may not.
+    Refuse(Refused),
+}
+
+#[cfg(test)]
+mod tests;

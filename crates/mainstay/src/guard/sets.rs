@@ -1,0 +1,255 @@
+//! Sets of guards are guards: tuples, an `Option` of one, an `Arc` of one.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use mainstay_policy::Outcome;
+
+use super::live::Given;
+use super::{Admission, Ask, Guard, Now};
+use crate::error::{Reason, Refused};
+use crate::protocol::Ending;
+
+/// What points to a guard is one.
+macro_rules! pointer {
+    ($pointer:ty) => {
+        impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for $pointer {
+            const IS_SET: bool = G::IS_SET;
+
+            type Subject = G::Subject;
+            type Permit = G::Permit;
+            type Held = G::Held;
+
+            fn subject(&self, request: &Req) -> G::Subject {
+                G::subject(self, request)
+            }
+
+            fn glance(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
+                G::glance(self, subject, ask, now)
+            }
+
+            fn try_admit(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Admission<G::Permit> {
+                G::try_admit(self, subject, ask, now)
+            }
+
+            fn admit(
+                &self,
+                subject: &G::Subject,
+                ask: Ask,
+            ) -> impl Future<Output = Result<G::Permit, Refused>> + Send {
+                G::admit(self, subject, ask)
+            }
+
+            fn settle(
+                &self,
+                subject: &G::Subject,
+                permit: G::Permit,
+                ending: &Ending,
+                now: &Now,
+            ) -> G::Held {
+                G::settle(self, subject, permit, ending, now)
+            }
+        }
+    };
+}
+
+pointer!(Arc<G>);
+pointer!(&G);
+
+/// A guard that may be left out: nothing refuses, nothing waits.
+impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
+    const IS_SET: bool = G::IS_SET;
+
+    type Subject = Option<G::Subject>;
+    type Permit = Option<G::Permit>;
+    type Held = Option<G::Held>;
+
+    fn subject(&self, request: &Req) -> Self::Subject {
+        self.as_ref().map(|guard| guard.subject(request))
+    }
+
+    fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
+        match (self, subject) {
+            (Some(guard), Some(subject)) => guard.glance(subject, ask, now),
+            _ => Ok(()),
+        }
+    }
+
+    fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
+        match (self, subject) {
+            (Some(guard), Some(subject)) => match guard.try_admit(subject, ask, now) {
+                Admission::Go(permit) => Admission::Go(Some(permit)),
+                Admission::Wait => Admission::Wait,
+                Admission::Refuse(refused) => Admission::Refuse(refused),
+            },
+            _ => Admission::Go(None),
+        }
+    }
+
+    async fn admit(&self, subject: &Self::Subject, ask: Ask) -> Result<Self::Permit, Refused> {
+        match (self, subject) {
+            (Some(guard), Some(subject)) => guard.admit(subject, ask).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn settle(
+        &self,
+        subject: &Self::Subject,
+        permit: Self::Permit,
+        ending: &Ending,
+        now: &Now,
+    ) -> Self::Held {
+        let guard = self.as_ref().zip(subject.as_ref()).zip(permit);
+        guard.map(|((guard, subject), permit)| guard.settle(subject, permit, ending, now))
+    }
+}
+
+/// Two guards, asked in this order.
+impl<Req, A, B> Guard<Req> for (A, B)
+where
+    A: Guard<Req> + Send + Sync,
+    B: Guard<Req> + Send + Sync,
+{
+    const IS_SET: bool = true;
+
+    type Subject = (A::Subject, B::Subject);
+    type Permit = (A::Permit, B::Permit);
+    type Held = (A::Held, B::Held);
+
+    fn subject(&self, request: &Req) -> Self::Subject {
+        (self.0.subject(request), self.1.subject(request))
+    }
+
+    fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
+        self.0.glance(&subject.0, ask, now)?;
+        self.1.glance(&subject.1, ask, now)
+    }
+
+    fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
+        let first = match self.0.try_admit(&subject.0, ask, now) {
+            Admission::Go(permit) => permit,
+            Admission::Wait => return Admission::Wait,
+            Admission::Refuse(refused) => return Admission::Refuse(refused),
+        };
+        let other = match self.1.try_admit(&subject.1, ask, now) {
+            Admission::Go(second) => return Admission::Go((first, second)),
+            Admission::Wait => Admission::Wait,
+            Admission::Refuse(refused) => Admission::Refuse(refused),
+        };
+        drop(self.0.settle(&subject.0, first, &Ending::new(Outcome::Refused), now));
+        other
+    }
+
+    /// Waits for the first with empty hands, and for the second with what the first gave. After a
+    /// wait all are glanced at again: what has changed meanwhile counts.
+    async fn admit(&self, subject: &Self::Subject, ask: Ask) -> Result<Self::Permit, Refused> {
+        let first = admitted(&self.0, &subject.0, ask).await?;
+        let mut first = Given::new(&self.0, &subject.0, first);
+        self.glance(subject, ask, &Now::default())?;
+        let second = admitted(&self.1, &subject.1, ask).await?;
+        let mut second = Given::new(&self.1, &subject.1, second);
+        self.glance(subject, ask, &Now::default())?;
+        match (first.take(), second.take()) {
+            (Some(first), Some(second)) => Ok((first, second)),
+            _ => Err(Refused::new("guard", Reason::Other("a permit got lost"))),
+        }
+    }
+
+    fn settle(
+        &self,
+        subject: &Self::Subject,
+        permit: Self::Permit,
+        ending: &Ending,
+        now: &Now,
+    ) -> Self::Held {
+        let first = self.0.settle(&subject.0, permit.0, ending, now);
+        (first, self.1.settle(&subject.1, permit.1, ending, now))
+    }
+}
+
+/// Asks a guard, and waits only if it must.
+async fn admitted<Req, G: Guard<Req>>(
+    guard: &G,
+    subject: &G::Subject,
+    ask: Ask,
+) -> Result<G::Permit, Refused> {
+    let answer = guard.try_admit(subject, ask, &Now::default());
+    match answer {
+        Admission::Go(permit) => Ok(permit),
+        Admission::Refuse(refused) => Err(refused),
+        Admission::Wait => guard.admit(subject, ask).await,
+    }
+}
+
+/// Three guards and more are a pair whose second is the rest.
+macro_rules! more {
+    ($set:ident; $first:ident $place:tt, $($rest:ident $places:tt),+) => {
+        impl<Req, $first, $($rest),+> Guard<Req> for ($first, $($rest),+)
+        where
+            $first: Guard<Req> + Send + Sync,
+            $($rest: Guard<Req> + Send + Sync),+
+        {
+            const IS_SET: bool = true;
+
+            type Subject = <nested!($first, $($rest),+) as Guard<Req>>::Subject;
+            type Permit = <nested!($first, $($rest),+) as Guard<Req>>::Permit;
+            type Held = <nested!($first, $($rest),+) as Guard<Req>>::Held;
+
+            fn subject(&self, request: &Req) -> Self::Subject {
+                let $set = self;
+                by_reference!($set, $place, $($places),+).subject(request)
+            }
+
+            fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
+                let $set = self;
+                by_reference!($set, $place, $($places),+).glance(subject, ask, now)
+            }
+
+            fn try_admit(
+                &self,
+                subject: &Self::Subject,
+                ask: Ask,
+                now: &Now,
+            ) -> Admission<Self::Permit> {
+                let $set = self;
+                by_reference!($set, $place, $($places),+).try_admit(subject, ask, now)
+            }
+
+            async fn admit(
+                &self,
+                subject: &Self::Subject,
+                ask: Ask,
+            ) -> Result<Self::Permit, Refused> {
+                let $set = self;
+                by_reference!($set, $place, $($places),+).admit(subject, ask).await
+            }
+
+            fn settle(
+                &self,
+                subject: &Self::Subject,
+                permit: Self::Permit,
+                ending: &Ending,
+                now: &Now,
+            ) -> Self::Held {
+                let $set = self;
+                by_reference!($set, $place, $($places),+).settle(subject, permit, ending, now)
+            }
+        }
+    };
+}
+
+macro_rules! nested {
+    ($last:ident) => { $last };
+    ($first:ident, $($rest:ident),+) => { ($first, nested!($($rest),+)) };
+}
+
+macro_rules! by_reference {
+    ($set:ident, $last:tt) => { &$set.$last };
+    ($set:ident, $first:tt, $($rest:tt),+) => { (&$set.$first, by_reference!($set, $($rest),+)) };
+}
+
+more!(set; A 0, B 1, C 2);
+more!(set; A 0, B 1, C 2, D 3);
+more!(set; A 0, B 1, C 2, D 3, E 4);
+more!(set; A 0, B 1, C 2, D 3, E 4, F 5);
