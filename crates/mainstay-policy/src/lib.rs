@@ -16,6 +16,7 @@ mod outcome;
 mod settings;
 mod stamp;
 mod sync;
+mod window;
 
 pub use draw::Draw;
 pub use moment::Moment;

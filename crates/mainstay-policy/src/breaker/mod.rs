@@ -22,7 +22,6 @@
 mod answers;
 mod settings;
 mod state;
-mod window;
 
 #[cfg(test)]
 mod tests;
@@ -35,13 +34,17 @@ pub use settings::{CircuitBreaker, Span};
 use std::time::Duration;
 
 use state::{Decision, Machine, Sample, State};
-use window::{Counts, Window};
 
 use crate::draw::Draw;
 use crate::moment::Moment;
 use crate::settings::SettingsError;
 use crate::stamp::Stamp;
 use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
+use crate::window::Window;
+
+/// The kinds of hits in the window.
+const FAILED: usize = 0;
+const SLOW: usize = 1;
 
 /// A circuit breaker that many calls share.
 ///
@@ -63,8 +66,8 @@ use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 #[derive(Debug)]
 pub struct Breaker {
     shared: Line<Shared>,
-    /// Where a rule looks back.
-    window: Option<Window>,
+    /// Where a rule looks back: failures, and slow calls where a rule asks for them.
+    window: Option<Window<2>>,
     settings: CircuitBreaker,
     seed: Draw,
 }
@@ -96,7 +99,7 @@ impl Breaker {
             shared: Line(shared),
             window: settings
                 .looks_back()
-                .then(|| Window::new(settings.window, settings.slow.is_some())),
+                .then(|| Window::new(settings.window.cut(), [true, settings.slow.is_some()])),
             settings,
             seed,
         })
@@ -249,10 +252,8 @@ impl Breaker {
     #[must_use]
     pub fn snapshot(&self, now: Moment) -> BreakerSnapshot {
         let machine = self.machine();
-        let look = |counts: fn(&Window, Moment) -> Counts| {
-            self.window.as_ref().map_or_else(Counts::default, |window| counts(window, now))
-        };
-        let (failures, slow) = (look(Window::failures), look(Window::slow));
+        let look = |kind| self.window.as_ref().map(|window| window.counts(kind, now));
+        let (failures, slow) = (look(FAILED).unwrap_or_default(), look(SLOW).unwrap_or_default());
         let (consecutive_failures, openings, probes_passed, probes_out) = match machine.state {
             State::Closed { consecutive } => (consecutive, 0, 0, 0),
             State::Open { openings, .. } => (0, openings, 0, 0),
@@ -282,14 +283,14 @@ impl Breaker {
             self.shared.last_trouble.fetch_max(now.as_nanos(), AcqRel);
         }
         let window = self.window.as_ref()?;
-        window.record(failed, slow, now);
+        window.record([failed, slow], now);
         let CircuitBreaker { failure_ratio, slow: slow_rule, min_calls, .. } = self.settings;
-        let exceed = |hit: bool, ratio: Option<f64>, counts: fn(&Window, Moment) -> Counts| {
-            hit && ratio.is_some_and(|ratio| counts(window, now).exceed(ratio, min_calls))
+        let exceed = |kind, hit: bool, ratio: Option<f64>| {
+            hit && ratio.is_some_and(|ratio| window.counts(kind, now).exceed(ratio, min_calls))
         };
-        if exceed(failed, failure_ratio, Window::failures) {
+        if exceed(FAILED, failed, failure_ratio) {
             Some(Cause::FailureRatio)
-        } else if exceed(slow, slow_rule.map(|slow| slow.ratio), Window::slow) {
+        } else if exceed(SLOW, slow, slow_rule.map(|slow| slow.ratio)) {
             Some(Cause::SlowCalls)
         } else {
             None

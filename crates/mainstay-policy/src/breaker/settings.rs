@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::backoff::{Backoff, Jitter};
-use crate::moment::nanos;
 use crate::settings::{Checks, SettingsError};
+use crate::window::Cut;
 
 /// When a breaker opens and how it comes back: the settings.
 ///
@@ -52,18 +52,10 @@ pub enum Span {
 }
 
 impl Span {
-    const TIME_SLICES: u64 = 10;
-    const MOST_CALL_SLICES: u64 = 64;
-
-    /// How many slices there are, and how long each is: in nanoseconds or in results.
-    pub(super) fn slices(self) -> (u64, u64) {
+    pub(super) fn cut(self) -> Cut {
         match self {
-            Self::Time(time) => (Self::TIME_SLICES, nanos(time).div_ceil(Self::TIME_SLICES).max(1)),
-            Self::Calls(calls) => {
-                let calls = u64::from(calls.max(1));
-                let slice = calls.div_ceil(Self::MOST_CALL_SLICES);
-                (calls / slice, slice)
-            }
+            Self::Time(time) => Cut::of_time(time),
+            Self::Calls(calls) => Cut::of_results(calls),
         }
     }
 
@@ -72,7 +64,7 @@ impl Span {
         match self {
             Self::Time(_) => u64::from(CircuitBreaker::MOST_CALLS),
             Self::Calls(_) => {
-                let (count, slice) = self.slices();
+                let Cut { count, slice, .. } = self.cut();
                 (count - 1) * slice + 1
             }
         }

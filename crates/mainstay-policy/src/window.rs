@@ -1,23 +1,22 @@
-//! The results that a breaker still remembers: a ring of slices, each one word per rule.
+//! The results that a policy still remembers: a ring of slices, each one word per kind of hit.
 
-use super::settings::Span;
-use crate::moment::Moment;
+use std::time::Duration;
+
+use crate::moment::{Moment, nanos};
 use crate::sync::{AcqRel, Acquire, AtomicU64, Line, Relaxed, Release, update};
 
-/// Counts failures and slow calls among the results of the last so and so long, or of the last so
-/// many.
+/// Counts up to so many kinds of hits among the results of the last so and so long, or of the last
+/// so many.
 ///
 /// A result goes into the slice of its time (or of its number). Whoever is the first in a new slice
 /// empties those that the ring has come round to. Recording is one exchange on one word for each
-/// rule, looking back is one load per slice.
+/// kind, looking back is one load per slice.
 #[derive(Debug)]
-pub(super) struct Window {
-    failures: Box<[AtomicU64]>,
-    /// Empty where no rule asks for slow calls.
-    slow: Box<[AtomicU64]>,
-    slice: u64,
+pub(crate) struct Window<const KINDS: usize> {
+    /// A ring for each kind; empty where nobody asks for it.
+    rings: [Box<[AtomicU64]>; KINDS],
+    cut: Cut,
     shared: Line<Shared>,
-    by_time: bool,
 }
 
 #[derive(Debug)]
@@ -28,16 +27,44 @@ struct Shared {
     recorded: AtomicU64,
 }
 
+/// How a window is cut into slices.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    pub(crate) count: u64,
+    /// How long each is: in nanoseconds or in results.
+    pub(crate) slice: u64,
+    by_time: bool,
+}
+
+impl Cut {
+    const TIME_SLICES: u64 = 10;
+    const MOST_RESULT_SLICES: u64 = 64;
+
+    /// Ten slices: a result leaves between nine tenths of the time and all of it after it came.
+    pub(crate) fn of_time(time: Duration) -> Self {
+        let slice = nanos(time).div_ceil(Self::TIME_SLICES).max(1);
+        Self { count: Self::TIME_SLICES, slice, by_time: true }
+    }
+
+    /// One result per slice up to 64; above that results leave a part at a time, and it holds up
+    /// to a 32nd fewer.
+    pub(crate) fn of_results(results: u32) -> Self {
+        let results = u64::from(results.max(1));
+        let slice = results.div_ceil(Self::MOST_RESULT_SLICES);
+        Self { count: results / slice, slice, by_time: false }
+    }
+}
+
 /// What a window holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) total: u64,
-    pub(super) hits: u64,
+pub(crate) struct Counts {
+    pub(crate) total: u64,
+    pub(crate) hits: u64,
 }
 
 impl Counts {
     /// Whether at least this part of enough results are hits.
-    pub(super) fn exceed(self, ratio: f64, min_calls: u32) -> bool {
+    pub(crate) fn exceed(self, ratio: f64, min_calls: u32) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "a window counts far below 2^52")]
         let (hits, total) = (self.hits as f64, self.total as f64);
         // The sliver keeps 3 of 10 at a ratio of 0.3, whose product is 3.0000000000000004.
@@ -45,53 +72,37 @@ impl Counts {
     }
 }
 
-impl Window {
-    pub(super) fn new(span: Span, slow: bool) -> Self {
-        let (count, slice) = span.slices();
-        let ring = |count: u64| (0..count).map(|_| AtomicU64::new(0)).collect();
+impl<const KINDS: usize> Window<KINDS> {
+    /// An empty window for those kinds that are asked for; the first one must be.
+    pub(crate) fn new(cut: Cut, asked: [bool; KINDS]) -> Self {
+        let ring = |asked| (0..if asked { cut.count } else { 0 }).map(|_| AtomicU64::new(0));
         Self {
-            failures: ring(count),
-            slow: ring(if slow { count } else { 0 }),
-            slice,
+            rings: asked.map(|asked| ring(asked).collect()),
+            cut,
             shared: Line(Shared { newest: AtomicU64::new(0), recorded: AtomicU64::new(0) }),
-            by_time: matches!(span, Span::Time(_)),
         }
     }
 
-    /// Counts a result.
-    pub(super) fn record(&self, failed: bool, slow: bool, now: Moment) {
-        let number = match self.by_time {
-            true => now.as_nanos() / self.slice,
-            false => self.shared.recorded.fetch_add(1, Relaxed) / self.slice,
+    /// Counts a result; says in which slice.
+    pub(crate) fn record(&self, hits: [bool; KINDS], now: Moment) -> u64 {
+        let number = match self.cut.by_time {
+            true => self.number(now),
+            false => self.shared.recorded.fetch_add(1, Relaxed) / self.cut.slice,
         };
         let number = self.advance(number);
-        for (ring, hit) in [(&self.failures, failed), (&self.slow, slow)] {
+        for (ring, hit) in self.rings.iter().zip(hits) {
             if let Some(word) = slot(ring, number) {
                 update(word, |word| (Slice::unpack(word).with(number, hit).pack(word), ()));
             }
         }
+        number
     }
 
-    /// How many failed, and of how many.
-    pub(super) fn failures(&self, now: Moment) -> Counts {
-        self.counts(&self.failures, now)
-    }
-
-    /// How many were slow, and of how many; nothing where no rule asks.
-    pub(super) fn slow(&self, now: Moment) -> Counts {
-        self.counts(&self.slow, now)
-    }
-
-    /// Forgets everything.
-    pub(super) fn clear(&self) {
-        for word in self.failures.iter().chain(&self.slow) {
-            word.store(0, Release);
-        }
-    }
-
-    fn counts(&self, ring: &[AtomicU64], now: Moment) -> Counts {
+    /// How many were hits of this kind, and of how many; nothing where nobody asked for it.
+    pub(crate) fn counts(&self, kind: usize, now: Moment) -> Counts {
+        let Some(ring) = self.rings.get(kind) else { return Counts::default() };
         let newest = self.shared.newest.load(Acquire);
-        let current = if self.by_time { newest.max(now.as_nanos() / self.slice) } else { newest };
+        let current = if self.cut.by_time { newest.max(self.number(now)) } else { newest };
         let first = (current + 1).saturating_sub(ring.len() as u64);
         let mut counts = Counts::default();
         for number in first..=newest {
@@ -104,6 +115,28 @@ impl Window {
         counts
     }
 
+    /// The number of the slice that a moment lies in, where the window is one of time.
+    pub(crate) const fn number(&self, now: Moment) -> u64 {
+        now.as_nanos() / self.cut.slice
+    }
+
+    /// When the slice with this number begins.
+    pub(crate) const fn start(&self, number: u64) -> Moment {
+        Moment::from_nanos(number.saturating_mul(self.cut.slice))
+    }
+
+    /// The number of the slice that comes to lie where this one is, which is then forgotten.
+    pub(crate) const fn leaves(&self, number: u64) -> u64 {
+        number.saturating_add(self.cut.count)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        for word in self.rings.iter().flatten() {
+            word.store(0, Release);
+        }
+    }
+
     /// Makes this slice the newest, if it is, and empties those between it and the one before.
     fn advance(&self, number: u64) -> u64 {
         let newest = &self.shared.newest;
@@ -112,11 +145,11 @@ impl Window {
             return seen;
         }
         let before = newest.fetch_max(number, AcqRel);
-        let ring = self.failures.len() as u64;
+        let ring = self.cut.count;
         // After so long a pause tags no longer tell what is older.
         let far = number.saturating_sub(before) > Slice::TAGS / 4;
         for passed in (before + 1).max((number + 1).saturating_sub(ring))..=number {
-            for word in [&self.failures, &self.slow].into_iter().filter_map(|r| slot(r, passed)) {
+            for word in self.rings.iter().filter_map(|ring| slot(ring, passed)) {
                 update(word, |word| {
                     // Another thread may be counting in it already, or further on.
                     let old = far || Slice::unpack(word).is_before(passed);
@@ -184,21 +217,19 @@ impl Slice {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Ten slices of a second.
-    fn window() -> Window {
-        Window::new(Span::Time(Duration::from_secs(10)), true)
+    fn window() -> Window<2> {
+        Window::new(Cut::of_time(Duration::from_secs(10)), [true, true])
     }
 
     fn at(second: u64) -> Moment {
         Moment::from_nanos(second * 1_000_000_000)
     }
 
-    fn total(window: &Window, second: u64) -> u64 {
-        window.failures(at(second)).total
+    fn total(window: &Window<2>, second: u64) -> u64 {
+        window.counts(0, at(second)).total
     }
 
     #[test]
@@ -211,32 +242,32 @@ mod tests {
     }
 
     #[test]
-    fn failures_and_slow_calls_are_counted_apart() {
+    fn two_kinds_are_counted_apart() {
         let window = window();
         for (failed, slow) in [(true, false), (true, true), (false, true), (true, false)] {
-            window.record(failed, slow, at(5));
+            window.record([failed, slow], at(5));
         }
-        assert_eq!(window.failures(at(5)), Counts { total: 4, hits: 3 });
-        assert_eq!(window.slow(at(5)), Counts { total: 4, hits: 2 });
+        assert_eq!(window.counts(0, at(5)), Counts { total: 4, hits: 3 });
+        assert_eq!(window.counts(1, at(5)), Counts { total: 4, hits: 2 });
         window.clear();
-        assert_eq!((window.failures(at(5)), window.slow(at(5))), Default::default());
+        assert_eq!((window.counts(0, at(5)), window.counts(1, at(5))), Default::default());
     }
 
     #[test]
-    fn without_a_rule_for_slow_calls_none_are_counted() {
-        let window = Window::new(Span::Calls(10), false);
-        window.record(true, true, at(5));
-        assert_eq!((window.failures(at(5)).hits, window.slow(at(5))), (1, Counts::default()));
+    fn a_kind_that_nobody_asked_for_is_not_counted() {
+        let window = Window::new(Cut::of_results(10), [true, false]);
+        window.record([true, true], at(5));
+        assert_eq!((window.counts(0, at(5)).hits, window.counts(1, at(5))), (1, Counts::default()));
     }
 
     #[test]
     fn a_result_that_comes_late_counts_as_one_of_now() {
         let window = window();
-        window.record(false, false, at(20_000));
-        window.record(true, false, at(19_999));
-        window.record(true, false, at(3));
-        assert_eq!(window.failures(at(20_009)), Counts { total: 3, hits: 2 });
-        assert_eq!(window.failures(at(20_010)), Counts::default());
+        window.record([false, false], at(20_000));
+        window.record([true, false], at(19_999));
+        window.record([true, false], at(3));
+        assert_eq!(window.counts(0, at(20_009)), Counts { total: 3, hits: 2 });
+        assert_eq!(window.counts(0, at(20_010)), Counts::default());
     }
 
     /// Tags go round after 4096 slices; a slice that the ring has passed is empty by then, whether
@@ -244,45 +275,58 @@ mod tests {
     #[test]
     fn what_the_ring_has_passed_is_gone_for_good() {
         let window = window();
-        window.record(true, true, at(3));
+        window.record([true, true], at(3));
         for step in [4, 9, 10, 11, 40_960] {
             let before = total(&window, 3);
-            window.record(false, false, at(3 + step));
+            window.record([false, false], at(3 + step));
             assert!(before <= 1 && total(&window, 3 + 40_960) <= 1);
             window.clear();
-            window.record(true, true, at(3 + step));
+            window.record([true, true], at(3 + step));
         }
         // A slice that was counted in once, and from then on only passed by.
         let window = self::window();
-        window.record(true, true, at(4));
-        (1..=4_096).for_each(|n| window.record(false, false, at(3 + 5 * n)));
+        window.record([true, true], at(4));
+        for n in 1..=4_096 {
+            window.record([false, false], at(3 + 5 * n));
+        }
         let now = 4 + 5 * 4_096; // the same slot and the same tag
-        window.record(false, false, at(now));
-        assert_eq!((window.failures(at(now)).hits, window.slow(at(now)).hits), (0, 0));
+        window.record([false, false], at(now));
+        assert_eq!((window.counts(0, at(now)).hits, window.counts(1, at(now)).hits), (0, 0));
     }
 
     #[test]
     fn after_a_pause_of_any_length_just_what_is_young_enough_is_held() {
         for pause in 1..9_000 {
             let window = window();
-            (100..110).for_each(|second| window.record(true, true, at(second)));
+            for second in 100..110 {
+                window.record([true, true], at(second));
+            }
             let now = 109 + pause;
-            window.record(false, false, at(now));
+            window.record([false, false], at(now));
             let held = 10_u64.saturating_sub(pause);
             let expected = Counts { total: held + 1, hits: held };
-            assert_eq!(window.failures(at(now)), expected, "after {pause} slices");
-            assert_eq!(window.slow(at(now)), expected, "after {pause} slices");
+            assert_eq!(window.counts(0, at(now)), expected, "after {pause} slices");
+            assert_eq!(window.counts(1, at(now)), expected, "after {pause} slices");
         }
     }
 
     #[test]
     fn what_nobody_has_asked_for_since_is_not_taken_for_new() {
         let window = window();
-        window.record(true, true, at(3));
+        window.record([true, true], at(3));
         let same_slot_and_tag = 3 + 20_480;
         assert_eq!(total(&window, same_slot_and_tag), 0);
-        window.record(false, false, at(same_slot_and_tag));
-        assert_eq!(window.failures(at(same_slot_and_tag)), Counts { total: 1, hits: 0 });
+        window.record([false, false], at(same_slot_and_tag));
+        assert_eq!(window.counts(0, at(same_slot_and_tag)), Counts { total: 1, hits: 0 });
+    }
+
+    #[test]
+    fn a_result_counts_in_the_slice_that_it_names() {
+        let window = window();
+        assert_eq!(window.record([true, true], at(20)), 20);
+        assert_eq!(window.record([true, true], at(19)), 20); // late, so one of now
+        assert_eq!(window.number(at(21)), 21);
+        assert_eq!(window.record([true, true], at(21)), 21);
     }
 
     /// A thread that was held up between taking its number and counting.
