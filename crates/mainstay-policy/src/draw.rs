@@ -42,6 +42,16 @@ impl Draw {
         least + Duration::from_nanos(u64::try_from(offset).unwrap_or(u64::MAX))
     }
 
+    /// Whether what has this probability happens: the least draw lets happen whatever can.
+    ///
+    /// Never at zero or below, nor where it is not a number; always at one and above.
+    #[must_use]
+    pub fn happens(self, probability: f64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits are what an f64 holds")]
+        let part = (self.0 >> 11) as f64 / (1_u64 << 53) as f64;
+        part < probability
+    }
+
     /// The draw with this number in the sequence that this one begins.
     ///
     /// A policy that needs chance again and again gets one draw when it is made and numbers what
@@ -76,6 +86,17 @@ mod tests {
         assert_eq!(Draw::MOST.between(five, five), five);
         assert_eq!(Draw::MOST.between(five, two), five);
         assert_eq!(Draw::MOST.between(Duration::ZERO, Duration::MAX).as_nanos(), u64::MAX.into());
+    }
+
+    #[test]
+    fn what_has_a_probability_happens_in_that_part_of_the_draws() {
+        let half = 1 << 63;
+        assert!(Draw::new(half - 1).happens(0.5) && !Draw::new(half).happens(0.5));
+        assert!(Draw::MOST.happens(1.0) && Draw::MOST.happens(f64::INFINITY));
+        assert!(Draw::LEAST.happens(f64::MIN_POSITIVE) && !Draw::MOST.happens(0.999_999_999));
+        for never in [0.0, -0.5, f64::NAN] {
+            assert!(!Draw::LEAST.happens(never));
+        }
     }
 
     /// The published reference sequence of splitmix64 for the seed 1234567.

@@ -8,6 +8,7 @@ pub mod concurrency;
 pub mod cooldown;
 pub mod rate_limit;
 pub mod retry;
+pub mod throttle;
 pub mod turn;
 
 mod draw;
