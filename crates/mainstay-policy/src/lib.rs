@@ -6,6 +6,7 @@ pub mod breaker;
 pub mod budget;
 pub mod concurrency;
 pub mod cooldown;
+pub mod hedge;
 pub mod rate_limit;
 pub mod retry;
 pub mod throttle;

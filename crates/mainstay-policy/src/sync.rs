@@ -7,12 +7,18 @@ use std::ops::Deref;
 
 #[cfg(mainstay_loom)]
 pub(crate) use loom::{
-    sync::{Mutex, atomic::AtomicU64},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicU64},
+    },
     thread::yield_now,
 };
 #[cfg(not(mainstay_loom))]
 pub(crate) use std::{
-    sync::{Mutex, atomic::AtomicU64},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicU64},
+    },
     thread::yield_now,
 };
 
