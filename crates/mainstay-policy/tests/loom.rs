@@ -17,7 +17,9 @@ use mainstay_policy::breaker::{
 use mainstay_policy::budget::{Budget, RetryBudget};
 use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots, Waiting, Wake};
 use mainstay_policy::cooldown::{CoolDown, Gate, Signal};
+use mainstay_policy::hedge::{Hedge, Hedger};
 use mainstay_policy::rate_limit::{Limiter, RateLimit, Told};
+use mainstay_policy::throttle::{self, Throttle, Throttler};
 use mainstay_policy::turn::{Arrival, Turn, Turnstile};
 use mainstay_policy::{Draw, Moment, Outcome};
 
@@ -748,6 +750,119 @@ mod gate {
             let mine = gate.tell(Signal::Throttled { asked: Some(ms(2_000)) }, at(0)).is_some();
             assert!(other.join().unwrap() || mine);
             assert_eq!(gate.take(at(2_500)), Turn::At(at(3_000)));
+        });
+    }
+}
+
+mod throttling {
+    use super::*;
+
+    /// Ten slices of a second, one request per accepted one, and no floor.
+    fn throttler() -> Arc<Throttler> {
+        let settings = Throttle::new().per_accepted(1.0).window(ms(10_000)).min_requests(1);
+        Arc::new(Throttler::new(settings).unwrap())
+    }
+
+    fn ticket(throttler: &Throttler) -> throttle::Ticket {
+        match throttler.admit(at(0), Draw::MOST) {
+            throttle::Admission::Granted(ticket) => ticket,
+            throttle::Admission::Refused(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    #[test]
+    fn two_ends_that_are_told_at_once_are_both_counted() {
+        model(|| {
+            let throttler = throttler();
+            let [good, bad] = [ticket(&throttler), ticket(&throttler)];
+            let other = on_a_thread(&throttler, |throttler| {
+                throttler.settle(good, throttle::Verdict::Accepted, at(0));
+            });
+            throttler.settle(bad, throttle::Verdict::NotAccepted, at(0));
+            other.join().unwrap();
+            let snapshot = throttler.snapshot(at(0));
+            assert_eq!((snapshot.requests, snapshot.accepted), (2, 1));
+            assert!(snapshot.probability > 0.3);
+        });
+    }
+
+    #[test]
+    fn an_older_failure_beside_a_newer_one_does_not_let_it_be_forgotten() {
+        model(|| {
+            let throttler = throttler();
+            let [old, new] = [ticket(&throttler), ticket(&throttler)];
+            let other = on_a_thread(&throttler, |throttler| {
+                throttler.settle(old, throttle::Verdict::NotAccepted, at(0));
+            });
+            throttler.settle(new, throttle::Verdict::NotAccepted, at(5_000));
+            other.join().unwrap();
+            assert_eq!(throttler.probability(at(5_000)), 2.0 / 3.0);
+            assert!(throttler.probability(at(12_000)) >= 0.5);
+        });
+    }
+}
+
+mod hedge {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_micros(10);
+    const LONGEST: Duration = Duration::from_micros(100);
+
+    /// Two buckets in each half, and as many observations as there must be.
+    fn hedger() -> Arc<Hedger> {
+        let settings = Hedge::at_percentile(50.0)
+            .min_observations(2)
+            .min_delay(Duration::ZERO)
+            .max_delay(LONGEST);
+        let hedger = Hedger::new(settings).unwrap();
+        (0..2).for_each(|_| observe(&hedger));
+        Arc::new(hedger)
+    }
+
+    fn observe(hedger: &Hedger) {
+        hedger.observe(Outcome::Success, SHORT);
+    }
+
+    fn delay(hedger: &Hedger) -> Duration {
+        hedger.next_at(1, at(0)).unwrap().since(at(0))
+    }
+
+    #[test]
+    fn two_observations_at_once_both_count() {
+        model(|| {
+            let hedger = hedger();
+            let other = on_a_thread(&hedger, observe);
+            observe(&hedger);
+            other.join().unwrap();
+            assert_eq!(hedger.snapshot().observations, 4);
+        });
+    }
+
+    #[test]
+    fn an_observation_beside_a_change_of_halves_is_not_lost() {
+        model(|| {
+            let hedger = hedger();
+            let other = on_a_thread(&hedger, observe);
+            assert!(delay(&hedger) < LONGEST);
+            other.join().unwrap();
+            assert_eq!(hedger.snapshot().observations, 3);
+        });
+    }
+
+    #[test]
+    fn of_two_that_find_it_is_time_one_looks_and_the_other_goes_by_what_was_seen() {
+        model(|| {
+            let hedger = hedger();
+            let other = on_a_thread(&hedger, |hedger| {
+                let delay = delay(hedger);
+                observe(hedger);
+                delay
+            });
+            let delays = [delay(&hedger), other.join().unwrap()];
+            assert!(delays.contains(&hedger.snapshot().delay), "{delays:?}");
+            assert!(delays.iter().all(|delay| *delay <= LONGEST));
+            assert_eq!(hedger.snapshot().observations, 3);
+            assert!(hedger.snapshot().delay < LONGEST);
         });
     }
 }

@@ -64,7 +64,7 @@ pub struct Hedger {
 #[derive(Debug)]
 enum Delay {
     Fixed(Duration),
-    Learned(Learned),
+    Learned(Box<Learned>),
 }
 
 /// What is observed, and what follows from it.
@@ -95,7 +95,7 @@ impl Hedger {
         settings.check()?;
         let delay = match settings.when {
             When::After(delay) => Delay::Fixed(delay),
-            When::Observed(observed) => Delay::Learned(Learned::new(observed)),
+            When::Observed(observed) => Delay::Learned(Box::new(Learned::new(observed))),
         };
         Ok(Self { delay, extra_attempts: settings.extra_attempts })
     }

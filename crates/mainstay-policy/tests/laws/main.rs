@@ -11,11 +11,13 @@ mod backoff;
 mod breaker;
 mod budget;
 mod cooldown;
+mod hedge;
 mod oracles;
 mod overload;
 mod panics;
 mod rate;
 mod slots;
+mod throttle;
 
 use std::time::Duration;
 

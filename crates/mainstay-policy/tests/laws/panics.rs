@@ -9,8 +9,10 @@ use mainstay_policy::breaker::{Admission, Breaker, CircuitBreaker, Span, Verdict
 use mainstay_policy::budget::{Budget, Extra, RetryBudget};
 use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slots};
 use mainstay_policy::cooldown::{CoolDown, Gate, Signal};
+use mainstay_policy::hedge::{Hedge, Hedger};
 use mainstay_policy::rate_limit::{Limiter, RateLimit, Told};
 use mainstay_policy::retry::{Ended, Repeat, Retry, Tries};
+use mainstay_policy::throttle::{self, Throttle, Throttler};
 use mainstay_policy::turn::{Place, Turnstile};
 use mainstay_policy::{Draw, Moment, Outcome};
 use proptest::prelude::*;
@@ -210,6 +212,13 @@ proptest! {
         for rate in [RateLimit::per(probes, hang).burst(floor), RateLimit::per(floor, open.longest())] {
             let _ = (rate.check(), rate.strict().check());
         }
+        let share = ratio.unwrap_or(0.5);
+        let throttle = Throttle::new().per_accepted(share).window(hang).max_rejection(share);
+        let _ = throttle.min_requests(floor).check();
+        for hedge in [Hedge::at_percentile(share * 100.0), Hedge::after(unasked)] {
+            let hedge = hedge.min_observations(floor).extra_attempts(probes).memory(ramp);
+            let _ = hedge.min_delay(step).max_delay(max).check();
+        }
     }
 
     #[test]
@@ -219,6 +228,7 @@ proptest! {
         (bits, number) in (any::<u64>(), any::<u64>()),
     ) {
         let _ = (one + short, one - long, one.since(other), other.since(one));
+        let _ = Draw::new(bits).happens(f64::from_bits(number));
         let drawn = Draw::new(bits).nth(number).between(short, long);
         prop_assert!(drawn >= short && drawn <= short.max(long));
     }
@@ -288,6 +298,55 @@ proptest! {
             let _ = (limiter.peek(cost, since, now), limiter.forecast(u64::MAX, cost, now));
             let _ = (limiter.forecast(cost.into(), 1, now), limiter.at_rest_from());
             let _ = limiter.snapshot(now);
+        }
+    }
+
+    #[test]
+    fn no_throttle_panics(
+        (k, window) in (prop::sample::select(vec![1.0, 2.0, f64::MAX]), duration()),
+        (cap, floor) in (prop::sample::select(vec![f64::MIN_POSITIVE, 0.9, 1.0]), number()),
+        steps in prop::collection::vec((0..4_u8, any::<u64>(), outcome(), moment()), 0..60),
+    ) {
+        let window = window.clamp(Duration::from_millis(1), Throttle::LONGEST);
+        let settings = Throttle::new().per_accepted(k).window(window).max_rejection(cap);
+        let throttler = Throttler::new(settings.min_requests(floor.max(1))).unwrap();
+        let mut tickets = Vec::new();
+        for (step, bits, outcome, now) in steps {
+            match step {
+                0..2 => match throttler.admit(now, Draw::new(bits)) {
+                    throttle::Admission::Granted(ticket) => tickets.push(ticket),
+                    throttle::Admission::Refused(refusal) => {
+                        prop_assert!(refusal.probability > 0.0 && refusal.probability <= cap);
+                    }
+                },
+                _ => if let Some(ticket) = tickets.pop() {
+                    throttler.settle(ticket, outcome.into(), now);
+                },
+            }
+            let _ = (throttler.snapshot(now), throttler.at_rest_from());
+        }
+    }
+
+    #[test]
+    fn no_hedge_panics(
+        (fixed, percentile, extra) in (duration(), 50.0..99.0_f64, 1..11_u32),
+        (least, most, memory) in (duration(), duration(), duration()),
+        steps in prop::collection::vec((outcome(), duration(), number(), moment()), 0..60),
+    ) {
+        let nano = Duration::from_nanos(1);
+        let most = most.clamp(nano, Hedge::LONGEST);
+        let memory = memory.clamp(Duration::from_secs(1), Hedge::LONGEST_MEMORY);
+        let observed = Hedge::at_percentile(percentile).min_observations(100);
+        let observed = observed.min_delay(least.min(most)).max_delay(most).memory(memory);
+        for settings in [Hedge::after(fixed.max(nano)), observed] {
+            let hedger = Hedger::new(settings.extra_attempts(extra)).unwrap();
+            for &(outcome, took, sent, now) in &steps {
+                (0..9).for_each(|_| hedger.observe(outcome, took));
+                let next = hedger.next_at(sent, now);
+                prop_assert_eq!(next.is_some(), sent <= extra);
+                prop_assert!(next.is_none_or(|next| next >= now));
+                let _ = (hedger.snapshot(), hedger.at_rest_from());
+            }
         }
     }
 
@@ -392,6 +451,8 @@ proptest! {
 fn machines_are_shared_and_tokens_travel() {
     fn shared<T: Send + Sync + 'static>() {}
     fn travels<T: Send + Sync + Unpin + 'static>() {}
-    shared::<(AdaptiveSlots, Breaker, Budget, Gate, Limiter, Slots, Turnstile)>();
+    shared::<(AdaptiveSlots, Breaker, Budget, Gate, Hedger, Limiter, Slots, Throttler, Turnstile)>(
+    );
     travels::<(Admission, Effect, Entry, Claim, Place, Tries, Extra<Arc<Budget>>)>();
+    travels::<throttle::Admission>();
 }
