@@ -24,3 +24,7 @@ pub use draw::Draw;
 pub use moment::Moment;
 pub use outcome::Outcome;
 pub use settings::{Problem, SettingsError};
+
+#[cfg(mainstay_loom)]
+#[doc(hidden)]
+pub use sync::models::look_by_exchange;

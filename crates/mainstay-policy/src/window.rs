@@ -104,15 +104,16 @@ impl<const KINDS: usize> Window<KINDS> {
         let newest = self.shared.newest.load(Acquire);
         let current = if self.cut.by_time { newest.max(self.number(now)) } else { newest };
         let first = (current + 1).saturating_sub(ring.len() as u64);
-        let mut counts = Counts::default();
-        for number in first..=newest {
-            let slice = slot(ring, number).map(|word| Slice::unpack(word.load(Acquire)));
-            if let Some(slice) = slice.filter(|slice| slice.tag == Slice::tag(number)) {
-                counts.total += slice.total;
-                counts.hits += slice.hits;
+        let place = first.checked_rem(ring.len() as u64).and_then(|at| usize::try_from(at).ok());
+        let (behind, ahead) = ring.split_at(place.unwrap_or(0)); // the oldest lies where it is cut
+        ahead.iter().chain(behind).enumerate().fold(Counts::default(), |counts, (i, word)| {
+            let number = first + i as u64;
+            let slice = Slice::unpack(word.load(Acquire));
+            if number > newest || slice.tag != Slice::tag(number) {
+                return counts;
             }
-        }
-        counts
+            Counts { total: counts.total + slice.total, hits: counts.hits + slice.hits }
+        })
     }
 
     /// The number of the slice that a moment lies in, where the window is one of time.
@@ -137,27 +138,29 @@ impl<const KINDS: usize> Window<KINDS> {
         }
     }
 
-    /// Makes this slice the newest, if it is, and empties those between it and the one before.
+    /// Makes this slice the newest, if it is, and before that empties those that lie where it and
+    /// those between it and the one before will. Tells the newest.
     fn advance(&self, number: u64) -> u64 {
         let newest = &self.shared.newest;
-        let seen = newest.load(Acquire);
-        if number <= seen {
-            return seen;
-        }
-        let before = newest.fetch_max(number, AcqRel);
-        let ring = self.cut.count;
-        // After so long a pause tags no longer tell what is older.
-        let far = number.saturating_sub(before) > Slice::TAGS / 4;
-        for passed in (before + 1).max((number + 1).saturating_sub(ring))..=number {
-            for word in self.rings.iter().filter_map(|ring| slot(ring, passed)) {
-                update(word, |word| {
-                    // Another thread may be counting in it already, or further on.
-                    let old = far || Slice::unpack(word).is_before(passed);
-                    ((old && word != 0).then_some(0), ())
-                });
+        loop {
+            let before = newest.load(Acquire);
+            if number <= before {
+                return before;
+            }
+            let first = (before + 1).max((number + 1).saturating_sub(self.cut.count));
+            for passed in first..=number {
+                for word in self.rings.iter().filter_map(|ring| slot(ring, passed)) {
+                    update(word, |word| {
+                        // Once the ring has gone on there may be new results in it.
+                        let is_old = newest.load(Acquire) == before;
+                        ((is_old && word != 0).then_some(0), ())
+                    });
+                }
+            }
+            if newest.compare_exchange(before, number, AcqRel, Acquire).is_ok() {
+                return number;
             }
         }
-        number.max(before)
     }
 }
 

@@ -31,10 +31,16 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Both ways that there are to look at a word; each finds what the other does not.
 fn model(f: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(f);
+    let f = std::sync::Arc::new(f);
+    for by_exchange in [false, true] {
+        mainstay_policy::look_by_exchange(by_exchange);
+        let f = f.clone();
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(move || f());
+    }
 }
 
 fn on_a_thread<S, T>(shared: &Arc<S>, f: impl FnOnce(&S) -> T + 'static) -> JoinHandle<T>

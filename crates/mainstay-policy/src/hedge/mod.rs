@@ -204,7 +204,7 @@ impl Learned {
         let bucket = enough.then(|| self.latencies.at_rank(self.settings.rank(total)));
         let due = Stamp::at_or_after(now + Hedger::REFRESH);
         let plan = Plan { due, looking: false, current, bucket };
-        self.shared.plan.store(plan.pack(), Release);
+        self.shared.plan.store(plan.pack(), Release); // nobody else changes it meanwhile
         plan
     }
 

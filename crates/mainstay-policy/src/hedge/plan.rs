@@ -28,7 +28,7 @@ impl Plan {
     }
 
     pub(super) fn is_due(self, now: Moment) -> bool {
-        !self.looking && self.due.left(now).is_none()
+        !self.looking && now >= self.due.moment()
     }
 
     /// A call begins to look, if it is time and no other does.
