@@ -70,7 +70,7 @@ use models::look;
 pub(crate) mod models {
     use std::cell::Cell;
 
-    use super::{AcqRel, Acquire, AtomicU64};
+    use crate::sync::{AcqRel, Acquire, AtomicU64};
 
     thread_local! {
         static BY_EXCHANGE: Cell<bool> = const { Cell::new(false) };

@@ -45,8 +45,8 @@ use crate::window::{Counts, Cut, Window};
 /// * **A request counts when something is known of it**: one that it refuses at once, one that goes
 ///   out when its end is told. What is in flight says nothing yet.
 /// * **The window is a real one**: what is old leaves it, whether or not anybody calls.
-/// * No lock. The window is one word per slice; where all is well a call pays two loads to start
-///   and one exchange to end.
+/// * No lock. The window is one word per slice; where all is well a call pays one load to start and
+///   one exchange to end.
 #[derive(Debug)]
 pub struct Throttler {
     /// Requests, and how many of them were accepted.
