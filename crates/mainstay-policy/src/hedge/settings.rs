@@ -179,7 +179,7 @@ impl Observed {
     pub(super) fn rank(&self, observations: u64) -> u64 {
         #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 are ever observed")]
         let all = observations as f64;
-        // The sliver keeps 95 of 100 at 95, and its like.
+        // The sliver keeps 161 of 250 at 64.4, whose product is 161.00000000000003.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -282,6 +282,6 @@ mod tests {
         assert_eq!([rank(95.0, 100), rank(95.0, 101), rank(95.0, 120)], [95, 96, 114]);
         assert_eq!([rank(99.9, 1_000), rank(99.9, 1_001)], [999, 1_000]);
         assert_eq!([rank(50.0, 2), rank(50.0, 3), rank(50.0, 0)], [1, 2, 1]);
-        assert_eq!(rank(99.99, 10_000), 9_999);
+        assert_eq!([rank(99.99, 10_000), rank(64.4, 250)], [9_999, 161]);
     }
 }
