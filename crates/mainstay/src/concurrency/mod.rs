@@ -29,6 +29,10 @@
 //! [`max_waiting`](Concurrency::max_waiting) do not wait, and nobody waits longer than
 //! [`max_wait`](Concurrency::max_wait); they are refused. A slot is held until the head of the
 //! answer is there.
+//!
+//! A call stands in the queue from its first poll on, and must be polled when it is woken: one
+//! that is not holds up those behind it. Do not await something else between the polls of calls
+//! that share a limit, as a loop over `buffer_unordered` does that awaits in its body.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -71,9 +71,9 @@ where
     }
 
     /// Starts an attempt; the service is ready. The permit is live before, since a call may panic.
-    pub(super) fn starts(service: &mut S, request: Req, live: Live<Req, G, P>) -> Self {
+    pub(super) fn starts(service: &mut S, request: Req, mut live: Live<Req, G, P>) -> Self {
         let about = live.protocol().about(&request);
-        let future = service.call(request);
+        let future = live.watch(|| service.call(request));
         let attempt = Attempt { live, about };
         Self { state: State::Running { future, attempt: Some(attempt) } }
     }
@@ -97,9 +97,9 @@ where
             let permit = shared.guard.admit(&subject, ask).await?;
             let mut live = Live::new(shared, subject, permit);
             let about = live.protocol().about(&request);
-            match poll_fn(|cx| service.poll_ready(cx)).await {
+            match poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await {
                 Ok(()) => {
-                    let future = service.call(request);
+                    let future = live.watch(|| service.call(request));
                     Ok((future, Attempt { live, about }))
                 }
                 Err(error) => {
@@ -136,7 +136,10 @@ where
                     state.set(State::Running { future, attempt: Some(attempt) });
                 }
                 StateProj::Running { future, attempt } => {
-                    let end = ready!(future.poll(cx));
+                    let end = ready!(match attempt {
+                        Some(attempt) => attempt.live.watch(|| future.poll(cx)),
+                        None => future.poll(cx),
+                    });
                     if let Some(Attempt { live, about }) = attempt {
                         let ending = live.protocol().end(about, end.as_ref());
                         drop(live.settle(&ending));

@@ -83,6 +83,15 @@ impl<S, G, P> Guarded<S, G, P> {
     }
 }
 
+impl<S: Clone, G, P> Guarded<S, G, P> {
+    /// What the ready service has reserved must neither wait along nor stay with one who was
+    /// refused and is idle.
+    fn give_readiness_back(&mut self) {
+        let clone = self.inner.clone();
+        drop(mem::replace(&mut self.inner, clone));
+    }
+}
+
 impl<S: Clone, G, P> Clone for Guarded<S, G, P> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
@@ -122,12 +131,14 @@ where
                 request,
                 Live::new(Arc::clone(&self.shared), subject, permit),
             ),
-            Admission::Refuse(refused) => GuardedFuture::refused(refused),
+            Admission::Refuse(refused) => {
+                self.give_readiness_back();
+                GuardedFuture::refused(refused)
+            }
             Admission::Wait => {
-                // What the ready service has reserved must not wait along; a clone that is made
-                // ready after the wait goes into the future.
+                // A clone that is made ready after the wait goes into the future.
+                self.give_readiness_back();
                 let clone = self.inner.clone();
-                drop(mem::replace(&mut self.inner, clone.clone()));
                 GuardedFuture::waits(clone, request, Arc::clone(&self.shared), subject, ask)
             }
         }

@@ -1,5 +1,6 @@
 //! A permit that cannot get lost.
 
+use std::mem;
 use std::sync::Arc;
 
 use mainstay_policy::Outcome;
@@ -16,7 +17,7 @@ pub(super) struct Shared<G, P> {
 
 /// A permit that was given to an attempt, and the guard that it goes back to.
 ///
-/// Dropped unsettled, it says that the attempt was abandoned, or, in a panic, that it failed.
+/// Dropped unsettled, it says that the attempt was abandoned.
 #[derive(Debug)]
 pub(super) struct Live<Req, G: Guard<Req>, P> {
     shared: Arc<Shared<G, P>>,
@@ -37,6 +38,14 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
         &self.shared.protocol
     }
 
+    /// Does what may panic; if it does, the attempt has failed, whoever catches the panic.
+    pub(super) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        let watched = Watched(self);
+        let done = run();
+        mem::forget(watched);
+        done
+    }
+
     /// How the attempt ended. Only the first end counts.
     pub(super) fn settle(&mut self, ending: &Ending) -> Option<G::Held> {
         let permit = self.permit.take()?;
@@ -47,12 +56,12 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
 impl<Req, G: Guard<Req>, P> Drop for Live<Req, G, P> {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            drop(self.settle(&Ending::new(dropped())));
+            drop(self.settle(&Ending::new(Outcome::Abandoned)));
         }
     }
 }
 
-/// A permit that a guard of a set gave, while another of the set is waited for.
+/// A permit that a guard of a set gave, while another of the set is asked.
 #[derive(Debug)]
 pub(super) struct Given<'a, Req, G: Guard<Req>> {
     guard: &'a G,
@@ -66,12 +75,13 @@ impl<'a, Req, G: Guard<Req>> Given<'a, Req, G> {
     }
 
     /// The permit, which is the taker's to settle from now on.
-    pub(super) const fn take(&mut self) -> Option<G::Permit> {
-        self.permit.take()
+    #[expect(clippy::expect_used, reason = "it is there until it is taken, which ends this")]
+    pub(super) fn take(mut self) -> G::Permit {
+        self.permit.take().expect("it is taken once")
     }
 }
 
-/// It was not used: another refused, or nobody waits any more.
+/// It was not used: another refused or panicked, or nobody waits any more.
 impl<Req, G: Guard<Req>> Drop for Given<'_, Req, G> {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
@@ -81,6 +91,11 @@ impl<Req, G: Guard<Req>> Drop for Given<'_, Req, G> {
     }
 }
 
-fn dropped() -> Outcome {
-    if std::thread::panicking() { Outcome::Transient } else { Outcome::Abandoned }
+/// Dropped only where something unwinds.
+struct Watched<'a, Req, G: Guard<Req>, P>(&'a mut Live<Req, G, P>);
+
+impl<Req, G: Guard<Req>, P> Drop for Watched<'_, Req, G, P> {
+    fn drop(&mut self) {
+        drop(self.0.settle(&Ending::new(Outcome::Transient)));
+    }
 }

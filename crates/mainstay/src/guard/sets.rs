@@ -3,11 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use mainstay_policy::Outcome;
-
 use super::live::Given;
 use super::{Admission, Ask, Guard, Now};
-use crate::error::{Reason, Refused};
+use crate::error::Refused;
 use crate::protocol::Ending;
 
 /// What points to a guard is one.
@@ -132,28 +130,24 @@ where
             Admission::Wait => return Admission::Wait,
             Admission::Refuse(refused) => return Admission::Refuse(refused),
         };
-        let other = match self.1.try_admit(&subject.1, ask, now) {
-            Admission::Go(second) => return Admission::Go((first, second)),
+        // Goes back by its drop, also if the second panics.
+        let first = Given::new(&self.0, &subject.0, first);
+        match self.1.try_admit(&subject.1, ask, now) {
+            Admission::Go(second) => Admission::Go((first.take(), second)),
             Admission::Wait => Admission::Wait,
             Admission::Refuse(refused) => Admission::Refuse(refused),
-        };
-        drop(self.0.settle(&subject.0, first, &Ending::new(Outcome::Refused), now));
-        other
+        }
     }
 
-    /// Waits for the first with empty hands, and for the second with what the first gave. After a
-    /// wait all are glanced at again: what has changed meanwhile counts.
+    /// Waits for the first with empty hands, and for the second with what the first gave. Before
+    /// that the second is glanced at again. Who gave a permit is not: that very permit might be
+    /// what leaves no room.
     async fn admit(&self, subject: &Self::Subject, ask: Ask) -> Result<Self::Permit, Refused> {
         let first = admitted(&self.0, &subject.0, ask).await?;
-        let mut first = Given::new(&self.0, &subject.0, first);
-        self.glance(subject, ask, &Now::default())?;
+        let first = Given::new(&self.0, &subject.0, first);
+        self.1.glance(&subject.1, ask, &Now::default())?;
         let second = admitted(&self.1, &subject.1, ask).await?;
-        let mut second = Given::new(&self.1, &subject.1, second);
-        self.glance(subject, ask, &Now::default())?;
-        match (first.take(), second.take()) {
-            (Some(first), Some(second)) => Ok((first, second)),
-            _ => Err(Refused::new("guard", Reason::Other("a permit got lost"))),
-        }
+        Ok((first.take(), second))
     }
 
     fn settle(
@@ -163,8 +157,10 @@ where
         ending: &Ending,
         now: &Now,
     ) -> Self::Held {
+        // Goes back by its drop if the first panics.
+        let second = Given::new(&self.1, &subject.1, permit.1);
         let first = self.0.settle(&subject.0, permit.0, ending, now);
-        (first, self.1.settle(&subject.1, permit.1, ending, now))
+        (first, self.1.settle(&subject.1, second.take(), ending, now))
     }
 }
 

@@ -215,6 +215,49 @@ fn a_panic_further_in_is_told_and_passes_on() {
     }
 }
 
+/// A panic that is caught outside, as a server does, and a future that is dropped later.
+#[test]
+fn a_panic_that_somebody_catches_is_told_too() {
+    let log = Log::default();
+    let guard = Script::new("a", &log, [Admission::Go(1)]);
+    let mut client = GuardLayer::of(guard, Plain).layer(Panics { late: true });
+    let mut call = task::spawn(client.call("boom"));
+    assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err());
+    assert_eq!(said(&log), ["a: asked about boom", "a: 1 ended: Transient"]);
+    drop(call);
+    assert!(said(&log).is_empty());
+}
+
+/// The caller's own panic says nothing of the server.
+#[tokio::test]
+async fn a_call_that_is_dropped_by_a_panic_outside_was_abandoned() {
+    let log = Log::default();
+    let (mut client, _server) = over(Script::new("a", &log, [Admission::Go(1)]));
+    ready(&mut client);
+    let call = task::spawn(client.call("x"));
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let _call = call;
+        panic!("something else");
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(said(&log), ["a: asked about x", "a: 1 ended: Abandoned"]);
+}
+
+/// One who was refused and is idle must not keep others from the service beneath.
+#[tokio::test]
+async fn who_is_refused_keeps_no_place_of_the_service_beneath() {
+    let log = Log::default();
+    let guard = Script::new("a", &log, [Admission::Refuse(no())]);
+    let (service, _server) = mock::pair::<Request, Request>();
+    let limited = ConcurrencyLimit::new(service, 1);
+    let mut one = GuardLayer::of(guard, Plain).layer(limited);
+    let mut other = one.clone();
+    let mut ready = task::spawn(());
+    assert_ready!(ready.enter(|cx, _| one.poll_ready(cx))).unwrap();
+    assert_ready_err!(task::spawn(one.call("refused")).poll());
+    assert_ready!(ready.enter(|cx, _| other.poll_ready(cx))).unwrap();
+}
+
 #[tokio::test]
 async fn an_attempt_that_must_wait_is_sent_when_it_may() {
     let log = Log::default();

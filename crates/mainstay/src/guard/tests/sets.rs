@@ -48,7 +48,6 @@ struct WaitsAtTheSecond {
     log: Log,
     client: Client<(Script, Script)>,
     server: Server,
-    set: (Script, Script),
     grants: oneshot::Sender<u32>,
 }
 
@@ -56,9 +55,9 @@ fn waits_at_the_second() -> WaitsAtTheSecond {
     let log = Log::default();
     let set = two(&log, [Admission::Go(1), Admission::Go(11)], [Admission::Wait, Admission::Wait]);
     let grants = set.1.grants();
-    let (mut client, server) = over(set.clone());
+    let (mut client, server) = over(set);
     ready(&mut client);
-    WaitsAtTheSecond { log, client, server, set, grants }
+    WaitsAtTheSecond { log, client, server, grants }
 }
 
 #[tokio::test]
@@ -87,14 +86,51 @@ async fn who_stops_waiting_gives_back_what_it_held() {
 
 #[tokio::test]
 async fn what_changed_during_a_wait_counts() {
-    let WaitsAtTheSecond { log, mut client, server: _server, set, grants } = waits_at_the_second();
+    let log = Log::default();
+    let (a, b) = two(&log, [Admission::Wait, Admission::Wait], []);
+    let grants = a.grants();
+    let (mut client, _server) = over((a, b.clone()));
+    ready(&mut client);
     let mut call = task::spawn(client.call("x"));
     assert_pending!(call.poll());
     said(&log);
-    set.0.refuses_from_now_on();
-    grants.send(2).unwrap();
+    b.refuses_from_now_on();
+    grants.send(1).unwrap();
     assert_ready_err!(call.poll());
-    assert_eq!(said(&log), ["b: 2 ended: Refused", "a: 11 ended: Refused"]);
+    assert_eq!(said(&log), ["a: 1 ended: Refused"]);
+}
+
+/// The last probe's place is its own: who got it after a wait must not refuse itself for it.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_had_to_wait_is_sent() {
+    use crate::breaker::{BreakerGuard, BreakerState, CircuitBreaker};
+    use crate::concurrency::{Concurrency, ConcurrencyGuard};
+
+    let slots = Arc::new(ConcurrencyGuard::new(Concurrency::limit(1)).unwrap());
+    let settings = CircuitBreaker::new().consecutive_failures(Some(1)).probes(1);
+    let breaker = Arc::new(BreakerGuard::new(settings).unwrap());
+    let (mut client, mut server) = over((Arc::clone(&slots), Arc::clone(&breaker)));
+    ready(&mut client);
+    let mut call = task::spawn(client.call("fails"));
+    assert_request_eq!(server, "fails").send_error("ill");
+    assert_ready_err!(call.poll());
+    drop(call);
+    assert_eq!(breaker.state(), BreakerState::Open);
+    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+
+    let Admission::Go(slot) = Guard::<()>::try_admit(&slots, &(), Ask::default(), &Now::default())
+    else {
+        panic!("it is free")
+    };
+    ready(&mut client);
+    let mut probe = task::spawn(client.call("probe"));
+    assert_pending!(probe.poll());
+    let abandoned = Ending::new(Outcome::Abandoned);
+    Guard::<()>::settle(&slots, &(), slot, &abandoned, &Now::default());
+    assert_pending!(probe.poll());
+    assert_request_eq!(server, "probe").send_response("well");
+    assert_ready_ok!(probe.poll());
+    assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
 #[tokio::test]
@@ -107,4 +143,16 @@ async fn a_guard_that_is_left_out_lets_everything_through() {
     assert_request_eq!(server, "x").send_response("well");
     assert_ready_ok!(call.poll());
     assert_eq!(said(&log), ["a: asked about x", "a: 1 ended: Success"]);
+}
+
+/// A guard that panics when it is asked, behind one that has given.
+#[tokio::test]
+async fn a_guard_that_panics_leaves_no_permit_behind() {
+    let log = Log::default();
+    let (a, b) = two(&log, [Admission::Go(1)], []); // a script without answers panics
+    let (mut client, _server) = over((a, b));
+    ready(&mut client);
+    let panicked = catch_unwind(AssertUnwindSafe(|| drop(client.call("x"))));
+    assert!(panicked.is_err());
+    assert!(said(&log).contains(&"a: 1 ended: Refused".to_owned()));
 }
