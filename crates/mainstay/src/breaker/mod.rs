@@ -154,11 +154,7 @@ impl BreakerGuard {
 
     #[cold]
     fn refused(&self, refusal: Refusal) -> Refused {
-        let refused = Refused::new("circuit breaker", Reason::Open);
-        let refused = match &self.name {
-            Some(name) => refused.named(Arc::clone(name)),
-            None => refused,
-        };
+        let refused = Refused::new("circuit breaker", Reason::Open).named_if(self.name.as_ref());
         match refusal.retry_in {
             Some(wait) => refused.with_retry_in(wait),
             None => refused,

@@ -27,7 +27,8 @@
 //!
 //! Who finds no free slot waits for one, first come, first served. More than
 //! [`max_waiting`](Concurrency::max_waiting) do not wait, and nobody waits longer than
-//! [`max_wait`](Concurrency::max_wait); they are refused. A slot is held until the head of the
+//! [`max_wait`](Concurrency::max_wait) for a slot; they are refused. That bound is on the wait for
+//! the slot alone: who got one waits with it until the service beneath is ready. A slot is held until the head of the
 //! answer is there.
 //!
 //! A call stands in the queue from its first poll on, and must be polled when it is woken: one
@@ -148,11 +149,7 @@ impl ConcurrencyGuard {
 
     #[cold]
     fn refused(&self, reason: Reason) -> Refused {
-        let refused = Refused::new("concurrency limit", reason);
-        match &self.name {
-            Some(name) => refused.named(Arc::clone(name)),
-            None => refused,
-        }
+        Refused::new("concurrency limit", reason).named_if(self.name.as_ref())
     }
 }
 

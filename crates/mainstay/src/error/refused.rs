@@ -52,6 +52,12 @@ impl Refused {
         self
     }
 
+    /// The name of a layer that may have none.
+    pub(crate) fn named_if(mut self, name: Option<&Arc<str>>) -> Self {
+        self.name = name.cloned();
+        self
+    }
+
     /// The call would not be refused any more after this.
     #[must_use]
     pub const fn with_retry_in(mut self, wait: Duration) -> Self {

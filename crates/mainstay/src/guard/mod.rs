@@ -56,7 +56,7 @@ use crate::protocol::Ending;
 
 /// Decides whether an attempt may start, and learns how it ended.
 ///
-/// Each attempt is asked for in this order: [`subject`](Guard::subject) once, then
+/// Each attempt is asked for in this order: [`subject`](Guard::subject) once, then in a set
 /// [`glance`](Guard::glance), [`try_admit`](Guard::try_admit), where that says so
 /// [`admit`](Guard::admit), and for each permit that was given, whatever becomes of its attempt,
 /// [`settle`](Guard::settle).
@@ -81,8 +81,9 @@ pub trait Guard<Req> {
     /// Looks at a request, before anything else.
     fn subject(&self, request: &Req) -> Self::Subject;
 
-    /// Would it refuse right now? Takes nothing. Asked before any queue and after every wait, so
-    /// that nobody waits for what will be refused.
+    /// Would it refuse right now? Takes nothing. Asked of a guard in a set: before any queue, and
+    /// again after the wait for a guard before it, so that nobody waits for what will be refused.
+    /// Never asked while its own permit is held.
     ///
     /// # Errors
     ///
@@ -131,7 +132,8 @@ pub struct Ask {
     pub cost: u32,
     /// Which attempt of its call it is, from 1.
     pub attempt: u32,
-    /// When the call's time is over. A wait that could not end before is refused at once.
+    /// When the call's time is over. Nobody waits beyond it, and a guard that knows that a wait
+    /// could not end before refuses at once.
     pub until: Moment,
 }
 
