@@ -5,12 +5,15 @@ pub mod breaker;
 pub mod concurrency;
 pub mod guard;
 pub mod http;
+pub mod keyed;
+pub mod observe;
 
 mod chance;
 mod clock;
 mod error;
 mod protocol;
+mod scope;
 
 pub use error::{BoxError, CallError, Error, Lift, LiftFuture, LiftLayer, Reason, Refused};
 pub use mainstay_policy as policy;
-pub use protocol::{Ending, Protocol};
+pub use protocol::{Discard, Ending, Protocol};

@@ -1,6 +1,7 @@
 //! What requests and results mean, told to layers that know no protocol.
 
 use std::cmp::Reverse;
+use std::future::Future;
 use std::time::Duration;
 
 use mainstay_policy::cooldown::Signal;
@@ -36,6 +37,12 @@ pub trait Protocol<Req, Res, E> {
         let _ = request;
     }
 
+    /// What the request costs where calls are counted, in the units of a rate limit.
+    fn cost(&self, request: &Req) -> u32 {
+        let _ = request;
+        1
+    }
+
     /// What must be known of the request when the attempt has ended.
     fn about(&self, request: &Req) -> Self::About;
 
@@ -44,6 +51,20 @@ pub trait Protocol<Req, Res, E> {
 
     /// What the end of the attempt says.
     fn end(&self, about: &Self::About, end: Result<&Res, &E>) -> Ending;
+}
+
+/// What becomes of an answer that nobody will see, because another attempt follows it.
+///
+/// A protocol that only drops it, as most do, has nothing to write here.
+pub trait Discard<Res> {
+    /// Ends when the next attempt may be sent; the answer is gone by then.
+    fn discard(&self, answer: Res) -> impl Future<Output = ()> + Send + 'static
+    where
+        Res: Send + 'static,
+    {
+        drop(answer);
+        std::future::ready(())
+    }
 }
 
 /// What the end of an attempt says: to guards by its outcome, to the driver by whether the request

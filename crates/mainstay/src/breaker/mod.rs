@@ -43,8 +43,8 @@
 
 use std::sync::Arc;
 
-use mainstay_policy::SettingsError;
 use mainstay_policy::breaker::{Admission as Answer, Breaker, Refusal, Ticket, Verdict};
+use mainstay_policy::{Moment, SettingsError};
 use tower_layer::Layer;
 
 use crate::chance;
@@ -185,6 +185,10 @@ impl<Req> Guard<Req> for BreakerGuard {
 
     fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) {
         self.breaker.settle(ticket, Verdict::from(ending.outcome()), now.get());
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.breaker.at_rest_from()
     }
 }
 

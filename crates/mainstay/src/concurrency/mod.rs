@@ -40,8 +40,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use mainstay_policy::SettingsError;
 use mainstay_policy::concurrency::{Claim, Entry, Slot, Slots, Waiting, Wake};
+use mainstay_policy::{Moment, SettingsError};
 use tower_layer::Layer;
 
 use crate::clock;
@@ -191,6 +191,10 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
 
     fn settle(&self, (): &(), slot: Slot, _: &Ending, _: &Now) {
         self.wake(self.slots.leave(slot));
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.slots.at_rest_from()
     }
 }
 

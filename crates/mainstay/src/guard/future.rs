@@ -12,6 +12,7 @@ use tower_service::Service;
 use super::live::{Live, Shared};
 use super::{Ask, Guard};
 use crate::error::{CallError, Refused};
+use crate::observe::{Event, tell};
 use crate::protocol::Protocol;
 
 pin_project! {
@@ -94,7 +95,13 @@ where
         P::About: Send,
     {
         let waiting = Box::pin(async move {
-            let permit = shared.guard.admit(&subject, ask).await?;
+            let permit = match shared.guard.admit(&subject, ask).await {
+                Ok(permit) => permit,
+                Err(refused) => {
+                    tell(Event::Refused(&refused));
+                    return Err(refused.into());
+                }
+            };
             let mut live = Live::new(shared, subject, permit);
             let about = live.protocol().about(&request);
             match poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await {
@@ -104,7 +111,7 @@ where
                 }
                 Err(error) => {
                     let ending = live.protocol().end(&about, Err(&error));
-                    drop(live.settle(&ending));
+                    live.settle(&ending);
                     Err(error)
                 }
             }
@@ -142,7 +149,7 @@ where
                     });
                     if let Some(Attempt { live, about }) = attempt {
                         let ending = live.protocol().end(about, end.as_ref());
-                        drop(live.settle(&ending));
+                        live.settle(&ending);
                     }
                     return Poll::Ready(end);
                 }

@@ -12,7 +12,9 @@ use super::live::{Live, Shared};
 use super::{Admission, Ask, Guard, Now};
 use crate::error::CallError;
 use crate::http::Http;
+use crate::observe::{Event, tell};
 use crate::protocol::Protocol;
+use crate::scope::Scope;
 
 /// Asks a guard, or a tuple of them, before each attempt.
 ///
@@ -117,8 +119,10 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let (ask, now) = (Ask::default(), Now::default());
-        let guard = &self.shared.guard;
+        let Shared { guard, protocol } = &*self.shared;
+        let Scope { until, attempt } = Scope::current();
+        let ask = Ask { cost: protocol.cost(&request), attempt, until };
+        let now = Now::default();
         let subject = guard.subject(&request);
         let glanced = if G::IS_SET { guard.glance(&subject, ask, &now) } else { Ok(()) };
         let answer = match glanced {
@@ -132,6 +136,7 @@ where
                 Live::new(Arc::clone(&self.shared), subject, permit),
             ),
             Admission::Refuse(refused) => {
+                tell(Event::Refused(&refused));
                 self.give_readiness_back();
                 GuardedFuture::refused(refused)
             }

@@ -47,16 +47,18 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
     }
 
     /// How the attempt ended. Only the first end counts.
-    pub(super) fn settle(&mut self, ending: &Ending) -> Option<G::Held> {
-        let permit = self.permit.take()?;
-        Some(self.shared.guard.settle(&self.subject, permit, ending, &Now::default()))
+    pub(super) fn settle(&mut self, ending: &Ending) {
+        let Some(permit) = self.permit.take() else { return };
+        let (guard, now) = (&self.shared.guard, Now::default());
+        let held = guard.settle(&self.subject, permit, ending, &now);
+        guard.let_go(&self.subject, held, ending, &now);
     }
 }
 
 impl<Req, G: Guard<Req>, P> Drop for Live<Req, G, P> {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            drop(self.settle(&Ending::new(Outcome::Abandoned)));
+            self.settle(&Ending::new(Outcome::Abandoned));
         }
     }
 }
@@ -85,8 +87,9 @@ impl<'a, Req, G: Guard<Req>> Given<'a, Req, G> {
 impl<Req, G: Guard<Req>> Drop for Given<'_, Req, G> {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
-            let unused = Ending::new(Outcome::Refused);
-            drop(self.guard.settle(self.subject, permit, &unused, &Now::default()));
+            let (unused, now) = (Ending::new(Outcome::Refused), Now::default());
+            let held = self.guard.settle(self.subject, permit, &unused, &now);
+            self.guard.let_go(self.subject, held, &unused, &now);
         }
     }
 }
@@ -96,6 +99,6 @@ struct Watched<'a, Req, G: Guard<Req>, P>(&'a mut Live<Req, G, P>);
 
 impl<Req, G: Guard<Req>, P> Drop for Watched<'_, Req, G, P> {
     fn drop(&mut self) {
-        drop(self.0.settle(&Ending::new(Outcome::Transient)));
+        self.0.settle(&Ending::new(Outcome::Transient));
     }
 }

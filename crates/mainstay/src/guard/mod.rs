@@ -71,8 +71,9 @@ pub trait Guard<Req> {
     /// [`settle`](Guard::settle), and is never just dropped.
     type Permit: Send;
 
-    /// What outlives the head of an answer: nothing for most.
-    type Held;
+    /// What outlives the head of an answer where bodies are held on to: nothing for most, the slot
+    /// of a limit that holds to the end of the body.
+    type Held: Send;
 
     /// Whether it must be glanced at before it is asked. A guard that stands alone need not be: it
     /// is asked anyway. A set must, lest its first guards give what its last one makes useless.
@@ -122,6 +123,20 @@ pub trait Guard<Req> {
         ending: &Ending,
         now: &Now,
     ) -> Self::Held;
+
+    /// How what outlived the head has ended. Follows [`settle`](Guard::settle) at once, with the
+    /// same ending, unless the layer holds on to bodies and there is one. A guard whose `Held` is
+    /// `()` has nothing to write here.
+    fn let_go(&self, subject: &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
+        let _ = (subject, ending, now);
+        drop(held);
+    }
+
+    /// From when on its state may be forgotten, if nothing more is asked of it; `None` while it may
+    /// not. Asked where there is a guard for every key.
+    fn at_rest_from(&self) -> Option<Moment> {
+        None
+    }
 }
 
 /// What an attempt asks for.

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use mainstay_policy::Moment;
+
 use super::live::Given;
 use super::{Admission, Ask, Guard, Now};
 use crate::error::Refused;
@@ -46,6 +48,14 @@ macro_rules! pointer {
                 now: &Now,
             ) -> G::Held {
                 G::settle(self, subject, permit, ending, now)
+            }
+
+            fn let_go(&self, subject: &G::Subject, held: G::Held, ending: &Ending, now: &Now) {
+                G::let_go(self, subject, held, ending, now);
+            }
+
+            fn at_rest_from(&self) -> Option<Moment> {
+                G::at_rest_from(self)
             }
         }
     };
@@ -100,6 +110,17 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
     ) -> Self::Held {
         let guard = self.as_ref().zip(subject.as_ref()).zip(permit);
         guard.map(|((guard, subject), permit)| guard.settle(subject, permit, ending, now))
+    }
+
+    fn let_go(&self, subject: &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
+        let guard = self.as_ref().zip(subject.as_ref()).zip(held);
+        if let Some(((guard, subject), held)) = guard {
+            guard.let_go(subject, held, ending, now);
+        }
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.as_ref().map_or(Some(Moment::MIN), Guard::at_rest_from)
     }
 }
 
@@ -161,6 +182,15 @@ where
         let second = Given::new(&self.1, &subject.1, permit.1);
         let first = self.0.settle(&subject.0, permit.0, ending, now);
         (first, self.1.settle(&subject.1, second.take(), ending, now))
+    }
+
+    fn let_go(&self, subject: &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
+        self.0.let_go(&subject.0, held.0, ending, now);
+        self.1.let_go(&subject.1, held.1, ending, now);
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        Some(self.0.at_rest_from()?.max(self.1.at_rest_from()?))
     }
 }
 
@@ -230,6 +260,22 @@ macro_rules! more {
             ) -> Self::Held {
                 let $set = self;
                 by_reference!($set, $place, $($places),+).settle(subject, permit, ending, now)
+            }
+
+            fn let_go(
+                &self,
+                subject: &Self::Subject,
+                held: Self::Held,
+                ending: &Ending,
+                now: &Now,
+            ) {
+                let $set = self;
+                by_reference!($set, $place, $($places),+).let_go(subject, held, ending, now);
+            }
+
+            fn at_rest_from(&self) -> Option<Moment> {
+                let $set = self;
+                Guard::<Req>::at_rest_from(&by_reference!($set, $place, $($places),+))
             }
         }
     };

@@ -46,7 +46,7 @@ pub use refusals::{
     Answer, AnswerRefusals, AnswerRefusalsFuture, AnswerRefusalsLayer, Plainly, TakeRefusal,
 };
 pub use rules::RetryRules;
-pub use semantics::{About, Http};
+pub use semantics::{About, Cost, Http};
 pub use server_word::ServerWord;
 #[cfg(feature = "tower-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower-http")))]

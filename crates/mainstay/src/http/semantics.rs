@@ -1,13 +1,15 @@
 //! HTTP as a protocol of the layers.
 
+use std::future::Future;
 use std::time::Duration;
 
 use ::http::{HeaderMap, Method, StatusCode};
+use http_body::Body;
 use mainstay_policy::Outcome;
 use mainstay_policy::retry::Repeat;
 
 use super::attempt::{Attempt, End};
-use super::body::Copies;
+use super::body::{Copies, drain};
 use super::failure::{Cause, Failure};
 use super::grpc::{self, Pushback};
 use super::hints::Hints;
@@ -17,7 +19,7 @@ use super::server_word::ServerWord;
 use super::status;
 use super::view::{RequestView, ResponseView};
 use crate::error::{CallError, Reason, Refused};
-use crate::protocol::{Ending, Protocol};
+use crate::protocol::{Discard, Ending, Protocol};
 
 /// What HTTP requests, responses and errors mean to the layers.
 ///
@@ -221,6 +223,13 @@ impl About {
     }
 }
 
+/// What a request costs where calls are counted, if it is not 1: an extension of the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cost(
+    /// In the units of a rate limit.
+    pub u32,
+);
+
 impl<Req, Res, E> Protocol<Req, Res, E> for Http
 where
     Req: RequestView,
@@ -241,6 +250,13 @@ where
         self.prepare(request);
     }
 
+    fn cost(&self, request: &Req) -> u32 {
+        request
+            .extensions()
+            .and_then(|extensions| extensions.get::<Cost>())
+            .map_or(1, |cost| cost.0)
+    }
+
     fn about(&self, request: &Req) -> About {
         self.about(request)
     }
@@ -251,6 +267,19 @@ where
 
     fn end(&self, about: &About, end: Result<&Res, &E>) -> Ending {
         self.end(about, end)
+    }
+}
+
+/// Reads the rest of a failed answer, within limits, so that its connection can be used again.
+impl<Res: ResponseView> Discard<Res> for Http
+where
+    Res::Body: Body + Send + 'static,
+{
+    fn discard(&self, answer: Res) -> impl Future<Output = ()> + Send + 'static
+    where
+        Res: Send + 'static,
+    {
+        drain(answer.into_http())
     }
 }
 

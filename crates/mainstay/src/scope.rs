@@ -1,0 +1,89 @@
+//! What layers further out tell those further in, whatever the type of the request.
+//!
+//! A deadline that stands outside of a guard has no place in the request to put the time that is
+//! left: an insertion into a request's extensions allocates, and not every request has some. So it
+//! is set for the thread around every call and poll of what lies beneath, and set back after. It
+//! does not cross a spawned task.
+
+use std::cell::Cell;
+
+use mainstay_policy::Moment;
+
+/// What holds for whatever is called or polled now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Scope {
+    /// When the call's time is over.
+    pub(crate) until: Moment,
+    /// Which attempt of its call it is, from 1.
+    pub(crate) attempt: u32,
+}
+
+thread_local! {
+    static HERE: Cell<Scope> = const { Cell::new(Scope::OUTSIDE) };
+}
+
+#[cfg_attr(not(test), expect(dead_code, reason = "the drivers that set it come next"))]
+impl Scope {
+    /// Beneath no layer of ours: all the time there is, and the first attempt.
+    const OUTSIDE: Self = Self { until: Moment::MAX, attempt: 1 };
+
+    /// What holds here.
+    pub(crate) fn current() -> Self {
+        HERE.get()
+    }
+
+    /// The same, but with an end that is no later than this.
+    pub(crate) fn until(self, until: Moment) -> Self {
+        Self { until: self.until.min(until), ..self }
+    }
+
+    /// The same for another attempt.
+    pub(crate) const fn attempt(self, attempt: u32) -> Self {
+        Self { attempt, ..self }
+    }
+
+    /// Runs something for which this holds; what held before holds again after, also if it panics.
+    pub(crate) fn around<T>(self, run: impl FnOnce() -> T) -> T {
+        let _before = Before(HERE.replace(self));
+        run()
+    }
+}
+
+struct Before(Scope);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        HERE.set(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(secs: u64) -> Moment {
+        Moment::ORIGIN + Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn what_is_further_in_sees_the_nearer_end_and_what_comes_after_sees_the_old_one() {
+        Scope::current().until(at(5)).around(|| {
+            assert_eq!(Scope::current().until, at(5));
+            Scope::current().until(at(9)).attempt(2).around(|| {
+                assert_eq!(Scope::current(), Scope { until: at(5), attempt: 2 });
+            });
+            assert_eq!(Scope::current(), Scope { until: at(5), attempt: 1 });
+        });
+        assert_eq!(Scope::current(), Scope::OUTSIDE);
+    }
+
+    #[test]
+    fn a_panic_leaves_nothing_behind() {
+        let scope = Scope::current().until(at(5));
+        assert!(catch_unwind(|| scope.around(|| panic!("inside"))).is_err());
+        assert_eq!(Scope::current(), Scope::OUTSIDE);
+    }
+}
