@@ -32,3 +32,10 @@ pub(crate) fn unix_now() -> Duration {
 pub(crate) fn sleep(duration: Duration) -> Sleep {
     tokio::time::sleep(duration)
 }
+
+/// When so much time will have passed on tokio's clock, to set a timer anew.
+pub(crate) fn after(duration: Duration) -> tokio::time::Instant {
+    let now = tokio::time::Instant::now();
+    // Thirty years are as good as for ever, and can be added to every clock.
+    now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
+}

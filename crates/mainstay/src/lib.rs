@@ -16,4 +16,4 @@ mod scope;
 
 pub use error::{BoxError, CallError, Error, Lift, LiftFuture, LiftLayer, Reason, Refused};
 pub use mainstay_policy as policy;
-pub use protocol::{Discard, Ending, Protocol};
+pub use protocol::{Discard, EndOfBody, Ending, Protocol};

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::future::Future;
 use std::time::Duration;
 
+use ::http::HeaderMap;
 use mainstay_policy::cooldown::Signal;
 use mainstay_policy::rate_limit::Told;
 use mainstay_policy::retry::{Ended, Repeat};
@@ -65,6 +66,12 @@ pub trait Discard<Res> {
         drop(answer);
         std::future::ready(())
     }
+}
+
+/// What the end of an answer's body says, where layers hold on to it.
+pub trait EndOfBody {
+    /// The body has come to its end, with these trailers, after a head that said this.
+    fn end_of_body(&self, head: &Ending, trailers: Option<&HeaderMap>) -> Ending;
 }
 
 /// What the end of an attempt says: to guards by its outcome, to the driver by whether the request

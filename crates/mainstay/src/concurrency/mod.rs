@@ -28,25 +28,26 @@
 //! Who finds no free slot waits for one, first come, first served. More than
 //! [`max_waiting`](Concurrency::max_waiting) do not wait, and nobody waits longer than
 //! [`max_wait`](Concurrency::max_wait) for a slot; they are refused. That bound is on the wait for
-//! the slot alone: who got one waits with it until the service beneath is ready. A slot is held until the head of the
-//! answer is there.
+//! the slot alone: who got one waits with it until the service beneath is ready.
 //!
-//! A call stands in the queue from its first poll on, and must be polled when it is woken: one
-//! that is not holds up those behind it. Do not await something else between the polls of calls
-//! that share a limit, as a loop over `buffer_unordered` does that awaits in its body.
+//! A call stands in the queue from its first poll on. A slot that comes back is its from then on,
+//! whether it is polled or not; one that is never polled keeps its slot as long as it lives.
+//!
+//! # How long a slot is held
+//!
+//! Until the head of the answer is there, or, with [`ConcurrencyLayer::hold_bodies`], until its
+//! body has ended.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
-use mainstay_policy::concurrency::{Claim, Entry, Slot, Slots, Waiting, Wake};
+use mainstay_policy::concurrency::{Slot, Slots};
 use mainstay_policy::{Moment, SettingsError};
 use tower_layer::Layer;
 
 use crate::clock;
 use crate::error::{Reason, Refused};
-use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, Now, Queue, Spot};
+use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, HoldLayer, NoSlot, Now, SlotQueue};
 use crate::http::Http;
 use crate::protocol::Ending;
 
@@ -82,6 +83,18 @@ impl<P> ConcurrencyLayer<P> {
     }
 }
 
+impl<P> ConcurrencyLayer<P> {
+    /// Holds slots to the end of the body, for services that answer with HTTP responses.
+    ///
+    /// Do not gather heads before you read the first body: with 64 slots the 65th head would never
+    /// come. Who reads nothing for 30 s loses the slot, and not the body
+    /// ([`HoldLayer::idle`] says otherwise).
+    #[must_use]
+    pub fn hold_bodies(self) -> HoldLayer<Arc<ConcurrencyGuard>, P> {
+        self.inner.hold_bodies()
+    }
+}
+
 impl<P> Clone for ConcurrencyLayer<P> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone() }
@@ -99,9 +112,9 @@ impl<S, P> Layer<S> for ConcurrencyLayer<P> {
 /// A limit of concurrency as a [`Guard`], by itself or in a set.
 #[derive(Debug)]
 pub struct ConcurrencyGuard {
-    slots: Slots,
-    queue: Queue,
-    settings: Concurrency,
+    queue: SlotQueue<Slots>,
+    patience: Duration,
+    to_the_head: bool,
     name: Option<Arc<str>>,
 }
 
@@ -112,8 +125,16 @@ impl ConcurrencyGuard {
     ///
     /// What [`Concurrency::check`] finds.
     pub fn new(settings: Concurrency) -> Result<Self, SettingsError> {
-        let slots = Slots::new(settings)?;
-        Ok(Self { slots, queue: Queue::default(), settings, name: None })
+        let queue = SlotQueue::new(Slots::new(settings)?);
+        Ok(Self { queue, patience: settings.longest_wait(), to_the_head: false, name: None })
+    }
+
+    /// Holds slots to the head of the answer even in a layer that
+    /// [holds on to bodies](GuardLayer::hold_bodies).
+    #[must_use]
+    pub const fn to_the_head(mut self) -> Self {
+        self.to_the_head = true;
+        self
     }
 
     /// A name that its refusals say.
@@ -126,7 +147,7 @@ impl ConcurrencyGuard {
     /// What it holds.
     #[must_use]
     pub fn snapshot(&self) -> SlotsSnapshot {
-        self.slots.snapshot()
+        self.queue.slots().snapshot()
     }
 
     /// Changes how many may be in flight. Who is in stays in: after a cut nobody comes in until
@@ -136,15 +157,12 @@ impl ConcurrencyGuard {
     ///
     /// What [`Concurrency::check`] finds; the limit stays what it was.
     pub fn resize(&self, limit: u32) -> Result<(), SettingsError> {
-        self.wake(self.slots.resize(limit)?);
+        self.queue.wake(self.queue.slots().resize(limit)?);
         Ok(())
     }
 
-    fn wake(&self, wake: Wake) {
-        match wake {
-            Wake::First => self.queue.wake_first(),
-            Wake::Nobody => {}
-        }
+    fn leave(&self, slot: Slot) {
+        self.queue.wake(self.queue.slots().leave(slot));
     }
 
     #[cold]
@@ -156,86 +174,48 @@ impl ConcurrencyGuard {
 impl<Req> Guard<Req> for ConcurrencyGuard {
     type Subject = ();
     type Permit = Slot;
-    type Held = ();
+    type Held = Option<Slot>;
 
     fn subject(&self, _: &Req) {}
 
     fn try_admit(&self, (): &(), _: Ask, _: &Now) -> Admission<Slot> {
-        match self.slots.try_enter() {
+        match self.queue.slots().try_enter() {
             Some(slot) => Admission::Go(slot),
             None => Admission::Wait,
         }
     }
 
     async fn admit(&self, (): &(), ask: Ask) -> Result<Slot, Refused> {
-        let (left, patience) = (ask.until.since(clock::now()), self.settings.longest_wait());
-        let (time, reason) =
-            if left < patience { (left, Reason::Deadline) } else { (patience, Reason::NoSlot) };
+        let left = ask.until.since(clock::now());
+        let (time, reason) = match left < self.patience {
+            true => (left, Reason::Deadline),
+            false => (self.patience, Reason::NoSlot),
+        };
         if time.is_zero() {
             return Err(self.refused(reason));
         }
-        let mut standing = match self.slots.enter() {
-            Entry::Granted(slot) => return Ok(slot),
-            Entry::Full => return Err(self.refused(Reason::NoSlot)),
-            Entry::Queued(waiting) => Standing::new(self, waiting),
-        };
-        let mut timer = pin!(clock::sleep(time));
-        poll_fn(|cx| {
-            if let Poll::Ready(slot) = standing.poll_slot(cx) {
-                return Poll::Ready(Ok(slot));
-            }
-            timer.as_mut().poll(cx).map(|()| Err(self.refused(reason)))
+        self.queue.wait(time).await.map_err(|why| match why {
+            NoSlot::Full => self.refused(Reason::NoSlot),
+            NoSlot::TooLong => self.refused(reason),
         })
-        .await
     }
 
-    fn settle(&self, (): &(), slot: Slot, _: &Ending, _: &Now) {
-        self.wake(self.slots.leave(slot));
+    fn settle(&self, (): &(), slot: Slot, _: &Ending, _: &Now) -> Option<Slot> {
+        if self.to_the_head {
+            self.leave(slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    fn let_go(&self, (): &(), slot: Option<Slot>, _: &Ending, _: &Now) {
+        if let Some(slot) = slot {
+            self.leave(slot);
+        }
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
-        self.slots.at_rest_from()
-    }
-}
-
-/// One who waits for a slot. Who drops it leaves nothing behind.
-struct Standing<'a> {
-    guard: &'a ConcurrencyGuard,
-    waiting: Option<Waiting>,
-    spot: Option<Spot<'a>>,
-}
-
-impl<'a> Standing<'a> {
-    fn new(guard: &'a ConcurrencyGuard, waiting: Waiting) -> Self {
-        Self { guard, waiting: Some(waiting), spot: Some(guard.queue.join()) }
-    }
-
-    fn poll_slot(&mut self, cx: &Context<'_>) -> Poll<Slot> {
-        // First where it can be woken, then the look: a slot may have come back in between.
-        if !self.spot.as_ref().is_some_and(|spot| spot.is_first(cx)) {
-            return Poll::Pending;
-        }
-        match self.waiting.take().map(|waiting| self.guard.slots.claim(waiting)) {
-            Some(Claim::Granted(slot, wake)) => {
-                self.spot = None; // which wakes the next, who looks by itself
-                self.guard.wake(wake);
-                Poll::Ready(slot)
-            }
-            Some(Claim::NotYet(waiting)) => {
-                self.waiting = Some(waiting);
-                Poll::Pending
-            }
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Standing<'_> {
-    fn drop(&mut self) {
-        self.spot = None;
-        if let Some(waiting) = self.waiting.take() {
-            self.guard.wake(self.guard.slots.give_up(waiting));
-        }
+        self.queue.slots().at_rest_from()
     }
 }
 

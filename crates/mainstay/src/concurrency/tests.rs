@@ -77,7 +77,7 @@ async fn a_newcomer_does_not_pass_one_who_waits() {
     answers(&mut server, "one").await;
     assert_ready_ok!(one.poll());
     let mut newcomer = waits(&mut client, "newcomer");
-    assert_eq!(held(&handle), (0, 2));
+    assert_eq!(held(&handle), (1, 1), "it is two's before two looks");
     assert_pending!(two.poll());
     answers(&mut server, "two").await;
     assert_ready_ok!(two.poll());
@@ -204,8 +204,28 @@ async fn nobody_waits_beyond_the_end_of_its_call() {
     assert_eq!(assert_ready_err!(late.poll()).reason(), Reason::Deadline);
     assert_eq!(held(&guard), (1, 0));
     let abandoned = Ending::new(mainstay_policy::Outcome::Abandoned);
-    Guard::<()>::settle(&guard, &(), slot, &abandoned, &Now::default());
+    let now = Now::default();
+    let slot = Guard::<()>::settle(&guard, &(), slot, &abandoned, &now);
+    Guard::<()>::let_go(&guard, &(), slot, &abandoned, &now);
     assert_eq!(held(&guard), (0, 0));
+}
+
+/// One that was woken and is never polled keeps its own slot and holds nobody up.
+#[tokio::test(start_paused = true)]
+async fn a_slot_of_one_who_is_never_polled_is_the_only_one_that_is_lost() {
+    let (handle, mut client, mut server) = limit(Concurrency::limit(2));
+    let mut calls = [waits(&mut client, "one"), waits(&mut client, "two")];
+    let _never_polled = waits(&mut client, "never polled");
+    let mut next = waits(&mut client, "next");
+    for (call, name) in calls.iter_mut().zip(["one", "two"]) {
+        answers(&mut server, name).await;
+        assert_ready_ok!(call.poll());
+    }
+    assert!(next.is_woken());
+    assert_pending!(next.poll());
+    answers(&mut server, "next").await;
+    assert_ready_ok!(next.poll());
+    assert_eq!(held(&handle), (1, 0));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::live::{Live, Shared};
 use super::{Ask, Guard};
 use crate::error::{CallError, Refused};
 use crate::observe::{Event, tell};
-use crate::protocol::Protocol;
+use crate::protocol::{Ending, Protocol};
 
 pin_project! {
     /// The response future of [`Guarded`](super::Guarded).
@@ -44,14 +44,26 @@ pin_project! {
 }
 
 /// An attempt that has been let go.
-struct Attempt<Req, S, G, P>
+pub(super) struct Attempt<Req, S, G, P>
 where
     S: Service<Req>,
     G: Guard<Req>,
     P: Protocol<Req, S::Response, S::Error>,
 {
-    live: Live<Req, G, P>,
+    pub(super) live: Live<Req, G, P>,
     about: P::About,
+}
+
+impl<Req, S, G, P> Attempt<Req, S, G, P>
+where
+    S: Service<Req>,
+    G: Guard<Req>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    /// What its end says.
+    pub(super) fn ending(&self, end: Result<&S::Response, &S::Error>) -> Ending {
+        self.live.protocol().end(&self.about, end)
+    }
 }
 
 /// What waits is boxed, since the future of a guard has no name, and owns all it needs.
@@ -120,7 +132,45 @@ where
     }
 }
 
-#[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
+impl<Req, S, G, P> GuardedFuture<Req, S, G, P>
+where
+    S: Service<Req>,
+    S::Error: CallError,
+    G: Guard<Req>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    /// Polls on, and makes something of the end and of the attempt, if there was one.
+    #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
+    pub(super) fn poll_end<T>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        made: impl FnOnce(Result<S::Response, S::Error>, Option<&mut Attempt<Req, S, G, P>>) -> T,
+    ) -> Poll<T> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Refused { refused } => {
+                    let refused = refused.take().expect("polled after it was ready");
+                    return Poll::Ready(made(Err(refused.into()), None));
+                }
+                StateProj::Waiting { waiting } => match ready!(waiting.as_mut().poll(cx)) {
+                    Ok((future, attempt)) => {
+                        state.set(State::Running { future, attempt: Some(attempt) });
+                    }
+                    Err(error) => return Poll::Ready(made(Err(error), None)),
+                },
+                StateProj::Running { future, attempt } => {
+                    let end = ready!(match attempt {
+                        Some(attempt) => attempt.live.watch(|| future.poll(cx)),
+                        None => future.poll(cx),
+                    });
+                    return Poll::Ready(made(end, attempt.as_mut()));
+                }
+            }
+        }
+    }
+}
+
 impl<Req, S, G, P> Future for GuardedFuture<Req, S, G, P>
 where
     S: Service<Req>,
@@ -131,30 +181,13 @@ where
     type Output = Result<S::Response, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        loop {
-            match state.as_mut().project() {
-                StateProj::Refused { refused } => {
-                    let refused = refused.take().expect("polled after it was ready");
-                    return Poll::Ready(Err(refused.into()));
-                }
-                StateProj::Waiting { waiting } => {
-                    let (future, attempt) = ready!(waiting.as_mut().poll(cx))?;
-                    state.set(State::Running { future, attempt: Some(attempt) });
-                }
-                StateProj::Running { future, attempt } => {
-                    let end = ready!(match attempt {
-                        Some(attempt) => attempt.live.watch(|| future.poll(cx)),
-                        None => future.poll(cx),
-                    });
-                    if let Some(Attempt { live, about }) = attempt {
-                        let ending = live.protocol().end(about, end.as_ref());
-                        live.settle(&ending);
-                    }
-                    return Poll::Ready(end);
-                }
+        self.poll_end(cx, |end, attempt| {
+            if let Some(attempt) = attempt {
+                let ending = attempt.ending(end.as_ref());
+                attempt.live.settle(&ending);
             }
-        }
+            end
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::body::HoldLayer;
 use super::future::GuardedFuture;
 use super::live::{Live, Shared};
 use super::{Admission, Ask, Guard, Now};
@@ -43,6 +44,15 @@ impl<G, P> GuardLayer<G, P> {
     #[must_use]
     pub fn guard(&self) -> &G {
         &self.shared.guard
+    }
+}
+
+impl<G, P> GuardLayer<G, P> {
+    /// Holds what outlives the head of an answer to the end of its body: slots, and the verdict on
+    /// an answer whose status stands behind its body, as gRPC's does.
+    #[must_use]
+    pub fn hold_bodies(self) -> HoldLayer<G, P> {
+        HoldLayer::new(self)
     }
 }
 

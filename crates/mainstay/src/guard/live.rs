@@ -21,8 +21,7 @@ pub(super) struct Shared<G, P> {
 #[derive(Debug)]
 pub(super) struct Live<Req, G: Guard<Req>, P> {
     shared: Arc<Shared<G, P>>,
-    subject: G::Subject,
-    permit: Option<G::Permit>,
+    given: Option<(G::Subject, G::Permit)>,
 }
 
 impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
@@ -31,7 +30,7 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
         subject: G::Subject,
         permit: G::Permit,
     ) -> Self {
-        Self { shared, subject, permit: Some(permit) }
+        Self { shared, given: Some((subject, permit)) }
     }
 
     pub(super) fn protocol(&self) -> &P {
@@ -48,17 +47,55 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
 
     /// How the attempt ended. Only the first end counts.
     pub(super) fn settle(&mut self, ending: &Ending) {
-        let Some(permit) = self.permit.take() else { return };
+        let Some((subject, permit)) = self.given.take() else { return };
         let (guard, now) = (&self.shared.guard, Now::default());
-        let held = guard.settle(&self.subject, permit, ending, &now);
-        guard.let_go(&self.subject, held, ending, &now);
+        let held = guard.settle(&subject, permit, ending, &now);
+        guard.let_go(&subject, held, ending, &now);
+    }
+
+    /// The head of the answer is there, and its body is held on to.
+    pub(super) fn settle_head(&mut self, head: &Ending) -> Option<Lease<Req, G, P>> {
+        let (subject, permit) = self.given.take()?;
+        let held = self.shared.guard.settle(&subject, permit, head, &Now::default());
+        Some(Lease { shared: Arc::clone(&self.shared), subject, held: Some(held) })
     }
 }
 
 impl<Req, G: Guard<Req>, P> Drop for Live<Req, G, P> {
     fn drop(&mut self) {
-        if self.permit.is_some() {
+        if self.given.is_some() {
             self.settle(&Ending::new(Outcome::Abandoned));
+        }
+    }
+}
+
+/// What outlives the head of an answer, and whom it goes back to.
+///
+/// Dropped, it says that the rest was abandoned.
+#[derive(Debug)]
+pub(super) struct Lease<Req, G: Guard<Req>, P> {
+    shared: Arc<Shared<G, P>>,
+    subject: G::Subject,
+    held: Option<G::Held>,
+}
+
+impl<Req, G: Guard<Req>, P> Lease<Req, G, P> {
+    pub(super) fn protocol(&self) -> &P {
+        &self.shared.protocol
+    }
+
+    /// How the rest ended. Only the first end counts.
+    pub(super) fn let_go(&mut self, ending: &Ending) {
+        if let Some(held) = self.held.take() {
+            self.shared.guard.let_go(&self.subject, held, ending, &Now::default());
+        }
+    }
+}
+
+impl<Req, G: Guard<Req>, P> Drop for Lease<Req, G, P> {
+    fn drop(&mut self) {
+        if self.held.is_some() {
+            self.let_go(&Ending::new(Outcome::Abandoned));
         }
     }
 }

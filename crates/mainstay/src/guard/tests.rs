@@ -372,4 +372,5 @@ fn readiness_is_the_inner_one_s() {
     assert!(said(&log).is_empty());
 }
 
+mod body;
 mod sets;

@@ -19,7 +19,7 @@ use super::server_word::ServerWord;
 use super::status;
 use super::view::{RequestView, ResponseView};
 use crate::error::{CallError, Reason, Refused};
-use crate::protocol::{Discard, Ending, Protocol};
+use crate::protocol::{Discard, EndOfBody, Ending, Protocol};
 
 /// What HTTP requests, responses and errors mean to the layers.
 ///
@@ -280,6 +280,12 @@ where
         Res: Send + 'static,
     {
         drain(answer.into_http())
+    }
+}
+
+impl EndOfBody for Http {
+    fn end_of_body(&self, head: &Ending, trailers: Option<&HeaderMap>) -> Ending {
+        self.end_of_body(head, Ok(trailers))
     }
 }
 
