@@ -44,6 +44,16 @@ impl Turn {
             (Self::Now, Self::Now) => Self::Now,
         }
     }
+
+    /// Whether it comes while it is still of use: before this moment.
+    #[must_use]
+    pub fn comes_before(self, end: Moment) -> bool {
+        match self {
+            Self::Now => true,
+            Self::At(moment) => moment < end,
+            Self::Never => false,
+        }
+    }
 }
 
 /// How many calls stand in a queue and what they cost together.
@@ -210,6 +220,15 @@ mod tests {
             turnstile.leave(place);
         }
         assert_eq!(turnstile.ahead(), Ahead { calls: 1, cost: 0 });
+    }
+
+    #[test]
+    fn a_turn_is_of_use_before_the_end_and_not_at_it() {
+        let at = Moment::from_nanos;
+        assert!(Turn::Now.comes_before(Moment::MIN));
+        assert!(Turn::At(at(3)).comes_before(at(4)));
+        assert!(!Turn::At(at(4)).comes_before(at(4)));
+        assert!(!Turn::Never.comes_before(Moment::MAX));
     }
 
     #[test]

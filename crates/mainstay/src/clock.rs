@@ -39,3 +39,8 @@ pub(crate) fn after(duration: Duration) -> tokio::time::Instant {
     // Thirty years are as good as for ever, and can be added to every clock.
     now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
 }
+
+/// How long ago a timer ended, if it has.
+pub(crate) fn overdue(timer: &Sleep) -> Duration {
+    tokio::time::Instant::now().saturating_duration_since(timer.deadline())
+}

@@ -3,10 +3,12 @@
 
 pub mod breaker;
 pub mod concurrency;
+pub mod cooldown;
 pub mod guard;
 pub mod http;
 pub mod keyed;
 pub mod observe;
+pub mod rate_limit;
 
 mod chance;
 mod clock;

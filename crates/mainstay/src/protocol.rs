@@ -163,6 +163,13 @@ impl Ending {
         self.asked.max(self.hints.wait())
     }
 
+    /// Whether there is nothing in it for those who hold calls back: no throttling, no wait that
+    /// was asked for, no quota.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        self.outcome != Outcome::Throttled && self.asked.is_none() && self.hints.is_empty()
+    }
+
     /// Whether it closes the gate of a [`CoolDown`](mainstay_policy::cooldown::CoolDown), now that
     /// it has ended.
     #[must_use]

@@ -73,7 +73,7 @@ impl<Req, G: Guard<Req>, P> Drop for Live<Req, G, P> {
 ///
 /// Dropped, it says that the rest was abandoned.
 #[derive(Debug)]
-pub(super) struct Lease<Req, G: Guard<Req>, P> {
+pub(in crate::guard) struct Lease<Req, G: Guard<Req>, P> {
     shared: Arc<Shared<G, P>>,
     subject: G::Subject,
     held: Option<G::Held>,

@@ -40,20 +40,20 @@ mod future;
 mod guarded;
 mod live;
 mod now;
-#[cfg_attr(not(test), expect(dead_code, reason = "for limits to come"))]
 mod queue;
 mod sets;
 mod slots;
+mod turns;
 
 pub use body::{HeldBody, HoldLayer, Holding, HoldingFuture};
 pub use future::GuardedFuture;
 pub use guarded::{GuardLayer, Guarded};
 pub use now::Now;
-#[expect(unused_imports, reason = "for limits to come")]
-pub(crate) use queue::{Queue, Spot};
+use queue::{Queue, Spot};
 #[expect(unused_imports, reason = "for limits to come")]
 pub(crate) use slots::GivesSlots;
 pub(crate) use slots::{NoSlot, SlotQueue};
+pub use turns::{TurnGuard, Turns};
 
 use std::future::Future;
 

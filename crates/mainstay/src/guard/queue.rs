@@ -43,6 +43,14 @@ impl Queue {
         }
     }
 
+    /// Wakes everybody: something has changed for all.
+    pub(crate) fn wake_all(&self) {
+        let mut standing = self.lock();
+        let wakers: Vec<_> = standing.wakers.values_mut().filter_map(Option::take).collect();
+        drop(standing);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,6 +107,18 @@ mod tests {
         drop(one);
         assert!(c.is_woken());
         assert!(c.enter(|cx, _| three.is_first(cx)));
+    }
+
+    #[test]
+    fn what_changes_for_all_wakes_all() {
+        let queue = Queue::default();
+        let (one, two, _unpolled) = (queue.join(), queue.join(), queue.join());
+        let (mut a, mut b) = (task::spawn(()), task::spawn(()));
+        a.enter(|cx, _| one.is_first(cx));
+        b.enter(|cx, _| two.is_first(cx));
+        queue.wake_all();
+        assert!(a.is_woken() && b.is_woken());
+        assert!(a.enter(|cx, _| one.is_first(cx)) && !b.enter(|cx, _| two.is_first(cx)));
     }
 
     #[test]

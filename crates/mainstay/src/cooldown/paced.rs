@@ -1,0 +1,99 @@
+//! A rate limit and a cool-down at one turnstile.
+
+use std::time::Duration;
+
+use mainstay_policy::rate_limit::{Limiter, RateLimit};
+use mainstay_policy::turn::{Ahead, Turn};
+use mainstay_policy::{Moment, SettingsError};
+
+use super::{CoolDown, Gate};
+use crate::error::Reason;
+use crate::guard::{Now, TurnGuard, Turns};
+use crate::protocol::Ending;
+
+/// A rate limit and a cool-down: a call starts at the later of the two.
+///
+/// Two turnstiles in a row would keep a turn of the first for as long as the second holds the call
+/// back, and use it too late.
+#[derive(Debug)]
+pub struct Paced {
+    limiter: Limiter,
+    gate: Gate,
+}
+
+/// Both as one [`Guard`](crate::guard::Guard), by itself or in a set.
+pub type PacedGuard = TurnGuard<Paced>;
+
+impl PacedGuard {
+    /// A limit that nothing has started from yet, and an open gate.
+    ///
+    /// # Errors
+    ///
+    /// What [`RateLimit::check`] and [`CoolDown::check`] find.
+    pub fn new(limit: RateLimit, cool_down: CoolDown) -> Result<Self, SettingsError> {
+        Ok(Self::of(Paced::new(Limiter::new(limit)?, cool_down)?))
+    }
+}
+
+impl Paced {
+    pub(crate) fn new(limiter: Limiter, cool_down: CoolDown) -> Result<Self, SettingsError> {
+        Ok(Self { limiter, gate: Gate::new(cool_down)? })
+    }
+
+    /// The rate limit.
+    #[must_use]
+    pub const fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// The cool-down.
+    #[must_use]
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+}
+
+impl Turns for Paced {
+    const LAYER: &'static str = "rate limit with cool-down";
+
+    fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        match self.gate.peek(now).and(self.limiter.peek(cost, since, now)) {
+            Turn::Now => {}
+            later @ (Turn::At(_) | Turn::Never) => return later,
+        }
+        match self.gate.take(now) {
+            // Another may have been faster since we looked. Then this start is lost to the ramp,
+            // which is the safe side.
+            Turn::Now => self.limiter.take(cost, since, now),
+            later @ (Turn::At(_) | Turn::Never) => later,
+        }
+    }
+
+    fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn {
+        self.gate.peek(now).and(self.limiter.forecast(ahead.cost, cost, now))
+    }
+
+    fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {
+        let told = Turns::learn(&self.limiter, ending, now);
+        told.max(Turns::learn(&self.gate, ending, now))
+    }
+
+    fn line_emptied(&self, now: Moment) {
+        self.gate.queue_emptied(now);
+    }
+
+    fn reason(&self, now: Moment) -> Reason {
+        match self.gate.peek(now) {
+            Turn::Now => Reason::NoTurn,
+            Turn::At(_) | Turn::Never => Reason::CoolingDown,
+        }
+    }
+
+    fn retry_in(&self, turn: Moment, now: Moment) -> Duration {
+        Turns::retry_in(&self.gate, turn, now)
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        Some(self.gate.at_rest_from()?.max(self.limiter.at_rest_from()?))
+    }
+}
