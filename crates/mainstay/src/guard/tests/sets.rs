@@ -126,7 +126,9 @@ async fn a_probe_that_had_to_wait_is_sent() {
     let mut probe = task::spawn(client.call("probe"));
     assert_pending!(probe.poll());
     let abandoned = Ending::new(Outcome::Abandoned);
-    Guard::<()>::settle(&slots, &(), slot, &abandoned, &Now::default());
+    let now = Now::default();
+    let slot = Guard::<()>::settle(&slots, &(), slot, &abandoned, &now);
+    Guard::<()>::let_go(&slots, &(), slot, &abandoned, &now);
     assert_pending!(probe.poll());
     assert_request_eq!(server, "probe").send_response("well");
     assert_ready_ok!(probe.poll());
