@@ -1,0 +1,163 @@
+mod toy;
+
+use std::panic::catch_unwind;
+
+use toy::{Fault, Toy};
+
+use super::*;
+
+/// One at a time, the others wait.
+fn waiting(fault: Fault) -> Subject {
+    toy(true, fault).waiting(State::in_flight(1)).build()
+}
+
+/// One at a time, the others are refused.
+fn refusing(fault: Fault) -> Subject {
+    toy(false, fault).refusing(State::in_flight(1)).build()
+}
+
+type Text = &'static str;
+
+fn toy(waits: bool, fault: Fault) -> SubjectBuilder<Toy, Text, Text, Text> {
+    Subject::of("toy", move || Toy::new(1, waits, fault), || "ask", || Ok("answer"), || "dead")
+        .clean(Toy::snapshot)
+}
+
+/// What the probe says that fails; it must be the probe of this name.
+#[track_caller]
+fn caught(probe: fn(&Subject), name: &str, subject: &Subject) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(|| probe(subject)));
+    let panic = panic.expect_err("the probe finds nothing wrong");
+    let text = said(&*panic).to_owned();
+    let start = format!("toy, probe `{name}`: ");
+    assert!(text.starts_with(&start), "{text}");
+    text[start.len()..].to_owned()
+}
+
+#[track_caller]
+fn assert_says(text: &str, part: &str) {
+    assert!(text.contains(part), "{text:?} does not say {part:?}");
+}
+
+#[test]
+fn a_layer_that_keeps_the_contract_passes() {
+    check(&waiting(Fault::None));
+    check(&refusing(Fault::None));
+}
+
+#[test]
+fn readiness_that_is_not_the_inner_one_s_is_caught() {
+    for (fault, expected) in [
+        (Fault::IsAlwaysReady, "the inner service is not ready"),
+        (
+            Fault::ChangesTheError,
+            "is dead with \"dead\", and `poll_ready` gave Ready(Err(\"\\\"mine",
+        ),
+        (Fault::RefusesInReady, "a call that is refused: the inner service is not ready"),
+        (Fault::TakesInReady, "changed this"),
+    ] {
+        assert_says(&caught(readiness, "readiness", &refusing(fault)), expected);
+    }
+}
+
+#[test]
+fn a_call_that_nobody_made_ready_is_caught() {
+    let expected = "was called and is not ready";
+    assert_says(&caught(unready, "unready", &refusing(Fault::BorrowsReadiness)), expected);
+    assert_says(&caught(unready, "unready", &waiting(Fault::CallsUnreadyAfterTheWait)), expected);
+}
+
+#[test]
+fn a_place_that_an_idle_one_keeps_is_caught() {
+    let text = caught(strands, "strands", &waiting(Fault::WaitsWithItsReadiness));
+    assert_says(&text, "a call that must wait: it has ended or waits, its idle service keeps");
+    let text = caught(strands, "strands", &refusing(Fault::RefusesWithItsReadiness));
+    assert_says(&text, "a call that is refused: it has ended or waits, its idle service keeps");
+}
+
+#[test]
+fn what_a_dropped_or_refused_call_leaves_behind_is_caught() {
+    let text = caught(drops, "drops", &waiting(Fault::LeaksWhenDropped));
+    assert_says(&text, "a call that is let through, dropped after 0 of 3 polls: expected 1 free");
+    let text = caught(drops, "drops", &waiting(Fault::LeaksWhenDroppedInTheQueue));
+    assert_says(&text, "a call that must wait, dropped after 1 of");
+    let text = caught(drops, "drops", &refusing(Fault::LeaksWhenRefused));
+    assert_says(&text, "a call that is refused, dropped after 0 of 1 polls: expected 0 free");
+    let text = caught(drops, "drops", &waiting(Fault::Detaches));
+    assert_says(&text, "the call beneath goes on");
+}
+
+#[test]
+fn a_state_that_is_not_what_was_said_is_caught() {
+    let text = caught(drops, "drops", &waiting(Fault::LetsAllIn));
+    assert_says(&text, "a call that must wait: it did not wait");
+    let subject = toy(true, Fault::None).refusing(State::in_flight(1)).build();
+    let text = caught(drops, "drops", &subject);
+    assert_says(&text, "a call that is refused: ");
+}
+
+#[test]
+fn a_waker_that_is_not_replaced_is_caught() {
+    let text = caught(wakers, "wakers", &waiting(Fault::KeepsTheFirstWaker));
+    assert_says(&text, "the last task is not woken");
+}
+
+#[test]
+fn wakes_and_polls_for_nothing_are_caught() {
+    let text = caught(spins, "spins", &waiting(Fault::SpinsWhileItWaits));
+    assert_says(&text, "a call that waits: woken 11 times for nothing in an hour, 0 are fair");
+    let text = caught(spins, "spins", &waiting(Fault::SpinsWhileItRuns));
+    assert_says(&text, "a call that nobody answers: woken 11 times");
+    let text = caught(spins, "spins", &waiting(Fault::PollsTheCallTooOften));
+    assert_says(&text, "the call beneath was polled 10 times, 3 are fair");
+}
+
+#[test]
+fn more_timers_and_polls_are_fair_where_the_subject_says_so() {
+    let subject = toy(true, Fault::PollsTheCallTooOften).waiting(State::in_flight(1)).polls(10);
+    spins(&subject.build());
+    let strict = toy(true, Fault::None).waiting(State::in_flight(1)).polls(1).build();
+    let text = caught(spins, "spins", &strict);
+    assert_says(&text, "a call that is answered after its first poll: it took 2 polls, 1 are fair");
+    let ticks = toy(true, Fault::SpinsWhileItRuns).waiting(State::in_flight(1)).timers(5).build();
+    assert_says(&caught(spins, "spins", &ticks), "woken 16 times for nothing in an hour, 5 are");
+}
+
+#[test]
+fn a_panic_that_leaves_something_or_does_not_arrive_is_caught() {
+    let text = caught(panics, "panics", &waiting(Fault::KeepsWhatPanicked));
+    assert_says(&text, "a panic in a poll, whose future is kept: expected 1 free");
+    let text = caught(panics, "panics", &waiting(Fault::SwallowsPanics));
+    assert_says(&text, "a panic in a poll: it did not reach the caller");
+    let other = toy(true, Fault::None).waiting(State::in_flight(1)).after_panic("other").build();
+    assert_says(&caught(panics, "panics", &other), "expected other, found 1 free");
+}
+
+#[test]
+fn a_state_for_each_service_is_caught() {
+    let text = caught(shared, "shared", &waiting(Fault::SharesNothing));
+    assert_says(&text, "a call that must wait: another service of the layer let it through");
+    let text = caught(shared, "shared", &refusing(Fault::SharesNothing));
+    assert_says(&text, "a call that is refused: another service of the layer let it through");
+}
+
+#[test]
+fn each_broken_layer_fails_the_whole_check() {
+    use Fault::*;
+    for fault in [IsAlwaysReady, BorrowsReadiness, LeaksWhenDropped, SwallowsPanics, SharesNothing]
+    {
+        let panic = catch_unwind(|| check(&refusing(fault)));
+        assert!(panic.is_err(), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_subject_must_say_what_can_be_probed() {
+    for subject in [
+        toy(true, Fault::None).build(),
+        toy(true, Fault::None).waiting(State::in_flight(1)).lets_all_through().build(),
+    ] {
+        let panic = catch_unwind(AssertUnwindSafe(|| check(&subject))).unwrap_err();
+        assert_says(said(&*panic), "toy: say how it refuses or how it waits");
+    }
+}

@@ -1,0 +1,323 @@
+//! A limit of concurrency that can be broken in one way at a time.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker, ready};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::Scripted;
+
+pub(super) type Inner = Scripted<&'static str, &'static str, &'static str>;
+
+/// What is wrong with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    None,
+    /// Calls a clone that nobody has made ready, and keeps the one that is.
+    BorrowsReadiness,
+    /// Calls after a wait without asking whether the service is ready.
+    CallsUnreadyAfterTheWait,
+    /// Is ready although the inner service is not.
+    IsAlwaysReady,
+    /// Gives an error of its own for the inner one's.
+    ChangesTheError,
+    /// Refuses, or waits, in `poll_ready`.
+    RefusesInReady,
+    /// Takes a slot when it is asked whether it is ready.
+    TakesInReady,
+    /// Waits with the service that was made ready.
+    WaitsWithItsReadiness,
+    /// Refuses and keeps the service that was made ready.
+    RefusesWithItsReadiness,
+    LeaksWhenDropped,
+    LeaksWhenDroppedInTheQueue,
+    LeaksWhenRefused,
+    /// Keeps its slot where a panic passes until the future is dropped.
+    KeepsWhatPanicked,
+    /// Makes an answer of a panic.
+    SwallowsPanics,
+    KeepsTheFirstWaker,
+    SpinsWhileItWaits,
+    SpinsWhileItRuns,
+    PollsTheCallTooOften,
+    /// Each service has slots of its own.
+    SharesNothing,
+    /// Does not wait although it says so.
+    LetsAllIn,
+    /// Lets the call beneath go on by itself.
+    Detaches,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Toy {
+    slots: Arc<Slots>,
+    limit: usize,
+    waits: bool,
+    fault: Fault,
+}
+
+#[derive(Debug, Default)]
+struct Slots(Mutex<Queue>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    free: usize,
+    next: usize,
+    wakers: BTreeMap<usize, Waker>,
+    leaked: Vec<String>,
+}
+
+impl Slots {
+    fn new(free: usize) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Queue { free, ..Queue::default() })))
+    }
+
+    fn take(self: &Arc<Self>) -> Option<Slot> {
+        let mut queue = self.0.lock().unwrap();
+        queue.free = queue.free.checked_sub(1)?;
+        Some(Slot(Arc::clone(self)))
+    }
+}
+
+#[derive(Debug)]
+struct Slot(Arc<Slots>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut queue = self.0.0.lock().unwrap();
+        queue.free += 1;
+        let wakers = mem::take(&mut queue.wakers);
+        drop(queue);
+        wakers.into_values().for_each(Waker::wake);
+    }
+}
+
+impl Toy {
+    pub(super) fn new(limit: usize, waits: bool, fault: Fault) -> Self {
+        Self { slots: Slots::new(limit), limit, waits, fault }
+    }
+
+    pub(super) fn snapshot(&self) -> String {
+        let queue = self.slots.0.lock().unwrap();
+        format!("{} free, {} wait, {:?}", queue.free, queue.wakers.len(), queue.leaked)
+    }
+}
+
+impl Layer<Inner> for Toy {
+    type Service = ToyService;
+
+    fn layer(&self, inner: Inner) -> ToyService {
+        let mut toy = self.clone();
+        if self.fault == Fault::SharesNothing {
+            toy.slots = Slots::new(self.limit);
+        }
+        ToyService { inner, toy, taken: Arc::default() }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ToyService {
+    inner: Inner,
+    toy: Toy,
+    taken: Arc<Mutex<Option<Slot>>>,
+}
+
+impl Service<&'static str> for ToyService {
+    type Response = &'static str;
+    type Error = &'static str;
+    type Future = ToyFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        match self.toy.fault {
+            Fault::IsAlwaysReady => return Poll::Ready(Ok(())),
+            Fault::ChangesTheError => return self.inner.poll_ready(cx).map_err(|_| "mine"),
+            Fault::RefusesInReady => {
+                if self.toy.slots.take().is_none() {
+                    return Poll::Ready(Err("full"));
+                }
+            }
+            Fault::TakesInReady => *self.taken.lock().unwrap() = self.toy.slots.take(),
+            _ => {}
+        }
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: &'static str) -> ToyFuture {
+        let Toy { slots, waits, fault, .. } = self.toy.clone();
+        let mut future = ToyFuture { slots, fault, number: None, state: State::Over, polls: 0 };
+        let slot = self.taken.lock().unwrap().take().or_else(|| future.slots.take());
+        if let (Some(slot), true) = (&slot, fault == Fault::BorrowsReadiness) {
+            future.state = State::Asks {
+                slot: Slot(Arc::clone(&slot.0)),
+                service: self.inner.clone(),
+                request,
+            };
+        }
+        match slot {
+            Some(slot) if fault == Fault::BorrowsReadiness => {
+                mem::forget(slot);
+                future
+            }
+            Some(slot) => {
+                let call = self.inner.call(request);
+                future.state = State::Runs { call, slot: Some(slot) };
+                future
+            }
+            None if fault == Fault::LetsAllIn => {
+                future.slots.0.lock().unwrap().free += 1;
+                let call = self.inner.call(request);
+                future.state = State::Runs { call, slot: future.slots.take() };
+                future
+            }
+            None => {
+                let clone = self.inner.clone();
+                let readied = mem::replace(&mut self.inner, clone);
+                let service = match fault {
+                    Fault::WaitsWithItsReadiness => readied,
+                    Fault::RefusesWithItsReadiness => mem::replace(&mut self.inner, readied),
+                    _ => self.inner.clone(),
+                };
+                if fault == Fault::LeaksWhenRefused && !waits {
+                    future.slots.0.lock().unwrap().leaked.push("refused".into());
+                }
+                future.state = match waits {
+                    true => State::Waits { service, request },
+                    false => State::Refuses,
+                };
+                future
+            }
+        }
+    }
+}
+
+pub(super) struct ToyFuture {
+    slots: Arc<Slots>,
+    fault: Fault,
+    /// Its place in the queue.
+    number: Option<usize>,
+    state: State,
+    polls: usize,
+}
+
+enum State {
+    Waits { service: Inner, request: &'static str },
+    Asks { slot: Slot, service: Inner, request: &'static str },
+    Runs { call: <Inner as Service<&'static str>>::Future, slot: Option<Slot> },
+    Refuses,
+    Over,
+}
+
+impl ToyFuture {
+    /// Waits for a slot.
+    fn poll_slot(&mut self, cx: &Context<'_>) -> Poll<Slot> {
+        if let Some(slot) = self.slots.take() {
+            self.leave();
+            return Poll::Ready(slot);
+        }
+        let mut queue = self.slots.0.lock().unwrap();
+        queue.next += 1;
+        let number = *self.number.get_or_insert(queue.next);
+        let waker = cx.waker().clone();
+        match self.fault {
+            Fault::KeepsTheFirstWaker => _ = queue.wakers.entry(number).or_insert(waker),
+            Fault::SpinsWhileItWaits => {
+                drop(queue);
+                waker.wake();
+            }
+            _ => _ = queue.wakers.insert(number, waker),
+        }
+        Poll::Pending
+    }
+
+    fn leave(&mut self) {
+        if let Some(number) = self.number.take() {
+            self.slots.0.lock().unwrap().wakers.remove(&number);
+        }
+    }
+}
+
+impl Future for ToyFuture {
+    type Output = Result<&'static str, &'static str>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            match mem::replace(&mut this.state, State::Over) {
+                State::Waits { service, request } => match this.poll_slot(cx) {
+                    Poll::Ready(slot) => this.state = State::Asks { slot, service, request },
+                    Poll::Pending => {
+                        this.state = State::Waits { service, request };
+                        return Poll::Pending;
+                    }
+                },
+                State::Asks { slot, mut service, request } => {
+                    let is_asked = !matches!(
+                        this.fault,
+                        Fault::CallsUnreadyAfterTheWait | Fault::BorrowsReadiness
+                    );
+                    if is_asked && service.poll_ready(cx)?.is_pending() {
+                        this.state = State::Asks { slot, service, request };
+                        return Poll::Pending;
+                    }
+                    let call = service.call(request);
+                    this.state = State::Runs { call, slot: Some(slot) };
+                }
+                State::Runs { call, slot } => {
+                    this.state = State::Runs { call, slot };
+                    return this.poll_call(cx);
+                }
+                State::Refuses => return Poll::Ready(Err("refused")),
+                State::Over => panic!("polled after its end"),
+            }
+        }
+    }
+}
+
+impl ToyFuture {
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Result<&'static str, &'static str>> {
+        self.polls += 1;
+        let State::Runs { call, slot } = &mut self.state else { return Poll::Pending };
+        let polled = match self.fault {
+            Fault::KeepsWhatPanicked => Pin::new(call).poll(cx),
+            Fault::SpinsWhileItRuns => {
+                cx.waker().wake_by_ref();
+                Pin::new(call).poll(cx)
+            }
+            Fault::PollsTheCallTooOften if self.polls == 1 => {
+                let mut polls = (0..9).map(|_| Pin::new(&mut *call).poll(cx));
+                polls.find(Poll::is_ready).unwrap_or(Poll::Pending)
+            }
+            Fault::SwallowsPanics => {
+                let poll = std::panic::AssertUnwindSafe(|| Pin::new(call).poll(cx));
+                std::panic::catch_unwind(poll).unwrap_or(Poll::Ready(Ok("nothing happened")))
+            }
+            _ => {
+                let watched = slot.take(); // back at once if it panics
+                let polled = Pin::new(call).poll(cx);
+                *slot = watched;
+                polled
+            }
+        };
+        let end = ready!(polled);
+        self.state = State::Over;
+        Poll::Ready(end)
+    }
+}
+
+impl Drop for ToyFuture {
+    fn drop(&mut self) {
+        if !(self.fault == Fault::LeaksWhenDroppedInTheQueue && self.number.is_some()) {
+            self.leave();
+        }
+        match mem::replace(&mut self.state, State::Over) {
+            State::Runs { slot, .. } if self.fault == Fault::LeaksWhenDropped => mem::forget(slot),
+            State::Runs { call, .. } if self.fault == Fault::Detaches => mem::forget(call),
+            _ => {}
+        }
+    }
+}

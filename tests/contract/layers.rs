@@ -1,0 +1,137 @@
+//! The list: what the probes must know of each layer.
+
+use std::io;
+use std::time::Duration;
+
+use http::{Request, Response};
+use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
+use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
+use mainstay::guard::GuardLayer;
+use mainstay::http::AnswerRefusalsLayer;
+use mainstay::http::body::{ReplayBody, ReplayLayer};
+use mainstay::policy::backoff::Backoff;
+use mainstay::{Error, LiftLayer};
+use mainstay_testkit::contract::{State, Subject, SubjectBuilder};
+
+/// Every layer, once for each state that the probes are to find it in. A name begins with that of
+/// the layer's type.
+pub(crate) fn all() -> Vec<Subject> {
+    vec![
+        answers_refusals(),
+        breaker_by_hand(),
+        breaker_after_failures(),
+        concurrency(),
+        concurrency_where_nobody_waits(),
+        guards(),
+        guards_with_an_open_breaker(),
+        lift(),
+        replay(),
+    ]
+}
+
+type Req = Request<String>;
+type Res = Response<String>;
+type Fails = Error<io::Error>;
+
+/// A layer over HTTP, whose answers are a 200.
+fn http<L>(name: &str, layer: impl Fn() -> L + 'static) -> SubjectBuilder<L, Req, Res, Fails> {
+    Subject::of(name, layer, request, || answer(200), || Error::Inner(dead()))
+}
+
+fn request() -> Req {
+    Request::new(String::from("ask"))
+}
+
+fn answer(status: u16) -> Result<Res, Fails> {
+    let mut answer = Response::new(String::from("answer"));
+    *answer.status_mut() = status.try_into().unwrap();
+    Ok(answer)
+}
+
+fn dead() -> io::Error {
+    io::Error::other("this instance is dead")
+}
+
+fn answers_refusals() -> Subject {
+    http("AnswerRefusalsLayer", AnswerRefusalsLayer::new).lets_all_through().shareable().build()
+}
+
+const OPEN_TIME: Duration = Duration::from_secs(10);
+
+fn opens_at_the_second_failure() -> CircuitBreaker {
+    let open_time = Backoff::constant(OPEN_TIME);
+    CircuitBreaker::new().consecutive_failures(Some(2)).open_time(open_time)
+}
+
+fn breaker(name: &str) -> SubjectBuilder<CircuitBreakerLayer, Req, Res, Fails> {
+    http(name, || CircuitBreakerLayer::new(opens_at_the_second_failure()).unwrap())
+        .clean(|layer| format!("{:?}", layer.handle().state()))
+}
+
+fn breaker_by_hand() -> Subject {
+    let isolated = State::by_hand(
+        |layer: &CircuitBreakerLayer| _ = layer.handle().isolate(),
+        |layer| _ = layer.handle().release(),
+    );
+    breaker("CircuitBreakerLayer, isolated").refusing(isolated).shareable().build()
+}
+
+fn breaker_after_failures() -> Subject {
+    let open = State::after(2, || answer(503), OPEN_TIME * 2);
+    breaker("CircuitBreakerLayer, open").refusing(open).build()
+}
+
+fn concurrency() -> Subject {
+    http("ConcurrencyLayer", || ConcurrencyLayer::new(Concurrency::limit(2)).unwrap())
+        .clean(|layer| format!("{:?}", layer.handle().snapshot()))
+        .waiting(State::in_flight(2))
+        .shareable()
+        .build()
+}
+
+fn concurrency_where_nobody_waits() -> Subject {
+    let limit = Concurrency::limit(1).max_waiting(0);
+    let layer = move || ConcurrencyLayer::new(limit).unwrap();
+    http("ConcurrencyLayer, nobody waits", layer)
+        .clean(|layer| format!("{:?}", layer.handle().snapshot()))
+        .refusing(State::in_flight(1))
+        .build()
+}
+
+type Guards = GuardLayer<(BreakerGuard, ConcurrencyGuard)>;
+
+fn both(name: &str) -> SubjectBuilder<Guards, Req, Res, Fails> {
+    let guards = || {
+        let slots = ConcurrencyGuard::new(Concurrency::limit(1)).unwrap();
+        GuardLayer::new((BreakerGuard::new(opens_at_the_second_failure()).unwrap(), slots))
+    };
+    http(name, guards).clean(|layer| {
+        let (breaker, slots) = layer.guard();
+        format!("{:?}, {:?}", breaker.state(), slots.snapshot())
+    })
+}
+
+fn guards() -> Subject {
+    both("GuardLayer, breaker and slots").waiting(State::in_flight(1)).shareable().build()
+}
+
+fn guards_with_an_open_breaker() -> Subject {
+    let open = State::after(2, || answer(503), OPEN_TIME * 2);
+    both("GuardLayer, breaker and slots, open").refusing(open).build()
+}
+
+fn lift() -> Subject {
+    Subject::of("LiftLayer", LiftLayer::new, request, || answer(200), || Error::Inner(dead()))
+        .lets_all_through()
+        .shareable()
+        .build()
+}
+
+fn replay() -> Subject {
+    http("ReplayLayer", ReplayLayer::new)
+        .sends::<Request<ReplayBody>>()
+        .clean(|layer| format!("{} bytes kept", layer.kept()))
+        .lets_all_through()
+        .shareable()
+        .build()
+}
