@@ -136,7 +136,7 @@ impl Scene {
 
     async fn called_and_ended(&mut self) -> Ended {
         let (_service, mut call) = self.called().await;
-        self.to_the_end(&mut call).await
+        self.ends(&mut call).await
     }
 
     /// Ends the state, if there is one and it has not ended.
@@ -153,7 +153,7 @@ impl Scene {
             }
         }
         for call in &mut held {
-            self.to_the_end(call).await;
+            self.ends(call).await;
         }
     }
 
@@ -176,7 +176,7 @@ impl Scene {
         Step::Pending
     }
 
-    pub(super) async fn to_the_end(&mut self, call: &mut Call) -> Ended {
+    pub(super) async fn ends(&mut self, call: &mut Call) -> Ended {
         for _ in 0..MOST_POLLS {
             match self.step(call).await {
                 Step::Pending => {}

@@ -196,6 +196,7 @@ impl<L, Req, Res, E, Sent> SubjectBuilder<L, Req, Res, E, Sent> {
     }
 
     /// The subject.
+    #[must_use]
     pub fn build(self) -> Subject
     where
         L: Layer<Scripted<Sent, Res, E>> + Clone + 'static,
@@ -248,6 +249,7 @@ impl<L, Res, E> State<L, Res, E> {
     }
 
     /// While so many calls are in flight; it ends when they are answered.
+    #[must_use]
     pub const fn in_flight(calls: usize) -> Self {
         Self { way: Way::InFlight(calls) }
     }

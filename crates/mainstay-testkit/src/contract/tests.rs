@@ -1,7 +1,9 @@
+mod again;
 mod toy;
 
 use std::panic::catch_unwind;
 
+use again::{PAUSE, Pauses, Twice};
 use toy::{Fault, Toy};
 
 use super::*;
@@ -160,4 +162,64 @@ fn a_subject_must_say_what_can_be_probed() {
         let panic = catch_unwind(AssertUnwindSafe(|| check(&subject))).unwrap_err();
         assert_says(said(&*panic), "toy: say how it refuses or how it waits");
     }
+}
+
+fn twice(fault: again::Fault) -> Subject {
+    Subject::of("toy", move || Twice::new(fault), || "ask", || Ok("answer"), || "dead")
+        .clean(Twice::snapshot)
+        .tries_again_after(|| Err("again"))
+        .lets_all_through()
+        .build()
+}
+
+#[test]
+fn a_further_attempt_is_probed_like_the_first() {
+    check(&twice(again::Fault::None));
+    let text = caught(unready, "unready", &twice(again::Fault::CallsUnready));
+    assert_says(&text, "was called and is not ready");
+    let text = caught(drops, "drops", &twice(again::Fault::LeaksInThePause));
+    assert_says(&text, "a call that needs a further attempt, dropped after ");
+    assert_says(&text, "expected 0 pause, found 1 pause");
+}
+
+#[test]
+fn a_layer_that_does_not_try_again_although_it_was_said_is_caught() {
+    let subject = toy(true, Fault::None).waiting(State::in_flight(1));
+    let text = caught(drops, "drops", &subject.tries_again_after(|| Err("again")).build());
+    assert_says(&text, "a call that needs a further attempt: it ended with the error \"again\"");
+}
+
+#[test]
+fn a_call_that_pauses_with_a_place_keeps_it_from_others() {
+    let text = caught(strands, "strands", &twice(again::Fault::KeepsReadiness));
+    assert_says(&text, "a call that needs a further attempt: it pauses and keeps the one place");
+}
+
+fn pauses(fault: again::Fault, refuses: bool) -> Subject {
+    let layer = move || Pauses::new(fault, refuses);
+    let state = State::after(1, || Err("again"), PAUSE * 2);
+    let subject = Subject::of("toy", layer, || "ask", || Ok("answer"), || "dead");
+    if refuses { subject.refusing(state).build() } else { subject.waiting(state).build() }
+}
+
+#[test]
+fn a_state_that_ends_with_time_is_probed_like_others() {
+    check(&pauses(again::Fault::None, true));
+    check(&pauses(again::Fault::None, false));
+    let text = caught(drops, "drops", &pauses(again::Fault::NeverEnds, true));
+    assert_says(&text, "the next call ended with the error \"closed\"");
+}
+
+#[test]
+fn a_state_is_worked_by_hand() {
+    let closed = |is_closed| move |layer: &Pauses| layer.set(is_closed);
+    let subject = |leaves: bool| {
+        let layer = || Pauses::new(again::Fault::None, true);
+        Subject::of("toy", layer, || "ask", || Ok("answer"), || "dead")
+            .refusing(State::by_hand(closed(true), closed(!leaves)))
+            .build()
+    };
+    check(&subject(true));
+    let text = caught(drops, "drops", &subject(false));
+    assert_says(&text, "the next call ended with the error \"closed\"");
 }

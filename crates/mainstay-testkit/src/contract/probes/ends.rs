@@ -42,7 +42,7 @@ impl Reference {
         scene.bench.stage.stutters(STUTTER);
         let before = scene.calls();
         let (service, mut call) = scene.called().await;
-        let ended = scene.to_the_end(&mut call).await;
+        let ended = scene.ends(&mut call).await;
         let polls = call.polls();
         drop((service, call));
         let called = scene.calls() - before;
@@ -157,7 +157,7 @@ async fn panicked(subject: &Subject, situation: Situation, place: Place, is_kept
     assert!(clean == expected, "{when}, and a late drop: expected {expected}, found {clean}");
     readied(&mut *service).await;
     let mut next = service.call();
-    let ended = scene.to_the_end(&mut next).await;
+    let ended = scene.ends(&mut next).await;
     assert!(ended.is_well(), "{when}: the next call of the same service ended with {ended:?}");
 }
 

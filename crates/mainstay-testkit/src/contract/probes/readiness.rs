@@ -83,7 +83,7 @@ pub(in super::super) async fn unready(subject: &Subject) {
         readied(&mut *twin).await;
         let mut call = service.call();
         drop(service);
-        scene.to_the_end(&mut call).await;
+        scene.ends(&mut call).await;
         drop(twin);
         scene.next_goes_well("after a call beside a ready clone").await;
     }
@@ -108,17 +108,46 @@ async fn waits_for_readiness(subject: &Subject, situation: Situation) {
     }
     scene.bench.stage.gives_readiness();
     if !ended {
-        scene.to_the_end(&mut call).await;
+        scene.ends(&mut call).await;
     }
     scene.next_goes_well("after a call that waited for the service beneath").await;
 }
 
 pub(in super::super) async fn strands(subject: &Subject) {
+    if subject.tries_again {
+        pauses_without_a_place(subject).await;
+    }
     for situation in subject.situations(ALL) {
         for is_dropped in [false, true] {
             strands_nothing(subject, situation, is_dropped).await;
         }
     }
+}
+
+/// Between two attempts a call keeps no place. It may be so quick that there is no pause.
+async fn pauses_without_a_place(subject: &Subject) {
+    let mut scene = Scene::set(subject, Situation::Again).await;
+    scene.bench.stage.has_places(1);
+    let (_idle, mut call) = scene.called().await;
+    for _ in 0..MANY {
+        if call.poll().is_ready() {
+            break;
+        }
+        if call.is_woken() {
+            continue;
+        }
+        let mut other = (scene.bench.service)();
+        let polled = Polled::new(poll_fn(|cx| other.poll_ready(cx))).poll();
+        assert!(
+            polled == Poll::Ready(Ok(())),
+            "{}: it pauses and keeps the one place that the server has; another gets {polled:?}",
+            Situation::Again
+        );
+        drop(other);
+        let is_woken = is_woken_within(HOUR, &call).await;
+        assert!(is_woken, "{}: nobody wakes it", Situation::Again);
+    }
+    scene.next_goes_well("after a pause over a server with one place").await;
 }
 
 async fn strands_nothing(subject: &Subject, situation: Situation, is_dropped: bool) {
@@ -137,7 +166,7 @@ async fn strands_nothing(subject: &Subject, situation: Situation, is_dropped: bo
         assert!(call.poll().is_pending(), "{situation}: it did not wait");
         first = Some(call);
     } else {
-        scene.to_the_end(&mut call).await;
+        scene.ends(&mut call).await;
     }
     let mut other = (scene.bench.service)();
     let polled = Polled::new(poll_fn(|cx| other.poll_ready(cx))).poll();

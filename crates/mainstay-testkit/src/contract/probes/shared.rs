@@ -35,6 +35,6 @@ pub(in super::super) async fn shared(subject: &Subject) {
 }
 
 async fn refused_later(scene: &mut Scene, call: &mut Call) {
-    let ended = scene.to_the_end(call).await;
+    let ended = scene.ends(call).await;
     assert!(!ended.is_well(), "{}: it went well", scene.situation);
 }

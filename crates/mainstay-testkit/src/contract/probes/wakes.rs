@@ -23,7 +23,7 @@ pub(in super::super) async fn wakers(subject: &Subject) {
     polled_by_two(&mut call, "a call");
     (scene.bench.script)(Act::AnswersHeld);
     assert!(call.is_woken(), "a call that is answered: the task that polled last is not woken");
-    let ended = scene.to_the_end(&mut call).await;
+    let ended = scene.ends(&mut call).await;
     assert!(ended.is_well(), "a call that went from task to task ended with {ended:?}");
 
     if subject.waits {
@@ -36,7 +36,7 @@ pub(in super::super) async fn wakers(subject: &Subject) {
         let is_woken = is_woken_within(HOUR, &call).await;
         assert!(is_woken, "a call that need not wait any more: the last task is not woken");
         scene.has_left = true;
-        scene.to_the_end(&mut call).await;
+        scene.ends(&mut call).await;
     }
 }
 
@@ -117,7 +117,7 @@ async fn few_polls(subject: &Subject) {
     let (_service, mut call) = scene.called().await;
     assert!(call.poll().is_pending(), "a call that nobody answers has ended");
     (scene.bench.script)(Act::AnswersHeld);
-    scene.to_the_end(&mut call).await;
+    scene.ends(&mut call).await;
     has_few_polls(subject, &call, "a call that is answered after its first poll");
     let (beneath, most) = (scene.bench.stage.seen().polls - before, subject.polls);
     assert!(beneath <= most, "the call beneath was polled {beneath} times, {most} are fair");
@@ -125,7 +125,7 @@ async fn few_polls(subject: &Subject) {
     if subject.waits {
         let mut scene = Scene::set(subject, Situation::Waiting).await;
         let (_service, mut call) = scene.called().await;
-        scene.to_the_end(&mut call).await;
+        scene.ends(&mut call).await;
         has_few_polls(subject, &call, "a call that waited once");
     }
 }

@@ -136,10 +136,8 @@ impl Service<&'static str> for ToyService {
         match self.toy.fault {
             Fault::IsAlwaysReady => return Poll::Ready(Ok(())),
             Fault::ChangesTheError => return self.inner.poll_ready(cx).map_err(|_| "mine"),
-            Fault::RefusesInReady => {
-                if self.toy.slots.take().is_none() {
-                    return Poll::Ready(Err("full"));
-                }
+            Fault::RefusesInReady if self.toy.slots.take().is_none() => {
+                return Poll::Ready(Err("full"));
             }
             Fault::TakesInReady => *self.taken.lock().unwrap() = self.toy.slots.take(),
             _ => {}
