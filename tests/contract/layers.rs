@@ -24,6 +24,7 @@ pub(crate) fn all() -> Vec<Subject> {
         concurrency_where_nobody_waits(),
         guards(),
         guards_with_an_open_breaker(),
+        guards_that_both_let_wait(),
         lift(),
         replay(),
     ]
@@ -118,6 +119,18 @@ fn guards() -> Subject {
 fn guards_with_an_open_breaker() -> Subject {
     let open = State::after(2, || answer(503), OPEN_TIME * 2);
     both("GuardLayer, breaker and slots, open").refusing(open).build()
+}
+
+/// A call waits at the second, with what the first gave.
+fn guards_that_both_let_wait() -> Subject {
+    let slots = |limit| ConcurrencyGuard::new(Concurrency::limit(limit)).unwrap();
+    http("GuardLayer, slots behind slots", move || GuardLayer::new((slots(5), slots(1))))
+        .clean(|layer| {
+            let (outer, inner) = layer.guard();
+            format!("{:?}, {:?}", outer.snapshot(), inner.snapshot())
+        })
+        .waiting(State::in_flight(1))
+        .build()
 }
 
 fn lift() -> Subject {

@@ -14,6 +14,9 @@ use crate::{Polled, clock};
 /// Longer than anything is waited for.
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
 
+/// Time enough for a wake-up that need not wait for a timer.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// So often nothing is polled that gets anywhere.
 const MOST_POLLS: usize = 10_000;
 
@@ -77,7 +80,7 @@ impl Scene {
     /// A layer of its own in this situation; what is called from here on is answered well.
     pub(super) async fn set(subject: &Subject, situation: Situation) -> Self {
         let bench = (subject.make)();
-        let mut scene = Self { bench, situation, held: Vec::new(), has_left: false };
+        let mut scene = Self { bench, situation, held: Vec::new(), has_left: true };
         if let Some(condition) = scene.condition() {
             (condition.enter)();
             match condition.kind {
@@ -90,6 +93,7 @@ impl Scene {
                 }
             }
         }
+        scene.has_left = false;
         let again = situation == Situation::Again;
         (scene.bench.script)(if again { Act::AnswersAgainFirst } else { Act::AnswersWell });
         scene
@@ -165,15 +169,23 @@ impl Scene {
             Ok(Poll::Pending) => {}
         }
         if !call.is_woken() && self.situation == Situation::Waiting && !self.has_left {
-            if self.ends_in_time() {
-                self.has_left = true;
-            } else {
-                Box::pin(self.leave()).await;
-            }
+            self.wakes_when_it_ends(call, "it waited").await;
         }
         let is_woken = is_woken_within(HOUR, call).await;
         assert!(is_woken, "{}: nobody wakes it, and it has not ended", self.situation);
         Step::Pending
+    }
+
+    /// Ends the state, if it has not ended, which must wake this call, and not some timer of it.
+    pub(super) async fn wakes_when_it_ends(&mut self, call: &Call, when: &str) {
+        let time = if self.ends_in_time() { HOUR } else { SECOND };
+        if self.ends_in_time() {
+            self.has_left = true;
+        } else {
+            Box::pin(self.leave()).await;
+        }
+        let is_woken = is_woken_within(time, call).await;
+        assert!(is_woken, "{}: {when}, and is not woken when it need not", self.situation);
     }
 
     pub(super) async fn ends(&mut self, call: &mut Call) -> Ended {

@@ -55,6 +55,7 @@ fn readiness_that_is_not_the_inner_one_s_is_caught() {
             Fault::ChangesTheError,
             "is dead with \"dead\", and `poll_ready` gave Ready(Err(\"\\\"mine",
         ),
+        (Fault::SwallowsTheError, "is dead with \"dead\", and `poll_ready` gave Pending"),
         (Fault::RefusesInReady, "a call that is refused: the inner service is not ready"),
         (Fault::TakesInReady, "changed this"),
     ] {
@@ -83,10 +84,18 @@ fn what_a_dropped_or_refused_call_leaves_behind_is_caught() {
     assert_says(&text, "a call that is let through, dropped after 0 of 3 polls: expected 1 free");
     let text = caught(drops, "drops", &waiting(Fault::LeaksWhenDroppedInTheQueue));
     assert_says(&text, "a call that must wait, dropped after 1 of");
+    let text = caught(drops, "drops", &waiting(Fault::LeaksWhenDroppedAfterItsWake));
+    assert_says(&text, "a call that must wait, dropped after 1 of 6 polls and a wake-up: expected");
     let text = caught(drops, "drops", &refusing(Fault::LeaksWhenRefused));
     assert_says(&text, "a call that is refused, dropped after 0 of 1 polls: expected 0 free");
     let text = caught(drops, "drops", &waiting(Fault::Detaches));
     assert_says(&text, "the call beneath goes on");
+}
+
+#[test]
+fn one_that_waits_behind_a_dropped_one_and_is_forgotten_is_caught() {
+    let text = caught(drops, "drops", &waiting(Fault::WakesOneWhoMayBeGone));
+    assert_says(&text, "behind one that was dropped after 2 of");
 }
 
 #[test]
@@ -100,8 +109,10 @@ fn a_state_that_is_not_what_was_said_is_caught() {
 
 #[test]
 fn a_waker_that_is_not_replaced_is_caught() {
-    let text = caught(wakers, "wakers", &waiting(Fault::KeepsTheFirstWaker));
-    assert_says(&text, "the last task is not woken");
+    for fault in [Fault::KeepsTheFirstWaker, Fault::KeepsTheFirstWakerAndHasATimer] {
+        let text = caught(wakers, "wakers", &waiting(fault));
+        assert_says(&text, "it waited in two tasks, and is not woken when it need not");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use super::super::bench::Call;
 use super::super::scene::{Scene, Situation, Step, readied};
 use super::super::{Subject, said};
 use super::ALL;
@@ -14,7 +15,12 @@ pub(in super::super) async fn drops(subject: &Subject) {
     for situation in subject.situations(ALL) {
         let reference = Reference::of(subject, situation).await;
         for polls in 0..reference.polls {
-            dropped_after(subject, situation, polls, &reference).await;
+            for is_woken in [false, true] {
+                dropped_after(subject, situation, polls, is_woken, &reference).await;
+            }
+            if situation == Situation::Waiting && polls > 0 {
+                dropped_before_another(subject, polls, reference.polls).await;
+            }
         }
     }
 }
@@ -50,8 +56,8 @@ impl Reference {
             assert!(called == 0, "{situation}: it was let through and ended with {ended:?}");
         } else {
             assert!(ended.is_well(), "{situation}: it ended with {ended:?}");
-            let expected = if situation == Situation::Again { 2 } else { 1 };
-            assert!(called >= expected, "{situation}: there were {called} attempts");
+            let is_tried = situation != Situation::Again || called >= 2;
+            assert!(is_tried, "{situation}: there was {called} attempt");
         }
         if situation == Situation::Waiting {
             assert!(scene.has_left, "{situation}: it did not wait");
@@ -64,21 +70,20 @@ async fn dropped_after(
     subject: &Subject,
     situation: Situation,
     polls: usize,
+    is_woken: bool,
     reference: &Reference,
 ) {
-    let when = format!("{situation}, dropped after {polls} of {} polls", reference.polls);
+    let woken = if is_woken { " and a wake-up" } else { "" };
+    let when = format!("{situation}, dropped after {polls} of {} polls{woken}", reference.polls);
     let mut scene = Scene::set(subject, situation).await;
     scene.bench.stage.stutters(STUTTER);
     let (service, mut call) = scene.called().await;
-    for _ in 1..polls {
-        match scene.step(&mut call).await {
-            Step::Pending => {}
-            Step::Ended(_) => return, // chance, in a backoff or so, made it shorter this time
-            Step::Panicked(panic) => resume_unwind(panic),
-        }
+    let steps = if is_woken { polls } else { polls.saturating_sub(1) };
+    if has_ended(&mut scene, &mut call, steps).await {
+        return;
     }
-    // Whatever it waits for after the last poll has not come to pass when it is dropped.
-    if polls > 0 && call.poll().is_ready() {
+    // Whatever it waits for after the last poll has not come to pass.
+    if !is_woken && polls > 0 && call.poll().is_ready() {
         return;
     }
     drop(call);
@@ -93,6 +98,40 @@ async fn dropped_after(
     assert!(in_flight == held, "{when}: the call beneath goes on");
     drop(service);
     scene.next_goes_well(&when).await;
+}
+
+/// Polls a call so many times, until it is woken again. Chance, in a backoff or so, may have made it
+/// shorter than another.
+async fn has_ended(scene: &mut Scene, call: &mut Call, steps: usize) -> bool {
+    for _ in 0..steps {
+        match scene.step(call).await {
+            Step::Pending => {}
+            Step::Ended(_) => return true,
+            Step::Panicked(panic) => resume_unwind(panic),
+        }
+    }
+    false
+}
+
+/// Another that waits behind it is woken all the same.
+async fn dropped_before_another(subject: &Subject, polls: usize, of: usize) {
+    let mut scene = Scene::set(subject, Situation::Waiting).await;
+    scene.bench.stage.stutters(STUTTER);
+    let (_first, mut call) = scene.called().await;
+    let has_place = call.poll().is_pending();
+    let (_second, mut behind) = scene.called().await;
+    // A layer may let only one wait.
+    if !has_place || behind.poll().is_ready() {
+        return;
+    }
+    if has_ended(&mut scene, &mut call, polls - 1).await {
+        return;
+    }
+    drop(call);
+    let when = format!("it waited behind one that was dropped after {polls} of {of} polls");
+    scene.wakes_when_it_ends(&behind, &when).await;
+    let ended = scene.ends(&mut behind).await;
+    assert!(ended.is_well(), "{when}, and ended with {ended:?}");
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +162,7 @@ async fn panicked(subject: &Subject, situation: Situation, place: Place, is_kept
     if situation == Situation::Plain {
         arm(&scene, place);
     }
+    let before = scene.calls();
     let mut kept = None;
     let panic = match catch_unwind(AssertUnwindSafe(|| service.call())) {
         Err(panic) => Some(panic),
@@ -136,6 +176,8 @@ async fn panicked(subject: &Subject, situation: Situation, place: Place, is_kept
             let panic = loop {
                 match scene.step(&mut call).await {
                     Step::Pending => {}
+                    // It was answered by another's call, so there is nothing to panic.
+                    Step::Ended(_) if scene.calls() == before => return,
                     Step::Ended(_) => break None,
                     Step::Panicked(panic) => break Some(panic),
                 }

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use super::super::Subject;
 use super::super::bench::{Act, Call};
-use super::super::scene::{HOUR, Scene, Situation, is_woken_within};
+use super::super::scene::{HOUR, Scene, Situation};
 use crate::{Polled, clock};
 
 pub(in super::super) async fn wakers(subject: &Subject) {
@@ -30,12 +30,7 @@ pub(in super::super) async fn wakers(subject: &Subject) {
         let mut scene = Scene::set(subject, Situation::Waiting).await;
         let (_service, mut call) = scene.called().await;
         polled_by_two(&mut call, "a call that must wait");
-        if !scene.ends_in_time() {
-            scene.leave().await;
-        }
-        let is_woken = is_woken_within(HOUR, &call).await;
-        assert!(is_woken, "a call that need not wait any more: the last task is not woken");
-        scene.has_left = true;
+        scene.wakes_when_it_ends(&call, "it waited in two tasks").await;
         scene.ends(&mut call).await;
     }
 }

@@ -6,13 +6,17 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
+use tokio::time::Sleep;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::Scripted;
+use crate::{Scripted, clock};
 
 pub(super) type Inner = Scripted<&'static str, &'static str, &'static str>;
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is wrong with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +30,8 @@ pub(super) enum Fault {
     IsAlwaysReady,
     /// Gives an error of its own for the inner one's.
     ChangesTheError,
+    /// Pends for ever where the inner service is dead.
+    SwallowsTheError,
     /// Refuses, or waits, in `poll_ready`.
     RefusesInReady,
     /// Takes a slot when it is asked whether it is ready.
@@ -36,12 +42,18 @@ pub(super) enum Fault {
     RefusesWithItsReadiness,
     LeaksWhenDropped,
     LeaksWhenDroppedInTheQueue,
+    /// Is given a slot when it is woken, and loses it if it is not polled again.
+    LeaksWhenDroppedAfterItsWake,
     LeaksWhenRefused,
     /// Keeps its slot where a panic passes until the future is dropped.
     KeepsWhatPanicked,
     /// Makes an answer of a panic.
     SwallowsPanics,
     KeepsTheFirstWaker,
+    /// The timer hides it.
+    KeepsTheFirstWakerAndHasATimer,
+    /// A slot that comes back wakes one who waits; if that one is gone by then, nobody.
+    WakesOneWhoMayBeGone,
     SpinsWhileItWaits,
     SpinsWhileItRuns,
     PollsTheCallTooOften,
@@ -70,6 +82,7 @@ struct Queue {
     next: usize,
     wakers: BTreeMap<usize, Waker>,
     leaked: Vec<String>,
+    wakes_one: bool,
 }
 
 impl Slots {
@@ -91,7 +104,10 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut queue = self.0.0.lock().unwrap();
         queue.free += 1;
-        let wakers = mem::take(&mut queue.wakers);
+        let mut wakers = mem::take(&mut queue.wakers);
+        if queue.wakes_one {
+            queue.wakers = wakers.split_off(&(wakers.keys().next().copied().unwrap_or(0) + 1));
+        }
         drop(queue);
         wakers.into_values().for_each(Waker::wake);
     }
@@ -99,7 +115,9 @@ impl Drop for Slot {
 
 impl Toy {
     pub(super) fn new(limit: usize, waits: bool, fault: Fault) -> Self {
-        Self { slots: Slots::new(limit), limit, waits, fault }
+        let slots = Slots::new(limit);
+        slots.0.lock().unwrap().wakes_one = fault == Fault::WakesOneWhoMayBeGone;
+        Self { slots, limit, waits, fault }
     }
 
     pub(super) fn snapshot(&self) -> String {
@@ -136,6 +154,12 @@ impl Service<&'static str> for ToyService {
         match self.toy.fault {
             Fault::IsAlwaysReady => return Poll::Ready(Ok(())),
             Fault::ChangesTheError => return self.inner.poll_ready(cx).map_err(|_| "mine"),
+            Fault::SwallowsTheError => {
+                return match self.inner.poll_ready(cx) {
+                    Poll::Ready(Err(_)) => Poll::Pending,
+                    polled => polled,
+                };
+            }
             Fault::RefusesInReady if self.toy.slots.take().is_none() => {
                 return Poll::Ready(Err("full"));
             }
@@ -147,7 +171,8 @@ impl Service<&'static str> for ToyService {
 
     fn call(&mut self, request: &'static str) -> ToyFuture {
         let Toy { slots, waits, fault, .. } = self.toy.clone();
-        let mut future = ToyFuture { slots, fault, number: None, state: State::Over, polls: 0 };
+        let mut future =
+            ToyFuture { slots, fault, number: None, state: State::Over, polls: 0, timer: None };
         let slot = self.taken.lock().unwrap().take().or_else(|| future.slots.take());
         if let (Some(slot), true) = (&slot, fault == Fault::BorrowsReadiness) {
             future.state = State::Asks {
@@ -200,6 +225,7 @@ pub(super) struct ToyFuture {
     number: Option<usize>,
     state: State,
     polls: usize,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 enum State {
@@ -212,7 +238,7 @@ enum State {
 
 impl ToyFuture {
     /// Waits for a slot.
-    fn poll_slot(&mut self, cx: &Context<'_>) -> Poll<Slot> {
+    fn poll_slot(&mut self, cx: &mut Context<'_>) -> Poll<Slot> {
         if let Some(slot) = self.slots.take() {
             self.leave();
             return Poll::Ready(slot);
@@ -222,12 +248,16 @@ impl ToyFuture {
         let number = *self.number.get_or_insert(queue.next);
         let waker = cx.waker().clone();
         match self.fault {
-            Fault::KeepsTheFirstWaker => _ = queue.wakers.entry(number).or_insert(waker),
-            Fault::SpinsWhileItWaits => {
-                drop(queue);
-                waker.wake();
+            Fault::KeepsTheFirstWaker | Fault::KeepsTheFirstWakerAndHasATimer => {
+                _ = queue.wakers.entry(number).or_insert(waker)
             }
+            Fault::SpinsWhileItWaits => waker.wake(),
             _ => _ = queue.wakers.insert(number, waker),
+        }
+        drop(queue);
+        if self.fault == Fault::KeepsTheFirstWakerAndHasATimer {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(clock::sleep(PATIENCE)));
+            _ = timer.as_mut().poll(cx);
         }
         Poll::Pending
     }
@@ -309,6 +339,14 @@ impl ToyFuture {
 
 impl Drop for ToyFuture {
     fn drop(&mut self) {
+        if self.fault == Fault::LeaksWhenDroppedAfterItsWake {
+            let queue = self.slots.0.lock().unwrap();
+            let is_woken = self.number.is_some_and(|number| !queue.wakers.contains_key(&number));
+            drop(queue);
+            if is_woken {
+                mem::forget(self.slots.take());
+            }
+        }
         if !(self.fault == Fault::LeaksWhenDroppedInTheQueue && self.number.is_some()) {
             self.leave();
         }
