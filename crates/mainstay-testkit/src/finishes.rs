@@ -77,8 +77,7 @@ impl<F: Future> Future for Finishes<F> {
 
 impl<F> fmt::Debug for Finishes<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = format_args!("{}", self.line);
-        f.debug_struct("Finishes").field("line", &line).field("limit", &self.limit).finish()
+        write!(f, "Finishes({}, within {:?})", self.line, self.limit)
     }
 }
 

@@ -3,7 +3,7 @@ mod toy;
 
 use std::panic::catch_unwind;
 
-use again::{PAUSE, Pauses, Twice};
+use again::{OneInstance, PAUSE, Pauses, Twice};
 use toy::{Fault, Toy};
 
 use super::*;
@@ -68,6 +68,8 @@ fn a_call_that_nobody_made_ready_is_caught() {
     let expected = "was called and is not ready";
     assert_says(&caught(unready, "unready", &refusing(Fault::BorrowsReadiness)), expected);
     assert_says(&caught(unready, "unready", &waiting(Fault::CallsUnreadyAfterTheWait)), expected);
+    let one = Subject::of("toy", || OneInstance, || "ask", || Ok("answer"), || "dead");
+    assert_says(&caught(unready, "unready", &one.lets_all_through().build()), expected);
 }
 
 #[test]
@@ -113,6 +115,10 @@ fn a_waker_that_is_not_replaced_is_caught() {
         let text = caught(wakers, "wakers", &waiting(fault));
         assert_says(&text, "it waited in two tasks, and is not woken when it need not");
     }
+    let text = caught(wakers, "wakers", &waiting(Fault::LetsNobodyKnowThatItIsReady));
+    assert_says(&text, "`poll_ready`: the task that polled last is not woken");
+    let text = caught(wakers, "wakers", &waiting(Fault::RunsWithTheFirstWaker));
+    assert_says(&text, "a call that is answered: the task that polled last is not woken");
 }
 
 #[test]
@@ -121,6 +127,8 @@ fn wakes_and_polls_for_nothing_are_caught() {
     assert_says(&text, "a call that waits: woken 11 times for nothing in an hour, 0 are fair");
     let text = caught(spins, "spins", &waiting(Fault::SpinsWhileItRuns));
     assert_says(&text, "a call that nobody answers: woken 11 times");
+    let text = caught(spins, "spins", &waiting(Fault::SpinsUntilItIsReady));
+    assert_says(&text, "`poll_ready` was woken while the inner service was not ready");
     let text = caught(spins, "spins", &waiting(Fault::PollsTheCallTooOften));
     assert_says(&text, "the call beneath was polled 10 times, 3 are fair");
 }
@@ -139,9 +147,13 @@ fn more_timers_and_polls_are_fair_where_the_subject_says_so() {
 #[test]
 fn a_panic_that_leaves_something_or_does_not_arrive_is_caught() {
     let text = caught(panics, "panics", &waiting(Fault::KeepsWhatPanicked));
-    assert_says(&text, "a panic in a poll, whose future is kept: expected 1 free");
+    assert_says(&text, "a panic in a poll, its future is kept: expected 1 free");
+    let text = caught(panics, "panics", &waiting(Fault::GivesBackTwiceAfterAPanic));
+    assert_says(&text, "a panic in a poll, then a drop: expected 1 free");
     let text = caught(panics, "panics", &waiting(Fault::SwallowsPanics));
     assert_says(&text, "a panic in a poll: it did not reach the caller");
+    let text = caught(panics, "panics", &waiting(Fault::RefusesAtPanics));
+    assert_says(&text, "a panic in a call: it did not reach the caller");
     let other = toy(true, Fault::None).waiting(State::in_flight(1)).after_panic("other").build();
     assert_says(&caught(panics, "panics", &other), "expected other, found 1 free");
 }

@@ -135,6 +135,12 @@ impl Stage {
         self.lock().panics_in_poll = true;
     }
 
+    /// Whether a panic that was asked for has not come yet.
+    pub(crate) fn is_armed(&self) -> bool {
+        let state = self.lock();
+        state.panics_in_call || state.panics_in_poll
+    }
+
     pub(super) fn takes_panic_in_call(&self) -> bool {
         mem::take(&mut self.lock().panics_in_call)
     }

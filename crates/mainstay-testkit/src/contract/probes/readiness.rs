@@ -81,10 +81,10 @@ pub(in super::super) async fn unready(subject: &Subject) {
         readied(&mut *service).await;
         let mut twin = service.twin();
         readied(&mut *twin).await;
-        let mut call = service.call();
-        drop(service);
-        scene.ends(&mut call).await;
-        drop(twin);
+        for one in &mut [service, twin] {
+            let mut call = one.call();
+            scene.ends(&mut call).await;
+        }
         scene.next_goes_well("after a call beside a ready clone").await;
     }
     for situation in subject.situations([Situation::Waiting, Situation::Again]) {

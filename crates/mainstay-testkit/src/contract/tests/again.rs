@@ -1,9 +1,10 @@
-//! A layer that tries again after an error, and one that lets calls wait for a while after one.
+//! A layer that tries again after an error, one that lets calls wait for a while after one, and one
+//! whose clones share an instance.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -177,5 +178,34 @@ impl Service<Text> for Over<Pauses> {
             }
             end
         })
+    }
+}
+
+/// All clones of a service have one instance, and so one readiness.
+#[derive(Clone, Debug)]
+pub(super) struct OneInstance;
+
+#[derive(Clone, Debug)]
+pub(super) struct One(Arc<Mutex<Inner>>);
+
+impl Layer<Inner> for OneInstance {
+    type Service = One;
+
+    fn layer(&self, inner: Inner) -> One {
+        One(Arc::new(Mutex::new(inner)))
+    }
+}
+
+impl Service<Text> for One {
+    type Response = Text;
+    type Error = Text;
+    type Future = <Inner as Service<Text>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Text>> {
+        self.0.lock().unwrap().poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Text) -> Self::Future {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).call(request)
     }
 }

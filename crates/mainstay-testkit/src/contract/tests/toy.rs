@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
@@ -32,6 +33,9 @@ pub(super) enum Fault {
     ChangesTheError,
     /// Pends for ever where the inner service is dead.
     SwallowsTheError,
+    /// Asks for readiness with a waker that is nobody's.
+    LetsNobodyKnowThatItIsReady,
+    SpinsUntilItIsReady,
     /// Refuses, or waits, in `poll_ready`.
     RefusesInReady,
     /// Takes a slot when it is asked whether it is ready.
@@ -47,13 +51,19 @@ pub(super) enum Fault {
     LeaksWhenRefused,
     /// Keeps its slot where a panic passes until the future is dropped.
     KeepsWhatPanicked,
+    /// Gives its slot back where a panic passes, and again when the future is dropped.
+    GivesBackTwiceAfterAPanic,
     /// Makes an answer of a panic.
     SwallowsPanics,
+    /// Makes a refusal of a panic in a call.
+    RefusesAtPanics,
     KeepsTheFirstWaker,
     /// The timer hides it.
     KeepsTheFirstWakerAndHasATimer,
     /// A slot that comes back wakes one who waits; if that one is gone by then, nobody.
     WakesOneWhoMayBeGone,
+    /// Polls the call with the waker of its own first poll.
+    RunsWithTheFirstWaker,
     SpinsWhileItWaits,
     SpinsWhileItRuns,
     PollsTheCallTooOften,
@@ -160,6 +170,10 @@ impl Service<&'static str> for ToyService {
                     polled => polled,
                 };
             }
+            Fault::LetsNobodyKnowThatItIsReady => {
+                return self.inner.poll_ready(&mut Context::from_waker(Waker::noop()));
+            }
+            Fault::SpinsUntilItIsReady => cx.waker().wake_by_ref(),
             Fault::RefusesInReady if self.toy.slots.take().is_none() => {
                 return Poll::Ready(Err("full"));
             }
@@ -171,8 +185,15 @@ impl Service<&'static str> for ToyService {
 
     fn call(&mut self, request: &'static str) -> ToyFuture {
         let Toy { slots, waits, fault, .. } = self.toy.clone();
-        let mut future =
-            ToyFuture { slots, fault, number: None, state: State::Over, polls: 0, timer: None };
+        let mut future = ToyFuture {
+            slots,
+            fault,
+            number: None,
+            state: State::Over,
+            polls: 0,
+            timer: None,
+            waker: None,
+        };
         let slot = self.taken.lock().unwrap().take().or_else(|| future.slots.take());
         if let (Some(slot), true) = (&slot, fault == Fault::BorrowsReadiness) {
             future.state = State::Asks {
@@ -184,6 +205,14 @@ impl Service<&'static str> for ToyService {
         match slot {
             Some(slot) if fault == Fault::BorrowsReadiness => {
                 mem::forget(slot);
+                future
+            }
+            Some(slot) if fault == Fault::RefusesAtPanics => {
+                let call = AssertUnwindSafe(|| self.inner.call(request));
+                future.state = match catch_unwind(call) {
+                    Ok(call) => State::Runs { call, slot: Some(slot) },
+                    Err(_) => State::Refuses,
+                };
                 future
             }
             Some(slot) => {
@@ -226,6 +255,7 @@ pub(super) struct ToyFuture {
     state: State,
     polls: usize,
     timer: Option<Pin<Box<Sleep>>>,
+    waker: Option<Waker>,
 }
 
 enum State {
@@ -249,7 +279,7 @@ impl ToyFuture {
         let waker = cx.waker().clone();
         match self.fault {
             Fault::KeepsTheFirstWaker | Fault::KeepsTheFirstWakerAndHasATimer => {
-                _ = queue.wakers.entry(number).or_insert(waker)
+                _ = queue.wakers.entry(number).or_insert(waker);
             }
             Fault::SpinsWhileItWaits => waker.wake(),
             _ => _ = queue.wakers.insert(number, waker),
@@ -320,9 +350,13 @@ impl ToyFuture {
                 let mut polls = (0..9).map(|_| Pin::new(&mut *call).poll(cx));
                 polls.find(Poll::is_ready).unwrap_or(Poll::Pending)
             }
+            Fault::RunsWithTheFirstWaker => {
+                let waker = self.waker.get_or_insert_with(|| cx.waker().clone());
+                Pin::new(call).poll(&mut Context::from_waker(waker))
+            }
             Fault::SwallowsPanics => {
-                let poll = std::panic::AssertUnwindSafe(|| Pin::new(call).poll(cx));
-                std::panic::catch_unwind(poll).unwrap_or(Poll::Ready(Ok("nothing happened")))
+                let poll = AssertUnwindSafe(|| Pin::new(call).poll(cx));
+                catch_unwind(poll).unwrap_or(Poll::Ready(Ok("nothing happened")))
             }
             _ => {
                 let watched = slot.take(); // back at once if it panics
@@ -346,6 +380,10 @@ impl Drop for ToyFuture {
             if is_woken {
                 mem::forget(self.slots.take());
             }
+        }
+        let has_panicked = matches!(self.state, State::Runs { slot: None, .. });
+        if self.fault == Fault::GivesBackTwiceAfterAPanic && has_panicked {
+            self.slots.0.lock().unwrap().free += 1;
         }
         if !(self.fault == Fault::LeaksWhenDroppedInTheQueue && self.number.is_some()) {
             self.leave();
