@@ -25,6 +25,7 @@ pub(crate) fn all() -> Vec<Subject> {
         guards(),
         guards_with_an_open_breaker(),
         guards_that_both_let_wait(),
+        holds_bodies(),
         lift(),
         replay(),
     ]
@@ -130,6 +131,14 @@ fn guards_that_both_let_wait() -> Subject {
             format!("{:?}, {:?}", outer.snapshot(), inner.snapshot())
         })
         .waiting(State::in_flight(1))
+        .build()
+}
+
+fn holds_bodies() -> Subject {
+    http("HoldLayer", || ConcurrencyLayer::new(Concurrency::limit(1)).unwrap().hold_bodies())
+        .clean(|layer| format!("{:?}", layer.guard().snapshot()))
+        .waiting(State::in_flight(1))
+        .shareable()
         .build()
 }
 

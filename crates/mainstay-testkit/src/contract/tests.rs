@@ -1,4 +1,5 @@
 mod again;
+mod towers;
 mod toy;
 
 use std::panic::catch_unwind;
