@@ -1,11 +1,13 @@
 mod again;
+mod fault;
 mod towers;
 mod toy;
 
 use std::panic::catch_unwind;
 
 use again::{OneInstance, PAUSE, Pauses, Twice};
-use toy::{Fault, Toy};
+use fault::Fault;
+use toy::Toy;
 
 use super::*;
 
@@ -58,7 +60,11 @@ fn readiness_that_is_not_the_inner_one_s_is_caught() {
         ),
         (Fault::SwallowsTheError, "is dead with \"dead\", and `poll_ready` gave Pending"),
         (Fault::RefusesInReady, "a call that is refused: the inner service is not ready"),
-        (Fault::TakesInReady, "changed this"),
+        (Fault::TakesInReady, "let through: a `poll_ready` that is pending changed this"),
+        (Fault::TakesWhenReady, "let through: a service that is ready and was not called changed"),
+        (Fault::TakesWhenDead, "let through: a `poll_ready` that failed changed this"),
+        (Fault::LeaksWhenDroppedReady, "was not called changed this when it was dropped"),
+        (Fault::WaitsInReady, "the inner service is ready, and `poll_ready` gave Pending"),
     ] {
         assert_says(&caught(readiness, "readiness", &refusing(fault)), expected);
     }
@@ -79,6 +85,8 @@ fn a_place_that_an_idle_one_keeps_is_caught() {
     assert_says(&text, "a call that must wait: it has ended or waits, its idle service keeps");
     let text = caught(strands, "strands", &refusing(Fault::RefusesWithItsReadiness));
     assert_says(&text, "a call that is refused: it has ended or waits, its idle service keeps");
+    let text = caught(strands, "strands", &waiting(Fault::ForgetsTheSecond));
+    assert_says(&text, "of two calls that waited over one place, so many are stuck");
 }
 
 #[test]
@@ -99,15 +107,26 @@ fn what_a_dropped_or_refused_call_leaves_behind_is_caught() {
 fn one_that_waits_behind_a_dropped_one_and_is_forgotten_is_caught() {
     let text = caught(drops, "drops", &waiting(Fault::WakesOneWhoMayBeGone));
     assert_says(&text, "behind one that was dropped after 2 of");
+    let text = caught(drops, "drops", &waiting(Fault::RefusesTheSecond));
+    assert_says(&text, "of 6 polls, and ended with the error \"refused\"");
 }
 
 #[test]
 fn a_state_that_is_not_what_was_said_is_caught() {
     let text = caught(drops, "drops", &waiting(Fault::LetsAllIn));
     assert_says(&text, "a call that must wait: it did not wait");
-    let subject = toy(true, Fault::None).refusing(State::in_flight(1)).build();
-    let text = caught(drops, "drops", &subject);
-    assert_says(&text, "a call that is refused: ");
+    for (probe, name) in [(unready as fn(&Subject), "unready"), (panics, "panics")] {
+        let text = caught(probe, name, &waiting(Fault::LetsAllIn));
+        assert_says(&text, "a call that must wait: it did not wait");
+    }
+    let text = caught(drops, "drops", &refusing(Fault::LetsAllIn));
+    assert_says(&text, "a call that is refused: it was let through and ended with an answer");
+    let never = toy(true, Fault::None).refusing(State::in_flight(1)).build();
+    assert_says(&caught(drops, "drops", &never), "nobody wakes it, and it has not ended");
+    let many = toy(true, Fault::None).waiting(State::in_flight(2)).build();
+    assert_says(&caught(drops, "drops", &many), "so many calls should be in flight to begin with");
+    let many = toy(false, Fault::None).refusing(State::in_flight(2)).build();
+    assert_says(&caught(drops, "drops", &many), "a call that is to stay in flight ended");
 }
 
 #[test]
@@ -153,6 +172,8 @@ fn a_panic_that_leaves_something_or_does_not_arrive_is_caught() {
     assert_says(&text, "a panic in a poll, then a drop: expected 1 free");
     let text = caught(panics, "panics", &waiting(Fault::SwallowsPanics));
     assert_says(&text, "a panic in a poll: it did not reach the caller");
+    let text = caught(panics, "panics", &waiting(Fault::IsPoisoned));
+    assert_says(&text, "the next call of the same service ended with the error \"refused\"");
     let text = caught(panics, "panics", &waiting(Fault::RefusesAtPanics));
     assert_says(&text, "a panic in a call: it did not reach the caller");
     let other = toy(true, Fault::None).waiting(State::in_flight(1)).after_panic("other").build();
@@ -211,6 +232,10 @@ fn a_layer_that_does_not_try_again_although_it_was_said_is_caught() {
     let subject = toy(true, Fault::None).waiting(State::in_flight(1));
     let text = caught(drops, "drops", &subject.tries_again_after(|| Err("again")).build());
     assert_says(&text, "a call that needs a further attempt: it ended with the error \"again\"");
+    let text = caught(drops, "drops", &twice(again::Fault::MakesAnAnswerUp));
+    assert_says(&text, "a call that needs a further attempt: there was 1 attempt");
+    let text = caught(strands, "strands", &twice(again::Fault::NeverWakes));
+    assert_says(&text, "a call that needs a further attempt: nobody wakes it from its pause");
 }
 
 #[test]

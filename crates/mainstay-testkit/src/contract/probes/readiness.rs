@@ -42,6 +42,7 @@ async fn only_forwards(subject: &Subject, situation: Situation) {
         "{situation}: the inner service is ready, and `poll_ready` gave {polled:?}"
     );
 
+    let scene = Scene::set(subject, situation).await;
     (scene.bench.script)(Act::Dies);
     let mut service = (scene.bench.service)();
     let polled = Polled::new(poll_fn(|cx| service.poll_ready(cx))).poll();
@@ -145,7 +146,7 @@ async fn pauses_without_a_place(subject: &Subject) {
         );
         drop(other);
         let is_woken = is_woken_within(HOUR, &call).await;
-        assert!(is_woken, "{}: nobody wakes it", Situation::Again);
+        assert!(is_woken, "{}: nobody wakes it from its pause", Situation::Again);
     }
     scene.next_goes_well("after a pause over a server with one place").await;
 }

@@ -27,6 +27,10 @@ pub(super) enum Fault {
     KeepsReadiness,
     /// A pause between attempts that is dropped is never said to be over.
     LeaksInThePause,
+    /// Answers for the server.
+    MakesAnAnswerUp,
+    /// Its pause has no end.
+    NeverWakes,
     /// Lets nothing through again after a pause.
     NeverEnds,
 }
@@ -97,6 +101,11 @@ impl Service<Text> for Over<Twice> {
         let Twice { fault, pausing } = self.toy.clone();
         Box::pin(async move {
             let Err(_) = first.await else { return Ok("answer") };
+            match fault {
+                Fault::MakesAnAnswerUp => return Ok("made up"),
+                Fault::NeverWakes => std::future::pending().await,
+                _ => {}
+            }
             if fault == Fault::KeepsReadiness {
                 service.ready().await?;
             }

@@ -13,67 +13,12 @@ use tokio::time::Sleep;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::fault::Fault;
 use crate::{Scripted, clock};
 
 pub(super) type Inner = Scripted<&'static str, &'static str, &'static str>;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is wrong with it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fault {
-    None,
-    /// Calls a clone that nobody has made ready, and keeps the one that is.
-    BorrowsReadiness,
-    /// Calls after a wait without asking whether the service is ready.
-    CallsUnreadyAfterTheWait,
-    /// Is ready although the inner service is not.
-    IsAlwaysReady,
-    /// Gives an error of its own for the inner one's.
-    ChangesTheError,
-    /// Pends for ever where the inner service is dead.
-    SwallowsTheError,
-    /// Asks for readiness with a waker that is nobody's.
-    LetsNobodyKnowThatItIsReady,
-    SpinsUntilItIsReady,
-    /// Refuses, or waits, in `poll_ready`.
-    RefusesInReady,
-    /// Takes a slot when it is asked whether it is ready.
-    TakesInReady,
-    /// Waits with the service that was made ready.
-    WaitsWithItsReadiness,
-    /// Refuses and keeps the service that was made ready.
-    RefusesWithItsReadiness,
-    LeaksWhenDropped,
-    LeaksWhenDroppedInTheQueue,
-    /// Is given a slot when it is woken, and loses it if it is not polled again.
-    LeaksWhenDroppedAfterItsWake,
-    LeaksWhenRefused,
-    /// Keeps its slot where a panic passes until the future is dropped.
-    KeepsWhatPanicked,
-    /// Gives its slot back where a panic passes, and again when the future is dropped.
-    GivesBackTwiceAfterAPanic,
-    /// Makes an answer of a panic.
-    SwallowsPanics,
-    /// Makes a refusal of a panic in a call.
-    RefusesAtPanics,
-    KeepsTheFirstWaker,
-    /// The timer hides it.
-    KeepsTheFirstWakerAndHasATimer,
-    /// A slot that comes back wakes one who waits; if that one is gone by then, nobody.
-    WakesOneWhoMayBeGone,
-    /// Polls the call with the waker of its own first poll.
-    RunsWithTheFirstWaker,
-    SpinsWhileItWaits,
-    SpinsWhileItRuns,
-    PollsTheCallTooOften,
-    /// Each service has slots of its own.
-    SharesNothing,
-    /// Does not wait although it says so.
-    LetsAllIn,
-    /// Lets the call beneath go on by itself.
-    Detaches,
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct Toy {
@@ -93,6 +38,8 @@ struct Queue {
     wakers: BTreeMap<usize, Waker>,
     leaked: Vec<String>,
     wakes_one: bool,
+    forgets: bool,
+    is_poisoned: bool,
 }
 
 impl Slots {
@@ -116,7 +63,8 @@ impl Drop for Slot {
         queue.free += 1;
         let mut wakers = mem::take(&mut queue.wakers);
         if queue.wakes_one {
-            queue.wakers = wakers.split_off(&(wakers.keys().next().copied().unwrap_or(0) + 1));
+            let others = wakers.split_off(&(wakers.keys().next().copied().unwrap_or(0) + 1));
+            queue.wakers = if queue.forgets { BTreeMap::new() } else { others };
         }
         drop(queue);
         wakers.into_values().for_each(Waker::wake);
@@ -126,7 +74,10 @@ impl Drop for Slot {
 impl Toy {
     pub(super) fn new(limit: usize, waits: bool, fault: Fault) -> Self {
         let slots = Slots::new(limit);
-        slots.0.lock().unwrap().wakes_one = fault == Fault::WakesOneWhoMayBeGone;
+        let mut queue = slots.0.lock().unwrap();
+        queue.forgets = fault == Fault::ForgetsTheSecond;
+        queue.wakes_one = queue.forgets || fault == Fault::WakesOneWhoMayBeGone;
+        drop(queue);
         Self { slots, limit, waits, fault }
     }
 
@@ -144,7 +95,7 @@ impl Layer<Inner> for Toy {
         if self.fault == Fault::SharesNothing {
             toy.slots = Slots::new(self.limit);
         }
-        ToyService { inner, toy, taken: Arc::default() }
+        ToyService { inner, toy, taken: Arc::default(), leaks: None }
     }
 }
 
@@ -153,6 +104,24 @@ pub(super) struct ToyService {
     inner: Inner,
     toy: Toy,
     taken: Arc<Mutex<Option<Slot>>>,
+    leaks: Option<Arc<Leak>>,
+}
+
+/// Remembers its drop.
+#[derive(Debug)]
+struct Leak(Arc<Slots>);
+
+impl Drop for Leak {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().leaked.push("ready".into());
+    }
+}
+
+impl ToyService {
+    fn take_early(&self) {
+        let taken = &mut *self.taken.lock().unwrap();
+        *taken = taken.take().or_else(|| self.toy.slots.take());
+    }
 }
 
 impl Service<&'static str> for ToyService {
@@ -177,7 +146,24 @@ impl Service<&'static str> for ToyService {
             Fault::RefusesInReady if self.toy.slots.take().is_none() => {
                 return Poll::Ready(Err("full"));
             }
-            Fault::TakesInReady => *self.taken.lock().unwrap() = self.toy.slots.take(),
+            Fault::WaitsInReady if self.toy.slots.take().is_none() => return Poll::Pending,
+            Fault::TakesWhenReady => {
+                ready!(self.inner.poll_ready(cx))?;
+                self.take_early();
+            }
+            Fault::TakesInReady => self.take_early(),
+            Fault::TakesWhenDead => {
+                let polled = self.inner.poll_ready(cx);
+                if let Poll::Ready(Err(_)) = polled {
+                    self.take_early();
+                }
+                return polled;
+            }
+            Fault::LeaksWhenDroppedReady => {
+                ready!(self.inner.poll_ready(cx))?;
+                let slots = &self.toy.slots;
+                self.leaks.get_or_insert_with(|| Arc::new(Leak(Arc::clone(slots))));
+            }
             _ => {}
         }
         self.inner.poll_ready(cx)
@@ -189,11 +175,16 @@ impl Service<&'static str> for ToyService {
             slots,
             fault,
             number: None,
+            was_behind: false,
             state: State::Over,
             polls: 0,
             timer: None,
             waker: None,
         };
+        if future.slots.0.lock().unwrap().is_poisoned {
+            future.state = State::Refuses;
+            return future;
+        }
         let slot = self.taken.lock().unwrap().take().or_else(|| future.slots.take());
         if let (Some(slot), true) = (&slot, fault == Fault::BorrowsReadiness) {
             future.state = State::Asks {
@@ -252,6 +243,7 @@ pub(super) struct ToyFuture {
     fault: Fault,
     /// Its place in the queue.
     number: Option<usize>,
+    was_behind: bool,
     state: State,
     polls: usize,
     timer: Option<Pin<Box<Sleep>>>,
@@ -294,6 +286,7 @@ impl ToyFuture {
 
     fn leave(&mut self) {
         if let Some(number) = self.number.take() {
+            self.was_behind = number > 1;
             self.slots.0.lock().unwrap().wakers.remove(&number);
         }
     }
@@ -307,6 +300,9 @@ impl Future for ToyFuture {
         loop {
             match mem::replace(&mut this.state, State::Over) {
                 State::Waits { service, request } => match this.poll_slot(cx) {
+                    Poll::Ready(_) if this.fault == Fault::RefusesTheSecond && this.was_behind => {
+                        return Poll::Ready(Err("refused"));
+                    }
                     Poll::Ready(slot) => this.state = State::Asks { slot, service, request },
                     Poll::Pending => {
                         this.state = State::Waits { service, request };
@@ -382,6 +378,9 @@ impl Drop for ToyFuture {
             }
         }
         let has_panicked = matches!(self.state, State::Runs { slot: None, .. });
+        if self.fault == Fault::IsPoisoned && has_panicked {
+            self.slots.0.lock().unwrap().is_poisoned = true;
+        }
         if self.fault == Fault::GivesBackTwiceAfterAPanic && has_panicked {
             self.slots.0.lock().unwrap().free += 1;
         }
