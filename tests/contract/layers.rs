@@ -1,15 +1,19 @@
 //! The list: what the probes must know of each layer.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use governor::{Quota, RateLimiter};
 use http::{Request, Response};
 use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
 use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
+use mainstay::cooldown::{CoolDown, CoolDownLayer};
 use mainstay::guard::GuardLayer;
-use mainstay::http::AnswerRefusalsLayer;
 use mainstay::http::body::{ReplayBody, ReplayLayer};
+use mainstay::http::{AnswerRefusalsLayer, Http};
 use mainstay::policy::backoff::Backoff;
+use mainstay::rate_limit::{GovernorLayer, RateLimit, RateLimitGuard, RateLimitLayer, TokioClock};
 use mainstay::{Error, LiftLayer};
 use mainstay_testkit::contract::{State, Subject, SubjectBuilder};
 
@@ -22,11 +26,15 @@ pub(crate) fn all() -> Vec<Subject> {
         breaker_after_failures(),
         concurrency(),
         concurrency_where_nobody_waits(),
+        cool_down(),
+        governor(),
         guards(),
         guards_with_an_open_breaker(),
         guards_that_both_let_wait(),
         holds_bodies(),
         lift(),
+        rate_limit(),
+        rate_limit_where_nobody_waits(),
         replay(),
     ]
 }
@@ -34,6 +42,9 @@ pub(crate) fn all() -> Vec<Subject> {
 type Req = Request<String>;
 type Res = Response<String>;
 type Fails = Error<io::Error>;
+
+/// As long as one must wait for one's turn.
+const PERIOD: Duration = Duration::from_secs(5);
 
 /// A layer over HTTP, whose answers are a 200.
 fn http<L>(name: &str, layer: impl Fn() -> L + 'static) -> SubjectBuilder<L, Req, Res, Fails> {
@@ -138,6 +149,46 @@ fn holds_bodies() -> Subject {
     http("HoldLayer", || ConcurrencyLayer::new(Concurrency::limit(1)).unwrap().hold_bodies())
         .clean(|layer| format!("{:?}", layer.guard().snapshot()))
         .waiting(State::in_flight(1))
+        .shareable()
+        .build()
+}
+
+fn rate_limit() -> Subject {
+    let one = State::after(1, || answer(200), PERIOD);
+    http("RateLimitLayer", || RateLimitLayer::new(RateLimit::per(1, PERIOD)).unwrap())
+        .clean(|layer| format!("{} wait", layer.handle().waiting()))
+        .waiting(one)
+        .shareable()
+        .build()
+}
+
+fn rate_limit_where_nobody_waits() -> Subject {
+    let layer = || {
+        let limit = RateLimitGuard::new(RateLimit::per(10, PERIOD).burst(10)).unwrap();
+        RateLimitLayer::of(limit.max_waiting(0), Http::new())
+    };
+    http("RateLimitLayer, nobody waits", layer)
+        .clean(|layer| format!("{} wait", layer.handle().waiting()))
+        .refusing(State::after(10, || answer(200), PERIOD))
+        .build()
+}
+
+fn governor() -> Subject {
+    let layer = || {
+        let quota = Quota::with_period(PERIOD).unwrap();
+        GovernorLayer::new(Arc::new(RateLimiter::direct_with_clock(quota, TokioClock)))
+    };
+    http("GovernorLayer", layer)
+        .clean(|layer| format!("{} wait", layer.handle().waiting()))
+        .waiting(State::after(1, || answer(200), PERIOD))
+        .shareable()
+        .build()
+}
+
+fn cool_down() -> Subject {
+    http("CoolDownLayer", || CoolDownLayer::new(CoolDown::new().unasked(PERIOD)).unwrap())
+        .clean(|layer| format!("{} wait", layer.handle().waiting()))
+        .waiting(State::after(1, || answer(429), PERIOD * 2))
         .shareable()
         .build()
 }

@@ -136,7 +136,8 @@ impl<L, Req, Res, E, Sent> SubjectBuilder<L, Req, Res, E, Sent> {
         self
     }
 
-    /// How the layer is brought to refuse calls.
+    /// How the layer is brought to refuse calls. Out of this state it must let a handful through in
+    /// a row.
     pub fn refusing(mut self, state: State<L, Res, E>) -> Self {
         self.told.refusing = Some(Rc::new(state));
         self
