@@ -135,6 +135,8 @@ fn a_waker_that_is_not_replaced_is_caught() {
         let text = caught(wakers, "wakers", &waiting(fault));
         assert_says(&text, "it waited in two tasks, and is not woken when it need not");
     }
+    let text = caught(wakers, "wakers", &waiting(Fault::KeepsTheFirstWakerOfTheSecond));
+    assert_says(&text, "it waited in two tasks behind another, and is not woken when it need not");
     let text = caught(wakers, "wakers", &waiting(Fault::LetsNobodyKnowThatItIsReady));
     assert_says(&text, "`poll_ready`: the task that polled last is not woken");
     let text = caught(wakers, "wakers", &waiting(Fault::RunsWithTheFirstWaker));

@@ -31,7 +31,23 @@ pub(in super::super) async fn wakers(subject: &Subject) {
         polled_by_two(&mut call, "a call that must wait");
         scene.wakes_when_it_ends(&call, "it waited in two tasks").await;
         scene.ends(&mut call).await;
+        wakes_the_second(subject).await;
     }
+}
+
+/// What wakes the first in line may be something else than what wakes those behind it.
+async fn wakes_the_second(subject: &Subject) {
+    let mut scene = Scene::set(subject, Situation::Waiting).await;
+    let (_one, mut first) = scene.called().await;
+    let (_other, mut second) = scene.called().await;
+    // A layer may let only one wait.
+    if first.poll().is_ready() || second.poll().is_ready() {
+        return;
+    }
+    polled_by_two(&mut second, "a call that waits behind another");
+    drop(first);
+    scene.wakes_when_it_ends(&second, "it waited in two tasks behind another").await;
+    scene.ends(&mut second).await;
 }
 
 fn polled_by_two<F: Future>(polled: &mut Polled<F>, what: &str) {

@@ -48,6 +48,7 @@ pub(super) enum Fault {
     /// Makes a refusal of a panic in a call.
     RefusesAtPanics,
     KeepsTheFirstWaker,
+    KeepsTheFirstWakerOfTheSecond,
     /// The timer hides it.
     KeepsTheFirstWakerAndHasATimer,
     /// Refuses who was not the first in the queue.

@@ -273,6 +273,9 @@ impl ToyFuture {
             Fault::KeepsTheFirstWaker | Fault::KeepsTheFirstWakerAndHasATimer => {
                 _ = queue.wakers.entry(number).or_insert(waker);
             }
+            Fault::KeepsTheFirstWakerOfTheSecond if number > 1 => {
+                _ = queue.wakers.entry(number).or_insert(waker);
+            }
             Fault::SpinsWhileItWaits => waker.wake(),
             _ => _ = queue.wakers.insert(number, waker),
         }
