@@ -18,6 +18,8 @@ use mainstay::{Ending, Error, Protocol};
 use tower::limit::{ConcurrencyLimit, RateLimit as TowerRateLimit};
 use tower::{Layer, Service};
 
+use crate::clock;
+
 type NoError = Error<Infallible>;
 
 /// Something to be measured.
@@ -164,9 +166,9 @@ where
             let (service, barrier) = (service.clone(), Arc::clone(&barrier));
             thread::spawn(move || {
                 barrier.wait();
-                let begin = crate::now();
-                black_box(calls(service, n));
-                begin.elapsed()
+                clock::time(|| {
+                    black_box(calls(service, n));
+                })
             })
         })
         .collect();

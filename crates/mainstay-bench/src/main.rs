@@ -16,7 +16,7 @@ mod cases;
 
 use std::env;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cases::CASES;
 
@@ -93,9 +93,9 @@ fn medians() -> Vec<f64> {
         let mut rounds: Vec<Vec<Duration>> = vec![Vec::with_capacity(ROUNDS); CASES.len()];
         for _ in 0..ROUNDS {
             for (case, taken) in CASES.iter().zip(&mut rounds) {
-                let begin = now();
-                black_box((case.run)(CALLS));
-                taken.push(begin.elapsed());
+                taken.push(clock::time(|| {
+                    black_box((case.run)(CALLS));
+                }));
             }
         }
         rounds.into_iter().map(|taken| median(taken).as_secs_f64() * 1e9 / CALLS as f64).collect()
@@ -116,9 +116,4 @@ fn scaling(run: fn(usize, u64) -> Duration) -> f64 {
 fn median(mut taken: Vec<Duration>) -> Duration {
     taken.sort_unstable();
     taken[taken.len() / 2]
-}
-
-#[expect(clippy::disallowed_methods, reason = "this measures real time")]
-fn now() -> Instant {
-    Instant::now()
 }
