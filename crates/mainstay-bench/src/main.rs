@@ -13,6 +13,7 @@
 
 mod callgrind;
 mod cases;
+mod clock;
 
 use std::env;
 use std::hint::black_box;
