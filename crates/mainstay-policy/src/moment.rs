@@ -67,12 +67,10 @@ impl Sub<Duration> for Moment {
 }
 
 /// Nanoseconds of a duration; what does not fit (584 years) counts as the most that does.
+#[inline]
 pub(crate) const fn nanos(duration: Duration) -> u64 {
-    match duration.as_nanos() {
-        #[expect(clippy::cast_possible_truncation, reason = "the arm says that it fits")]
-        nanos if nanos <= u64::MAX as u128 => nanos as u64,
-        _ => u64::MAX,
-    }
+    let whole = duration.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(duration.subsec_nanos() as u64)
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ impl<T> Deref for Line<T> {
 ///
 /// `transition` gets what the word holds and says what it shall hold (`None`: leave it) and what
 /// to answer. It is asked again whenever another thread was faster.
+#[inline]
 pub(crate) fn update<T>(
     word: &AtomicU64,
     mut transition: impl FnMut(u64) -> (Option<u64>, T),
@@ -59,6 +60,7 @@ pub(crate) fn update<T>(
 }
 
 #[cfg(not(mainstay_loom))]
+#[inline]
 fn look(word: &AtomicU64) -> u64 {
     word.load(Acquire)
 }

@@ -47,6 +47,7 @@ impl Turn {
 
     /// Whether it comes while it is still of use: before this moment.
     #[must_use]
+    #[inline]
     pub fn comes_before(self, end: Moment) -> bool {
         match self {
             Self::Now => true,
@@ -86,6 +87,7 @@ pub struct Place {
 impl Place {
     /// Who stood before it when it was taken.
     #[must_use]
+    #[inline]
     pub const fn ahead(&self) -> Ahead {
         self.ahead
     }
@@ -117,6 +119,7 @@ impl Turnstile {
     }
 
     /// May a newcomer ask without queueing?
+    #[inline]
     pub fn arrive(&self) -> Arrival {
         match self.ahead().calls {
             0 => Arrival::Pass,

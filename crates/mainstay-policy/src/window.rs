@@ -84,6 +84,7 @@ impl<const KINDS: usize> Window<KINDS> {
     }
 
     /// Counts a result; says in which slice.
+    #[inline]
     pub(crate) fn record(&self, hits: [bool; KINDS], now: Moment) -> u64 {
         let number = match self.cut.by_time {
             true => self.number(now),
@@ -140,6 +141,7 @@ impl<const KINDS: usize> Window<KINDS> {
 
     /// Makes this slice the newest, if it is, and before that empties those that lie where it and
     /// those between it and the one before will. Tells the newest.
+    #[inline]
     fn advance(&self, number: u64) -> u64 {
         let newest = &self.shared.newest;
         loop {
@@ -164,6 +166,7 @@ impl<const KINDS: usize> Window<KINDS> {
     }
 }
 
+#[inline]
 fn slot(ring: &[AtomicU64], number: u64) -> Option<&AtomicU64> {
     let index = number.checked_rem(ring.len() as u64)?;
     ring.get(usize::try_from(index).ok()?)

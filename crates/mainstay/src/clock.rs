@@ -11,6 +11,7 @@ use tokio::time::Sleep;
 /// The origin is of the clock that no test can pause: one taken in a runtime whose paused clock had
 /// run ahead would leave all others before it for a long time.
 #[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
+#[inline]
 pub(crate) fn now() -> Moment {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
@@ -18,8 +19,13 @@ pub(crate) fn now() -> Moment {
     let now = tokio::time::Instant::now().into_std();
     match now.checked_duration_since(origin) {
         Some(after) => Moment::ORIGIN + after,
-        None => Moment::ORIGIN - origin.saturating_duration_since(now),
+        None => before(origin, now),
     }
+}
+
+#[cold]
+fn before(origin: Instant, now: Instant) -> Moment {
+    Moment::ORIGIN - origin.saturating_duration_since(now)
 }
 
 /// How long ago the Unix epoch was, by the wall clock; for dates, which are of no other clock.

@@ -88,6 +88,7 @@ pub struct Ending {
 
 impl Ending {
     /// An end with this outcome. After a failure that may pass, the request may be sent again.
+    #[inline]
     pub fn new(outcome: Outcome) -> Self {
         let repeat = match outcome {
             Outcome::Transient | Outcome::Throttled => Repeat::Allowed,
@@ -140,6 +141,7 @@ impl Ending {
 
     /// How the attempt ended, for guards.
     #[must_use]
+    #[inline]
     pub const fn outcome(&self) -> Outcome {
         self.outcome
     }
@@ -166,6 +168,7 @@ impl Ending {
     /// Whether there is nothing in it for those who hold calls back: no throttling, no wait that
     /// was asked for, no quota.
     #[must_use]
+    #[inline]
     pub fn says_nothing(&self) -> bool {
         self.outcome != Outcome::Throttled && self.asked.is_none() && self.hints.is_empty()
     }

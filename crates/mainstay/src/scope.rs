@@ -28,6 +28,7 @@ impl Scope {
     const OUTSIDE: Self = Self { until: Moment::MAX, attempt: 1 };
 
     /// What holds here.
+    #[inline]
     pub(crate) fn current() -> Self {
         HERE.get()
     }

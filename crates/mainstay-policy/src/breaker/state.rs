@@ -45,6 +45,7 @@ pub(super) enum Sample {
 }
 
 impl Sample {
+    #[inline]
     pub(super) fn of(verdict: Verdict, took: Duration, settings: &CircuitBreaker) -> Self {
         let failed = match verdict {
             Verdict::Success => false,
@@ -62,6 +63,7 @@ impl Machine {
         Self { generation, state: State::Closed { consecutive: 0 } }
     }
 
+    #[inline]
     pub(super) const fn kind(self) -> BreakerState {
         match self.state {
             State::Closed { .. } => BreakerState::Closed,
@@ -185,6 +187,7 @@ impl Machine {
     const MOST_OPENINGS: u32 = (1 << Self::OPENINGS_BITS) - 1;
     const COUNT_BITS: u32 = 12;
 
+    #[inline]
     pub(super) const fn pack(self) -> u64 {
         let (kind, openings, rest) = match self.state {
             State::Closed { consecutive } => (0, 0, consecutive as u64),
@@ -201,6 +204,7 @@ impl Machine {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "each field is cut to its bits")]
+    #[inline]
     pub(super) const fn unpack(word: u64) -> Self {
         let openings = (word >> Stamp::BITS) as u32 & Self::MOST_OPENINGS;
         let count = (1 << Self::COUNT_BITS) - 1;

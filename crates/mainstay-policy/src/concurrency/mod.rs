@@ -112,6 +112,7 @@ impl Slots {
 
     /// Takes a slot if one is free and nobody waits for it.
     #[must_use]
+    #[inline]
     pub fn try_enter(&self) -> Option<Slot> {
         update(&self.word, |word| {
             let next = Places::unpack(word).enter().map(Places::pack);
@@ -135,6 +136,7 @@ impl Slots {
     }
 
     /// A call has ended.
+    #[inline]
     pub fn leave(&self, slot: Slot) -> Wake {
         let Slot(()) = slot;
         self.change(Places::leave)
@@ -188,6 +190,7 @@ impl Slots {
         SlotsSnapshot { in_use, waiting, limit }
     }
 
+    #[inline]
     fn change(&self, step: impl Fn(Places) -> Places) -> Wake {
         update(&self.word, |word| {
             let places = step(Places::unpack(word));

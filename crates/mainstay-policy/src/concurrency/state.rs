@@ -19,6 +19,7 @@ impl Places {
     }
 
     /// A newcomer takes a slot, past nobody.
+    #[inline]
     pub(super) fn enter(self) -> Option<Self> {
         let may = self.has_room() && self.waiting == 0;
         may.then_some(Self { in_use: self.in_use + 1, ..self })
@@ -40,6 +41,7 @@ impl Places {
         Self { waiting: self.waiting.saturating_sub(1), ..self }
     }
 
+    #[inline]
     pub(super) fn leave(self) -> Self {
         Self { in_use: self.in_use.saturating_sub(1), ..self }
     }
@@ -49,6 +51,7 @@ impl Places {
     }
 
     /// Whom there is a slot for.
+    #[inline]
     pub(super) const fn wake(self) -> Wake {
         if self.has_room() && self.waiting > 0 { Wake::First } else { Wake::Nobody }
     }
@@ -57,6 +60,7 @@ impl Places {
         self.in_use < self.limit
     }
 
+    #[inline]
     pub(super) const fn pack(self) -> u64 {
         (self.in_use as u64) << (2 * Self::BITS)
             | (self.waiting as u64) << Self::BITS
@@ -64,6 +68,7 @@ impl Places {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "each field is cut to its bits")]
+    #[inline]
     pub(super) const fn unpack(word: u64) -> Self {
         Self {
             in_use: (word >> (2 * Self::BITS)) as u32 & Self::MOST,

@@ -63,6 +63,7 @@ enum Kind {
 }
 
 impl Kind {
+    #[inline]
     fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         match self {
             Self::Smooth(smooth) => smooth.take(cost, since, now),
@@ -70,6 +71,7 @@ impl Kind {
         }
     }
 
+    #[inline]
     fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         match self {
             Self::Smooth(smooth) => smooth.peek(cost, since, now),
@@ -112,6 +114,7 @@ impl Limiter {
     /// Starts a call of this cost if it may start now; else says when to ask again.
     ///
     /// `since` is when the call came to stand in the queue, and `now` if it did not stand.
+    #[inline]
     pub fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         if self.quota.is_silent() {
             return self.kind.take(cost, since, now);
@@ -131,6 +134,7 @@ impl Limiter {
     }
 
     /// What [`take`](Limiter::take) would say. Takes nothing.
+    #[inline]
     pub fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         self.kind.peek(cost, since, now).and(self.quota.peek(cost, now))
     }

@@ -45,16 +45,19 @@ impl Pace {
         Self { interval, tolerance: interval.saturating_mul(burst.into()) }
     }
 
+    #[inline]
     fn cost(self, cost: u64) -> u64 {
         self.interval.saturating_mul(cost)
     }
 
     /// The earliest start of something that costs this.
+    #[inline]
     fn earliest(self, tat: u64, cost: u64) -> u64 {
         tat.saturating_add(cost).saturating_sub(self.tolerance)
     }
 
     /// May this start? The second answer is the word's time if it does.
+    #[inline]
     pub(super) fn start(self, tat: u64, cost: u32, since: Moment, now: Moment) -> (Turn, u64) {
         let cost = self.cost(cost.into());
         if cost > self.tolerance {
@@ -97,6 +100,7 @@ impl Smooth {
         pace.start(tat, cost, since, now).0
     }
 
+    #[inline]
     pub(super) fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         update(&self.word, |word| {
             let (tat, pace) = self.split(word);
@@ -147,6 +151,7 @@ impl Smooth {
         });
     }
 
+    #[inline]
     fn split(&self, word: u64) -> (u64, Pace) {
         let [first, second] = &self.paces;
         let cell = if word & SECOND_PACE == 0 { first } else { second };

@@ -169,6 +169,7 @@ impl<Req> Guard<Req> for BreakerGuard {
 
     fn subject(&self, _: &Req) {}
 
+    #[inline]
     fn glance(&self, (): &(), _: Ask, now: &Now) -> Result<(), Refused> {
         if self.breaker.state() == BreakerState::Closed {
             return Ok(()); // and the clock need not be read
@@ -176,6 +177,7 @@ impl<Req> Guard<Req> for BreakerGuard {
         self.breaker.would_refuse(now.get()).map_or(Ok(()), |refusal| Err(self.refused(refusal)))
     }
 
+    #[inline]
     fn try_admit(&self, (): &(), _: Ask, now: &Now) -> Admission<Ticket> {
         match self.breaker.admit(now.get()) {
             Answer::Granted { ticket, .. } => Admission::Go(ticket),
@@ -183,8 +185,11 @@ impl<Req> Guard<Req> for BreakerGuard {
         }
     }
 
+    #[inline]
     fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) {
-        self.breaker.settle(ticket, Verdict::from(ending.outcome()), now.get());
+        let verdict = Verdict::from(ending.outcome());
+        let now = self.breaker.settles_by(&ticket, verdict).unwrap_or_else(|| now.get());
+        self.breaker.settle(ticket, verdict, now);
     }
 
     fn at_rest_from(&self) -> Option<Moment> {

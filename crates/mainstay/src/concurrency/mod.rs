@@ -161,6 +161,7 @@ impl ConcurrencyGuard {
         Ok(())
     }
 
+    #[inline]
     fn leave(&self, slot: Slot) {
         self.queue.wake(self.queue.slots().leave(slot));
     }
@@ -178,6 +179,7 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
 
     fn subject(&self, _: &Req) {}
 
+    #[inline]
     fn try_admit(&self, (): &(), _: Ask, _: &Now) -> Admission<Slot> {
         match self.queue.slots().try_enter() {
             Some(slot) => Admission::Go(slot),
@@ -200,6 +202,7 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
         })
     }
 
+    #[inline]
     fn settle(&self, (): &(), slot: Slot, _: &Ending, _: &Now) -> Option<Slot> {
         if self.to_the_head {
             self.leave(slot);
@@ -208,6 +211,7 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
         Some(slot)
     }
 
+    #[inline]
     fn let_go(&self, (): &(), slot: Option<Slot>, _: &Ending, _: &Now) {
         if let Some(slot) = slot {
             self.leave(slot);

@@ -61,6 +61,7 @@ where
     P: Protocol<Req, S::Response, S::Error>,
 {
     /// What its end says.
+    #[inline]
     pub(super) fn ending(&self, end: Result<&S::Response, &S::Error>) -> Ending {
         self.live.protocol().end(&self.about, end)
     }
@@ -84,6 +85,7 @@ where
     }
 
     /// Starts an attempt; the service is ready. The permit is live before, since a call may panic.
+    #[inline]
     pub(super) fn starts(service: &mut S, request: Req, mut live: Live<Req, G, P>) -> Self {
         let about = live.protocol().about(&request);
         let future = live.watch(|| service.call(request));
@@ -141,6 +143,7 @@ where
 {
     /// Polls on, and makes something of the end and of the attempt, if there was one.
     #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
+    #[inline]
     pub(super) fn poll_end<T>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -180,6 +183,7 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_end(cx, |end, attempt| {
             if let Some(attempt) = attempt {

@@ -124,10 +124,12 @@ where
     type Error = S::Error;
     type Future = GuardedFuture<Req, S, G, P>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let Shared { guard, protocol } = &*self.shared;
         let Scope { until, attempt } = Scope::current();

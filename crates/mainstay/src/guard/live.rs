@@ -25,6 +25,7 @@ pub(super) struct Live<Req, G: Guard<Req>, P> {
 }
 
 impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
+    #[inline]
     pub(super) const fn new(
         shared: Arc<Shared<G, P>>,
         subject: G::Subject,
@@ -38,6 +39,7 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
     }
 
     /// Does what may panic; if it does, the attempt has failed, whoever catches the panic.
+    #[inline]
     pub(super) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
         let watched = Watched(self);
         let done = run();
@@ -46,6 +48,7 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
     }
 
     /// How the attempt ended. Only the first end counts.
+    #[inline]
     pub(super) fn settle(&mut self, ending: &Ending) {
         let Some((subject, permit)) = self.given.take() else { return };
         let (guard, now) = (&self.shared.guard, Now::default());

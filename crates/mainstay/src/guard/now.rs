@@ -15,6 +15,7 @@ pub struct Now(Cell<Option<Moment>>);
 
 impl Now {
     /// The time of the first use.
+    #[inline]
     pub fn get(&self) -> Moment {
         match self.0.get() {
             Some(moment) => moment,

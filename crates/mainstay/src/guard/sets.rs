@@ -20,14 +20,17 @@ macro_rules! pointer {
             type Permit = G::Permit;
             type Held = G::Held;
 
+            #[inline]
             fn subject(&self, request: &Req) -> G::Subject {
                 G::subject(self, request)
             }
 
+            #[inline]
             fn glance(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
                 G::glance(self, subject, ask, now)
             }
 
+            #[inline]
             fn try_admit(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Admission<G::Permit> {
                 G::try_admit(self, subject, ask, now)
             }
@@ -40,6 +43,7 @@ macro_rules! pointer {
                 G::admit(self, subject, ask)
             }
 
+            #[inline]
             fn settle(
                 &self,
                 subject: &G::Subject,
@@ -50,6 +54,7 @@ macro_rules! pointer {
                 G::settle(self, subject, permit, ending, now)
             }
 
+            #[inline]
             fn let_go(&self, subject: &G::Subject, held: G::Held, ending: &Ending, now: &Now) {
                 G::let_go(self, subject, held, ending, now);
             }
@@ -72,10 +77,12 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
     type Permit = Option<G::Permit>;
     type Held = Option<G::Held>;
 
+    #[inline]
     fn subject(&self, request: &Req) -> Self::Subject {
         self.as_ref().map(|guard| guard.subject(request))
     }
 
+    #[inline]
     fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
         match (self, subject) {
             (Some(guard), Some(subject)) => guard.glance(subject, ask, now),
@@ -83,6 +90,7 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
         }
     }
 
+    #[inline]
     fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
         match (self, subject) {
             (Some(guard), Some(subject)) => match guard.try_admit(subject, ask, now) {
@@ -101,6 +109,7 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
         }
     }
 
+    #[inline]
     fn settle(
         &self,
         subject: &Self::Subject,
@@ -112,6 +121,7 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
         guard.map(|((guard, subject), permit)| guard.settle(subject, permit, ending, now))
     }
 
+    #[inline]
     fn let_go(&self, subject: &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
         let guard = self.as_ref().zip(subject.as_ref()).zip(held);
         if let Some(((guard, subject), held)) = guard {
@@ -136,15 +146,18 @@ where
     type Permit = (A::Permit, B::Permit);
     type Held = (A::Held, B::Held);
 
+    #[inline]
     fn subject(&self, request: &Req) -> Self::Subject {
         (self.0.subject(request), self.1.subject(request))
     }
 
+    #[inline]
     fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
         self.0.glance(&subject.0, ask, now)?;
         self.1.glance(&subject.1, ask, now)
     }
 
+    #[inline]
     fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
         let first = match self.0.try_admit(&subject.0, ask, now) {
             Admission::Go(permit) => permit,
@@ -171,6 +184,7 @@ where
         Ok((first.take(), second))
     }
 
+    #[inline]
     fn settle(
         &self,
         subject: &Self::Subject,
@@ -184,6 +198,7 @@ where
         (first, self.1.settle(&subject.1, second.take(), ending, now))
     }
 
+    #[inline]
     fn let_go(&self, subject: &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
         self.0.let_go(&subject.0, held.0, ending, now);
         self.1.let_go(&subject.1, held.1, ending, now);
@@ -222,16 +237,19 @@ macro_rules! more {
             type Permit = <nested!($first, $($rest),+) as Guard<Req>>::Permit;
             type Held = <nested!($first, $($rest),+) as Guard<Req>>::Held;
 
+            #[inline]
             fn subject(&self, request: &Req) -> Self::Subject {
                 let $set = self;
                 by_reference!($set, $place, $($places),+).subject(request)
             }
 
+            #[inline]
             fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
                 let $set = self;
                 by_reference!($set, $place, $($places),+).glance(subject, ask, now)
             }
 
+            #[inline]
             fn try_admit(
                 &self,
                 subject: &Self::Subject,
@@ -251,6 +269,7 @@ macro_rules! more {
                 by_reference!($set, $place, $($places),+).admit(subject, ask).await
             }
 
+            #[inline]
             fn settle(
                 &self,
                 subject: &Self::Subject,
@@ -262,6 +281,7 @@ macro_rules! more {
                 by_reference!($set, $place, $($places),+).settle(subject, permit, ending, now)
             }
 
+            #[inline]
             fn let_go(
                 &self,
                 subject: &Self::Subject,

@@ -77,6 +77,7 @@ impl<S: GivesSlots> SlotQueue<S> {
     }
 
     /// Does what a change of the slots asks for.
+    #[inline]
     pub(crate) fn wake(&self, wake: Wake) {
         match wake {
             Wake::First => self.hand_over(),

@@ -175,7 +175,11 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
 
     fn subject(&self, _: &Req) {}
 
+    #[inline]
     fn glance(&self, (): &(), ask: Ask, now: &Now) -> Result<(), Refused> {
+        if ask.until == Moment::MAX && self.max_wait.is_none() {
+            return Ok(()); // it would wait for as long as it takes
+        }
         let now = now.get();
         let turn = self.turns.forecast(self.turnstile.ahead(), ask.cost, now);
         match turn.comes_before(self.end(ask, now)) {
@@ -184,6 +188,7 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
         }
     }
 
+    #[inline]
     fn try_admit(&self, (): &(), ask: Ask, now: &Now) -> Admission<()> {
         let now = now.get();
         let turn = match self.turnstile.arrive() {
@@ -224,6 +229,7 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
         Ok(())
     }
 
+    #[inline]
     fn settle(&self, (): &(), (): (), ending: &Ending, now: &Now) {
         if ending.says_nothing() {
             return;

@@ -154,6 +154,7 @@ impl RateLimitGuard {
 impl Turns for Limiter {
     const LAYER: &'static str = "rate limit";
 
+    #[inline]
     fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         self.take(cost, since, now)
     }
