@@ -109,6 +109,7 @@ mod guards {
     use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
     use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
     use mainstay::guard::GuardLayer;
+    use mainstay::observe::ObserveLayer;
     use tower::{Layer, Service};
 
     use super::*;
@@ -163,6 +164,30 @@ mod guards {
         assert_eq!(called(&breaker, 200), (0, true));
         assert_eq!(called(&slots, 200), (0, true));
         assert_eq!(called(&both, 200), (0, true));
+    }
+
+    #[test]
+    fn to_observe_a_call_that_nobody_looks_at_allocates_nothing() {
+        let layer = ObserveLayer::new().named("users");
+        assert_eq!(called(&layer, 200), (0, true));
+        assert_eq!(called(&layer, 503), (0, true));
+    }
+
+    #[test]
+    fn a_report_costs_its_notes_and_its_place_in_the_answer() {
+        let layer = ObserveLayer::new().named("users").report(true);
+        called(&layer, 200); // reads the clock's origin
+        assert_eq!(called(&layer, 200), (4, true));
+    }
+
+    #[test]
+    fn a_change_of_state_that_nobody_listens_to_allocates_nothing() {
+        let breaker = BreakerGuard::new(CircuitBreaker::new()).unwrap().named("billing");
+        let changed = measure(|| {
+            breaker.isolate();
+            breaker.release();
+        });
+        assert_eq!(changed.count_total, 0);
     }
 
     #[test]

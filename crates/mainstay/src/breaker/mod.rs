@@ -45,17 +45,20 @@ use std::sync::Arc;
 
 use mainstay_policy::breaker::{Admission as Answer, Breaker, Refusal, Ticket, Verdict};
 use mainstay_policy::{Moment, SettingsError};
+use tokio::sync::watch;
 use tower_layer::Layer;
 
 use crate::chance;
 use crate::error::{Reason, Refused};
-use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, Now};
+use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, Now, State, Watch};
 use crate::http::Http;
 use crate::protocol::Ending;
 
 pub use mainstay_policy::breaker::{
     BreakerSnapshot, BreakerState, Cause, CircuitBreaker, Span, Transition,
 };
+
+const LAYER: &str = "circuit breaker";
 
 /// Puts a circuit breaker before a service.
 #[derive(Debug)]
@@ -106,6 +109,7 @@ impl<S, P> Layer<S> for CircuitBreakerLayer<P> {
 pub struct BreakerGuard {
     breaker: Breaker,
     name: Option<Arc<str>>,
+    watch: Watch<BreakerState>,
 }
 
 impl BreakerGuard {
@@ -115,7 +119,8 @@ impl BreakerGuard {
     ///
     /// What [`CircuitBreaker::check`] finds.
     pub fn new(settings: CircuitBreaker) -> Result<Self, SettingsError> {
-        Ok(Self { breaker: Breaker::new(settings, chance::draw())?, name: None })
+        let breaker = Breaker::new(settings, chance::draw())?;
+        Ok(Self { breaker, name: None, watch: Watch::default() })
     }
 
     /// A name that its refusals say.
@@ -137,24 +142,49 @@ impl BreakerGuard {
         self.breaker.snapshot(Now::default().get())
     }
 
+    /// What it is doing, as it changes. Who looks seldom sees the last state, not all between.
+    pub fn watch(&self) -> watch::Receiver<BreakerState> {
+        self.watch.receiver(|| self.breaker.state())
+    }
+
     /// Refuses every call until it is released.
     pub fn isolate(&self) -> Option<Transition> {
-        self.breaker.isolate()
+        self.told(self.breaker.isolate())
     }
 
     /// Ends an isolation, with an empty window.
     pub fn release(&self) -> Option<Transition> {
-        self.breaker.release()
+        self.told(self.breaker.release())
     }
 
     /// Closes it, whatever it was doing, with an empty window.
     pub fn reset(&self) -> Option<Transition> {
-        self.breaker.reset()
+        self.told(self.breaker.reset())
+    }
+
+    /// Tells of a change of state, if there was one.
+    fn told(&self, transition: Option<Transition>) -> Option<Transition> {
+        if let Some(to) = transition {
+            self.changed(to);
+        }
+        transition
+    }
+
+    #[cold]
+    fn changed(&self, transition: Transition) {
+        let to = match transition {
+            Transition::Opened { .. } => BreakerState::Open,
+            Transition::HalfOpened => BreakerState::HalfOpen,
+            Transition::Closed => BreakerState::Closed,
+            Transition::Isolated => BreakerState::Isolated,
+            _ => self.breaker.state(),
+        };
+        self.watch.changed(LAYER, self.name.as_ref(), to, || self.breaker.state());
     }
 
     #[cold]
     fn refused(&self, refusal: Refusal) -> Refused {
-        let refused = Refused::new("circuit breaker", Reason::Open).named_if(self.name.as_ref());
+        let refused = Refused::new(LAYER, Reason::Open).named_if(self.name.as_ref());
         match refusal.retry_in {
             Some(wait) => refused.with_retry_in(wait),
             None => refused,
@@ -180,7 +210,10 @@ impl<Req> Guard<Req> for BreakerGuard {
     #[inline]
     fn try_admit(&self, (): &(), _: Ask, now: &Now) -> Admission<Ticket> {
         match self.breaker.admit(now.get()) {
-            Answer::Granted { ticket, .. } => Admission::Go(ticket),
+            Answer::Granted { ticket, transition } => {
+                self.told(transition);
+                Admission::Go(ticket)
+            }
             Answer::Refused(refusal) => Admission::Refuse(self.refused(refusal)),
         }
     }
@@ -190,10 +223,26 @@ impl<Req> Guard<Req> for BreakerGuard {
         let verdict = Verdict::from(ending.outcome());
         let now = self.breaker.settles_by(&ticket, verdict).unwrap_or_else(|| now.get());
         self.breaker.settle(ticket, verdict, now);
+        self.told(self.breaker.settle(ticket, Verdict::from(ending.outcome()), now.get()));
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
         self.breaker.at_rest_from()
+    }
+}
+
+impl State for BreakerState {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+            Self::Isolated => "isolated",
+        }
+    }
+
+    fn is_rest(self) -> bool {
+        self == Self::Closed
     }
 }
 

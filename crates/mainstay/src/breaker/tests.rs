@@ -112,6 +112,22 @@ async fn by_hand_it_refuses_until_it_is_released() {
     assert_eq!(handle.reset(), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_watches_is_woken_by_each_change() {
+    let layer = opens_at_the_second_failure();
+    let ((mut client, mut server), mut states) = (over(&layer), layer.handle().watch());
+    assert_eq!(*states.borrow_and_update(), BreakerState::Closed);
+    let mut changed = task::spawn(async move {
+        states.changed().await.unwrap();
+        *states.borrow_and_update()
+    });
+    answered(&mut client, &mut server, 503).await;
+    assert_pending!(changed.poll());
+    answered(&mut client, &mut server, 503).await;
+    assert!(changed.is_woken());
+    assert_eq!(tokio_test::assert_ready!(changed.poll()), BreakerState::Open);
+}
+
 #[test]
 fn settings_that_cannot_work_are_refused() {
     let nothing = CircuitBreaker::new().consecutive_failures(Some(0));

@@ -49,6 +49,7 @@ use crate::clock;
 use crate::error::{Reason, Refused};
 use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, HoldLayer, NoSlot, Now, SlotQueue};
 use crate::http::Http;
+use crate::observe::Wait;
 use crate::protocol::Ending;
 
 pub use mainstay_policy::concurrency::{Concurrency, SlotsSnapshot};
@@ -119,6 +120,8 @@ pub struct ConcurrencyGuard {
 }
 
 impl ConcurrencyGuard {
+    pub(crate) const LAYER: &str = "concurrency limit";
+
     /// Slots that are all free.
     ///
     /// # Errors
@@ -142,6 +145,12 @@ impl ConcurrencyGuard {
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
         self
+    }
+
+    /// The name that it was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// What it holds.
@@ -168,7 +177,7 @@ impl ConcurrencyGuard {
 
     #[cold]
     fn refused(&self, reason: Reason) -> Refused {
-        Refused::new("concurrency limit", reason).named_if(self.name.as_ref())
+        Refused::new(Self::LAYER, reason).named_if(self.name.as_ref())
     }
 }
 
@@ -196,7 +205,8 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
         if time.is_zero() {
             return Err(self.refused(reason));
         }
-        self.queue.wait(time).await.map_err(|why| match why {
+        let waits = || Wait::begins(Self::LAYER, self.name(), None);
+        self.queue.wait(time, waits).await.map_err(|why| match why {
             NoSlot::Full => self.refused(Reason::NoSlot),
             NoSlot::TooLong => self.refused(reason),
         })

@@ -44,6 +44,7 @@ mod queue;
 mod sets;
 mod slots;
 mod turns;
+mod watch;
 
 pub use body::{HeldBody, HoldLayer, Holding, HoldingFuture};
 pub use future::GuardedFuture;
@@ -54,6 +55,7 @@ use queue::{Queue, Spot};
 pub(crate) use slots::GivesSlots;
 pub(crate) use slots::{NoSlot, SlotQueue};
 pub use turns::{TurnGuard, Turns};
+pub(crate) use watch::{State, Watch};
 
 use std::future::Future;
 

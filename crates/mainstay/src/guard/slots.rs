@@ -85,14 +85,20 @@ impl<S: GivesSlots> SlotQueue<S> {
         }
     }
 
-    /// Waits for a slot, but no longer than this.
-    pub(crate) async fn wait(&self, patience: Duration) -> Result<Slot, NoSlot> {
+    /// Waits for a slot, but no longer than this. What `begins` gives is kept while it waits, if it
+    /// must.
+    pub(crate) async fn wait<T>(
+        &self,
+        patience: Duration,
+        begins: impl FnOnce() -> T,
+    ) -> Result<Slot, NoSlot> {
         let waiting = match self.slots.enter() {
             Entry::Granted(slot) => return Ok(slot),
             Entry::Full => return Err(NoSlot::Full),
             Entry::Queued(waiting) => waiting,
         };
         let mut spot = self.stand(waiting);
+        let _waits = begins();
         let mut timer = pin!(clock::sleep(patience));
         poll_fn(|cx| match spot.poll(cx) {
             Poll::Ready(slot) => Poll::Ready(Ok(slot)),
@@ -202,8 +208,8 @@ mod tests {
     async fn a_slot_is_given_when_it_comes_back_and_not_when_its_owner_looks() {
         let queue = queue(2);
         let slots: Vec<_> = (0..2).filter_map(|_| queue.slots().try_enter()).collect();
-        let mut lazy = task::spawn(queue.wait(LONG));
-        let mut eager = task::spawn(queue.wait(LONG));
+        let mut lazy = task::spawn(queue.wait(LONG, || ()));
+        let mut eager = task::spawn(queue.wait(LONG, || ()));
         assert_pending!(lazy.poll());
         assert_pending!(eager.poll());
         for slot in slots {
@@ -237,11 +243,11 @@ mod tests {
     async fn who_waits_too_long_or_finds_the_line_full_is_told_which() {
         let queue = queue(1);
         let _slot = queue.slots().try_enter().unwrap();
-        let mut first = task::spawn(queue.wait(Duration::from_secs(1)));
-        let mut second = task::spawn(queue.wait(LONG));
+        let mut first = task::spawn(queue.wait(Duration::from_secs(1), || ()));
+        let mut second = task::spawn(queue.wait(LONG, || ()));
         assert_pending!(first.poll());
         assert_pending!(second.poll());
-        assert_eq!(assert_ready!(task::spawn(queue.wait(LONG)).poll()), Err(NoSlot::Full));
+        assert_eq!(assert_ready!(task::spawn(queue.wait(LONG, || ())).poll()), Err(NoSlot::Full));
         tokio::time::advance(Duration::from_millis(1001)).await;
         assert_eq!(assert_ready!(first.poll()), Err(NoSlot::TooLong));
     }
@@ -250,7 +256,7 @@ mod tests {
     async fn who_is_polled_by_another_task_is_woken_there() {
         let queue = queue(1);
         let slot = queue.slots().try_enter().unwrap();
-        let mut waits = Box::pin(queue.wait(LONG));
+        let mut waits = Box::pin(queue.wait(LONG, || ()));
         let (mut one, mut other) = (task::spawn(()), task::spawn(()));
         assert_pending!(one.enter(|cx, _| waits.as_mut().poll(cx)));
         assert_pending!(other.enter(|cx, _| waits.as_mut().poll(cx)));

@@ -92,6 +92,22 @@ impl<'a> Origin<'a> {
         self.authority
     }
 
+    /// The host as it is spelled, without the brackets of an IPv6 address.
+    #[must_use]
+    pub fn host(&self) -> &'a str {
+        let name = split_port(self.authority).0;
+        name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
+    }
+
+    /// The port, or the scheme's own where none is spelled.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match split_port(self.authority).1 {
+            "" => own_port(&self.scheme.to_ascii_lowercase()).parse().ok(),
+            digits => digits.parse().ok(),
+        }
+    }
+
     /// The one spelling of this origin: lower case, without the scheme's own port. Names stay in
     /// the form they were given in, whether Unicode or `xn--`.
     #[must_use]
@@ -104,11 +120,7 @@ impl<'a> Origin<'a> {
             "" if !port.is_empty() => "0",
             digits => digits,
         };
-        let own = match &*scheme {
-            "http" | "ws" => "80",
-            "https" | "wss" => "443",
-            _ => "",
-        };
+        let own = own_port(&scheme);
         let mut text = String::with_capacity(scheme.len() + host.len() + 3);
         if !scheme.is_empty() {
             text.push_str(&scheme);
@@ -126,6 +138,15 @@ impl<'a> Origin<'a> {
 impl fmt::Debug for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+/// Of a scheme in lower case.
+fn own_port(scheme: &str) -> &'static str {
+    match scheme {
+        "http" | "ws" => "80",
+        "https" | "wss" => "443",
+        _ => "",
     }
 }
 
@@ -186,6 +207,23 @@ mod tests {
 
     fn to(uri: &str) -> Request<()> {
         Request::get(uri).body(()).unwrap()
+    }
+
+    #[test]
+    fn an_origin_has_a_host_and_a_port() {
+        for (scheme, authority, host, port) in [
+            ("https", "ana:secret@API.example.com", "API.example.com", Some(443)),
+            ("HTTP", "example.com", "example.com", Some(80)),
+            ("", "example.com", "example.com", None),
+            ("", "example.com:8080", "example.com", Some(8080)),
+            ("https", "example.com:", "example.com", Some(443)),
+            ("https", "example.com:99999", "example.com", None),
+            ("http", "[2001:db8::1]:8443", "2001:db8::1", Some(8443)),
+            ("http", "[::1]", "::1", Some(80)),
+        ] {
+            let origin = Origin::new(scheme, authority);
+            assert_eq!((origin.host(), origin.port()), (host, port), "{origin:?}");
+        }
     }
 
     #[test]

@@ -51,6 +51,10 @@ impl ResponseView for ::reqwest::Response {
         self.headers()
     }
 
+    fn extensions_mut(&mut self) -> Option<&mut Extensions> {
+        Some(self.extensions_mut())
+    }
+
     fn version(&self) -> Version {
         self.version()
     }

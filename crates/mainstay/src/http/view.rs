@@ -41,6 +41,11 @@ pub trait ResponseView: Sized {
     /// The header fields.
     fn headers(&self) -> &HeaderMap;
 
+    /// Where layers leave something for whoever gets it, where the type has such a place.
+    fn extensions_mut(&mut self) -> Option<&mut Extensions> {
+        None
+    }
+
     /// Which HTTP it came by.
     fn version(&self) -> Version;
 
@@ -99,6 +104,10 @@ impl<B> ResponseView for Response<B> {
 
     fn headers(&self) -> &HeaderMap {
         self.headers()
+    }
+
+    fn extensions_mut(&mut self) -> Option<&mut Extensions> {
+        Some(self.extensions_mut())
     }
 
     fn version(&self) -> Version {
