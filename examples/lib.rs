@@ -8,3 +8,4 @@
 //! | `cargo run --example how_many_may_start` | a smooth limit, one with a burst and a strict one, side by side |
 //! | `cargo run --example what_may_be_repeated` | which requests are sent again, after which ends |
 //! | `cargo run --release --example what_does_a_server_ask` | what the fields of well-known services say, and what reading them costs |
+//! | `cargo run --example why_did_it_take_so_long` | the reports of calls that waited, failed and were refused |

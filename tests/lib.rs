@@ -7,3 +7,7 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/architecture.md")]
 pub struct Architecture;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/observe.md")]
+pub struct Observe;

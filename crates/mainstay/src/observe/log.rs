@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use mainstay_policy::Moment;
+use mainstay_policy::{Moment, Outcome};
 
 use super::Event;
 use super::report::Entry;
@@ -43,6 +43,7 @@ impl Log {
 
     fn add(&mut self, event: &Event<'_>) {
         match *event {
+            Event::Ended { outcome: Outcome::Refused, .. } => {} // nothing was sent
             Event::Again { attempt, .. } | Event::Ended { attempt, .. } => {
                 self.attempts = self.attempts.max(attempt);
             }

@@ -39,7 +39,8 @@ impl CallReport {
         self.outcome
     }
 
-    /// How many attempts there were; none, if it was refused before the first.
+    /// How many attempts there were; none, if it was refused before the first. One that was dropped
+    /// counts, though it may not have been sent.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts

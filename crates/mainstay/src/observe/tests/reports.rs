@@ -38,6 +38,7 @@ async fn a_report_says_what_was_not_tried_and_why() {
     let refused = layer.layer(stack(|_| async {
         let refused = open();
         tell(Event::Refused(&refused));
+        tell(Event::Ended { attempt: 1, outcome: Outcome::Refused, took: None });
         tell(Event::NotRetried { attempts: 1, why: Stop::NoTime { needed: ms(1_500) } });
         Err(refused.into())
     }));
@@ -49,6 +50,7 @@ async fn a_report_says_what_was_not_tried_and_why() {
         lines,
         [
             "circuit breaker \"billing\": refuses: the circuit is open; retry in 1.500 s",
+            "attempt 1 ends: refused",
             "no attempt after 1: no time for a wait of 1.500 s",
         ]
     );
