@@ -101,9 +101,10 @@ fn a_panic_passes_on_and_ends_the_span() {
     let mut call = task::spawn(panics.call(get()));
     assert!(catch_unwind(AssertUnwindSafe(|| call.poll())).is_err());
     assert!(!log::is_kept(), "what comes after is of no call");
-    assert_eq!(listener.told().spans[0]["error.type"], "panic");
-    drop(call);
     assert_eq!(only(&reports).outcome(), Outcome::Transient);
+    drop(call);
+    assert_eq!(reports.lock().unwrap().len(), 1, "it is told of once");
+    assert_eq!(listener.told().spans[0]["error.type"], "panic");
 }
 
 #[test]
