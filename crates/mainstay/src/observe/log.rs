@@ -51,8 +51,10 @@ impl Log {
             Event::Waits { .. }
             | Event::Refused(_)
             | Event::WouldRefuse(_)
+            | Event::WouldWait { .. }
             | Event::NotRetried { .. }
             | Event::NoBudget { .. }
+            | Event::FellBack { .. }
             | Event::Changed { .. }
             | Event::Warning { .. } => {}
         }

@@ -13,6 +13,8 @@
 //! | `mainstay_stops_total` | counter | reason | failures that were not tried again |
 //! | `mainstay_refusals_total` | counter | layer, name, reason | attempts that were refused |
 //! | `mainstay_shadow_refusals_total` | counter | layer, name, reason | those that would have been |
+//! | `mainstay_shadow_waits_total` | counter | layer, name | calls that would have waited |
+//! | `mainstay_fallbacks_total` | counter | name, outcome | calls that failed and were answered all the same |
 //! | `mainstay_wait_seconds` | histogram | layer, name | how long calls waited |
 //! | `mainstay_state` | gauge | layer, name, state | how many are in this state, other than the one of rest |
 //! | `mainstay_state_changes_total` | counter | layer, name, state | changes to this state |
@@ -54,6 +56,8 @@ const STOPS: &str = "mainstay_stops_total";
 const REFUSALS: &str = "mainstay_refusals_total";
 const SHADOW_REFUSALS: &str = "mainstay_shadow_refusals_total";
 const WAIT_SECONDS: &str = "mainstay_wait_seconds";
+const SHADOW_WAITS: &str = "mainstay_shadow_waits_total";
+const FALLBACKS: &str = "mainstay_fallbacks_total";
 const STATE: &str = "mainstay_state";
 const STATE_CHANGES: &str = "mainstay_state_changes_total";
 const WARNINGS: &str = "mainstay_warnings_total";
@@ -76,6 +80,8 @@ fn describe(recorder: &dyn Recorder) {
         (STOPS, "Failures that were not tried again"),
         (REFUSALS, "Attempts that were refused"),
         (SHADOW_REFUSALS, "Attempts that a guard in shadow would have refused"),
+        (SHADOW_WAITS, "Calls that a guard in shadow would have had wait"),
+        (FALLBACKS, "Calls that failed and were answered all the same"),
         (STATE_CHANGES, "Changes to this state"),
         (WARNINGS, "What should be looked into"),
     ] {
@@ -180,6 +186,10 @@ pub(super) fn count(event: &Event<'_>) {
         }
         Event::Refused(refused) => refusal(REFUSALS, refused),
         Event::WouldRefuse(refused) => refusal(SHADOW_REFUSALS, refused),
+        Event::WouldWait { layer, name } => increment(SHADOW_WAITS, of(layer, name).to_vec()),
+        Event::FellBack { name, outcome } => {
+            increment(FALLBACKS, vec![name_label(name), what("outcome", words::outcome(outcome))]);
+        }
         Event::NotRetried { why, .. } => {
             increment(STOPS, vec![what("reason", words::stop(why))]);
         }

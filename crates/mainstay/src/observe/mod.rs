@@ -104,6 +104,13 @@ pub enum Event<'a> {
     Refused(&'a Refused),
     /// A guard in shadow would have refused.
     WouldRefuse(&'a Refused),
+    /// A guard in shadow would have had the call wait, and perhaps refused it in the end.
+    WouldWait {
+        /// The layer.
+        layer: &'static str,
+        /// The name of the layer, if it was given one.
+        name: Option<&'a str>,
+    },
     /// There is no further attempt.
     NotRetried {
         /// How many attempts there were.
@@ -117,6 +124,13 @@ pub enum Event<'a> {
         layer: &'static str,
         /// How many attempts there were.
         attempts: u32,
+    },
+    /// A call failed, and something else is answered instead.
+    FellBack {
+        /// The name of the layer, if it was given one.
+        name: Option<&'a str>,
+        /// How the call ended.
+        outcome: Outcome,
     },
     /// The state of a layer has changed.
     Changed {

@@ -147,12 +147,19 @@ pub enum What {
         /// After how long it would not have any more, where that could be said.
         retry_in: Option<Duration>,
     },
+    /// A guard in shadow would have had the call wait.
+    WouldWait,
     /// There was no further attempt.
     NotRetried {
         /// How many attempts there were.
         attempts: u32,
         /// Why there was none after them.
         why: Stop,
+    },
+    /// The call failed, and something else was answered instead.
+    FellBack {
+        /// How it had ended.
+        outcome: Outcome,
     },
     /// The state of a layer changed by this call.
     Changed {
@@ -186,6 +193,10 @@ impl Entry {
                 let (reason, retry_in) = (refused.reason(), refused.retry_in());
                 let what = What::WouldRefuse { reason, retry_in };
                 (Some(refused.layer()), refused.name(), what)
+            }
+            Event::WouldWait { layer, name } => (Some(layer), name, What::WouldWait),
+            Event::FellBack { name, outcome } => {
+                (Some("fallback"), name, What::FellBack { outcome })
             }
             Event::NotRetried { attempts, why } => (None, None, What::NotRetried { attempts, why }),
             Event::NoBudget { layer, attempts } => {
@@ -260,6 +271,10 @@ impl fmt::Display for What {
             Self::WouldRefuse { reason, retry_in } => {
                 write!(f, "would refuse: {reason}")?;
                 some_time(f, "; retry in ", retry_in)
+            }
+            Self::WouldWait => f.write_str("would have it wait"),
+            Self::FellBack { outcome } => {
+                write!(f, "answers something else: {}", words::outcome(*outcome))
             }
             Self::NotRetried { attempts, why } => {
                 write!(f, "no attempt after {attempts}: {}", Because(*why))

@@ -33,6 +33,8 @@ const fn level(event: &Event<'_>) -> Level {
         | Event::Waited { .. }
         | Event::Refused(_)
         | Event::WouldRefuse(_)
+        | Event::WouldWait { .. }
+        | Event::FellBack { .. }
         | Event::NotRetried { .. }
         | Event::NoBudget { .. } => Level::DEBUG,
         Event::Changed { .. } => Level::INFO, // or louder
@@ -100,6 +102,25 @@ pub(super) fn show(event: &Event<'_>) {
         }
         Event::Refused(refused) => show_refusal(refused, false),
         Event::WouldRefuse(refused) => show_refusal(refused, true),
+        Event::WouldWait { layer, name } => {
+            at!(
+                DEBUG,
+                mainstay.layer = layer,
+                mainstay.name = name,
+                mainstay.shadow = true,
+                "waits"
+            );
+        }
+        Event::FellBack { name, outcome } => {
+            let outcome = words::outcome(outcome);
+            at!(
+                DEBUG,
+                mainstay.layer = "fallback",
+                mainstay.name = name,
+                mainstay.outcome = outcome,
+                "fell back"
+            );
+        }
         Event::NotRetried { attempts, why: Stop::Succeeded } => {
             let why = words::stop(Stop::Succeeded);
             at!(TRACE, mainstay.attempts = attempts, mainstay.why = why, "no further attempt");

@@ -87,6 +87,19 @@ fn a_refusal_says_who_why_and_when_and_a_shadow_s_says_that_it_is_one() {
 }
 
 #[test]
+fn what_a_shadow_would_do_and_what_is_answered_instead_is_told_at_debug() {
+    let (listener, _guard) = Listener::listens();
+    tell(Event::WouldWait { layer: "rate limit", name: None });
+    tell(Event::FellBack { name: None, outcome: Outcome::Transient });
+    let told = listener.told();
+    let [(Level::DEBUG, _, waits), (Level::DEBUG, _, fell)] = &told.events[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(waits["mainstay.shadow"], "true");
+    assert_eq!(fell["mainstay.outcome"], "transient");
+}
+
+#[test]
 fn a_warning_is_a_warning() {
     let (listener, _guard) = Listener::listens();
     let warning =
