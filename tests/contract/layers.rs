@@ -12,6 +12,7 @@ use mainstay::cooldown::{CoolDown, CoolDownLayer};
 use mainstay::guard::GuardLayer;
 use mainstay::http::body::{ReplayBody, ReplayLayer};
 use mainstay::http::{AnswerRefusalsLayer, Http};
+use mainstay::observe::ObserveLayer;
 use mainstay::policy::backoff::Backoff;
 use mainstay::rate_limit::{GovernorLayer, RateLimit, RateLimitGuard, RateLimitLayer, TokioClock};
 use mainstay::{Error, LiftLayer};
@@ -33,6 +34,8 @@ pub(crate) fn all() -> Vec<Subject> {
         guards_that_both_let_wait(),
         holds_bodies(),
         lift(),
+        observe(),
+        observe_with_a_report(),
         rate_limit(),
         rate_limit_where_nobody_waits(),
         replay(),
@@ -149,6 +152,17 @@ fn holds_bodies() -> Subject {
     http("HoldLayer", || ConcurrencyLayer::new(Concurrency::limit(1)).unwrap().hold_bodies())
         .clean(|layer| format!("{:?}", layer.guard().snapshot()))
         .waiting(State::in_flight(1))
+        .shareable()
+        .build()
+}
+
+fn observe() -> Subject {
+    http("ObserveLayer, nobody listens", ObserveLayer::new).lets_all_through().shareable().build()
+}
+
+fn observe_with_a_report() -> Subject {
+    http("ObserveLayer, with a report", || ObserveLayer::new().on_report(|_| {}))
+        .lets_all_through()
         .shareable()
         .build()
 }
