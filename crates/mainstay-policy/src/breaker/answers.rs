@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Breaker;
 use crate::moment::Moment;
 use crate::outcome::Outcome;
 
@@ -12,6 +13,25 @@ use crate::outcome::Outcome;
 pub struct Ticket {
     pub(super) generation: u32,
     pub(super) admitted: Moment,
+}
+
+impl Breaker {
+    /// The moment by which a call that went so can be [settled](Breaker::settle) without a look at a
+    /// clock, which costs more than all the rest: when it was let through. `None` where the time
+    /// matters.
+    ///
+    /// A success counts for that moment unless its time is measured
+    /// ([`slow_calls`](super::CircuitBreaker::slow_calls)). It leaves the window earlier by as long as it
+    /// took, which errs on the side of opening.
+    #[inline]
+    #[must_use]
+    pub fn settles_by(&self, ticket: &Ticket, verdict: Verdict) -> Option<Moment> {
+        match verdict {
+            Verdict::Success if self.settings.slow.is_none() => Some(ticket.admitted),
+            Verdict::Ignored => Some(ticket.admitted),
+            Verdict::Success | Verdict::Failure | Verdict::Abandoned => None,
+        }
+    }
 }
 
 /// Whether a call may be made.

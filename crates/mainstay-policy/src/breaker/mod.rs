@@ -150,23 +150,6 @@ impl Breaker {
         }
     }
 
-    /// The moment by which a call that went so can be [settled](Breaker::settle) without a look at a
-    /// clock, which costs more than all the rest: when it was let through. `None` where the time
-    /// matters.
-    ///
-    /// A success counts for that moment unless its time is measured
-    /// ([`slow_calls`](CircuitBreaker::slow_calls)). It leaves the window earlier by as long as it
-    /// took, which errs on the side of opening.
-    #[inline]
-    #[must_use]
-    pub fn settles_by(&self, ticket: &Ticket, verdict: Verdict) -> Option<Moment> {
-        match verdict {
-            Verdict::Success if self.settings.slow.is_none() => Some(ticket.admitted),
-            Verdict::Ignored => Some(ticket.admitted),
-            Verdict::Success | Verdict::Failure | Verdict::Abandoned => None,
-        }
-    }
-
     /// How a call went that was let through; every one ends here, dropped calls too.
     #[inline]
     pub fn settle(&self, ticket: Ticket, verdict: Verdict, now: Moment) -> Option<Transition> {

@@ -492,3 +492,23 @@ fn outcomes_mean_what_the_table_says() {
         assert_eq!(Verdict::from(outcome), verdict);
     }
 }
+
+#[test]
+fn a_success_counts_for_the_moment_of_its_admission_where_its_time_does_not_matter() {
+    let mut n = 0;
+    let mut settles_by = |settings: CircuitBreaker, verdict| {
+        let breaker = breaker(settings);
+        n += 1;
+        let ticket = granted(breaker.admit(at(n)));
+        breaker
+            .settles_by(&ticket, verdict)
+            .map(|by| (by == at(n), breaker.settle(ticket, verdict, by)))
+    };
+    let plain = CircuitBreaker::new();
+    assert_eq!(settles_by(plain, Verdict::Success), Some((true, None)));
+    assert_eq!(settles_by(plain, Verdict::Ignored), Some((true, None)));
+    assert_eq!(settles_by(plain, Verdict::Failure), None);
+    assert_eq!(settles_by(plain, Verdict::Abandoned), None);
+    let slow = plain.slow_calls(Duration::from_secs(1), 0.5);
+    assert_eq!(settles_by(slow, Verdict::Success), None);
+}

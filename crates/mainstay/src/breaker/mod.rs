@@ -222,8 +222,7 @@ impl<Req> Guard<Req> for BreakerGuard {
     fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) {
         let verdict = Verdict::from(ending.outcome());
         let now = self.breaker.settles_by(&ticket, verdict).unwrap_or_else(|| now.get());
-        self.breaker.settle(ticket, verdict, now);
-        self.told(self.breaker.settle(ticket, Verdict::from(ending.outcome()), now.get()));
+        self.told(self.breaker.settle(ticket, verdict, now));
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
