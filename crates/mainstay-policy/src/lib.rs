@@ -4,11 +4,15 @@ pub mod adaptive;
 pub mod backoff;
 pub mod breaker;
 pub mod budget;
+pub mod chaos;
 pub mod concurrency;
 pub mod cooldown;
+pub mod deadline;
+pub mod fallback;
 pub mod hedge;
 pub mod rate_limit;
 pub mod retry;
+pub mod stall;
 pub mod throttle;
 pub mod turn;
 

@@ -1,0 +1,107 @@
+//! After which ends of a call something else is answered.
+
+use crate::outcome::Outcome;
+
+/// After which ends of a call something else is answered instead.
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | [`transient`](FallbackOn::transient) | yes | the server is not well |
+/// | [`throttled`](FallbackOn::throttled) | yes | it wants to be asked less |
+/// | [`refused`](FallbackOn::refused) | yes | it was not asked at all |
+/// | [`fatal`](FallbackOn::fatal) | no | the answer is the truth: there is no such thing, or you may not have it |
+///
+/// A success is never replaced, nor is a call whose request was at fault on this side, nor one that
+/// nobody waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct FallbackOn {
+    transient: bool,
+    throttled: bool,
+    refused: bool,
+    fatal: bool,
+}
+
+impl Default for FallbackOn {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FallbackOn {
+    /// After transient failures, throttling and refusals.
+    pub const fn new() -> Self {
+        Self { transient: true, throttled: true, refused: true, fatal: false }
+    }
+
+    /// Whether after a failure that may pass.
+    pub const fn transient(mut self, on: bool) -> Self {
+        self.transient = on;
+        self
+    }
+
+    /// Whether after a server asked for less.
+    pub const fn throttled(mut self, on: bool) -> Self {
+        self.throttled = on;
+        self
+    }
+
+    /// Whether after a refusal of ours.
+    pub const fn refused(mut self, on: bool) -> Self {
+        self.refused = on;
+        self
+    }
+
+    /// Whether after a failure that asking again cannot change.
+    pub const fn fatal(mut self, on: bool) -> Self {
+        self.fatal = on;
+        self
+    }
+
+    /// Whether something else is answered after this.
+    #[must_use]
+    pub const fn serves(&self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Transient => self.transient,
+            Outcome::Throttled => self.throttled,
+            Outcome::Refused => self.refused,
+            Outcome::Fatal => self.fatal,
+            Outcome::Success | Outcome::Invalid | Outcome::Abandoned => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Outcome; 7] = [
+        Outcome::Success,
+        Outcome::Transient,
+        Outcome::Throttled,
+        Outcome::Fatal,
+        Outcome::Invalid,
+        Outcome::Refused,
+        Outcome::Abandoned,
+    ];
+
+    fn served(on: FallbackOn) -> Vec<Outcome> {
+        ALL.into_iter().filter(|outcome| on.serves(*outcome)).collect()
+    }
+
+    #[test]
+    fn by_default_what_may_pass_is_bridged_and_the_truth_is_not_hidden() {
+        let expected = [Outcome::Transient, Outcome::Throttled, Outcome::Refused];
+        assert_eq!(served(FallbackOn::default()), expected);
+    }
+
+    #[test]
+    fn each_is_chosen_by_itself() {
+        let none = FallbackOn::new().transient(false).throttled(false).refused(false);
+        assert_eq!(served(none), []);
+        assert_eq!(served(none.transient(true)), [Outcome::Transient]);
+        assert_eq!(served(none.throttled(true)), [Outcome::Throttled]);
+        assert_eq!(served(none.refused(true)), [Outcome::Refused]);
+        assert_eq!(served(none.fatal(true)), [Outcome::Fatal]);
+    }
+}
