@@ -1,9 +1,12 @@
 //! The only reader of time.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::OnceLock;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mainstay_policy::Moment;
+use mainstay_policy::{Moment, deadline};
 use tokio::time::Sleep;
 
 /// What time it is, by tokio's clock, which a test can pause.
@@ -13,10 +16,20 @@ use tokio::time::Sleep;
 #[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
 #[inline]
 pub(crate) fn now() -> Moment {
+    moment(tokio::time::Instant::now().into_std())
+}
+
+/// What time it is, by the clock that nobody can pause: for what a thread does without waiting.
+#[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
+pub(crate) fn real() -> Moment {
+    moment(Instant::now())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
+fn moment(now: Instant) -> Moment {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
     let origin = *ORIGIN.get_or_init(Instant::now);
-    let now = tokio::time::Instant::now().into_std();
     match now.checked_duration_since(origin) {
         Some(after) => Moment::ORIGIN + after,
         None => before(origin, now),
@@ -46,7 +59,74 @@ pub(crate) fn after(duration: Duration) -> tokio::time::Instant {
     now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
 }
 
+/// A timer that is made when it is first waited for, since that is the dearest part of most calls.
+#[derive(Debug, Default)]
+pub(crate) struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    /// Ready once this moment has come. The moment may move on from poll to poll: the timer follows
+    /// when it fires, and is not touched before.
+    pub(crate) fn poll(&mut self, until: Moment, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if let Some(sleep) = &mut self.sleep {
+                ready!(sleep.as_mut().poll(cx));
+            }
+            let Some(left) = deadline::left(until, now()) else { return Poll::Ready(()) };
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(after(left)),
+                None => self.sleep = Some(Box::pin(sleep(left))),
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn is_made(&self) -> bool {
+        self.sleep.is_some()
+    }
+}
+
 /// How long ago a timer ended, if it has.
 pub(crate) fn overdue(timer: &Sleep) -> Duration {
     tokio::time::Instant::now().saturating_duration_since(timer.deadline())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+    use tokio_test::{assert_pending, assert_ready, task};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_fires_at_its_moment_and_follows_one_that_moves_on() {
+        let mut timer = Timer::default();
+        let mut task = task::spawn(());
+        let end = now() + SECOND;
+        task.enter(|cx, _| assert_pending!(timer.poll(end, cx)));
+        advance(SECOND).await;
+        assert!(task.is_woken());
+        task.enter(|cx, _| assert_pending!(timer.poll(end + SECOND, cx)));
+        advance(SECOND).await;
+        assert!(task.is_woken());
+        task.enter(|cx, _| assert_ready!(timer.poll(end + SECOND, cx)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_moment_that_has_passed_needs_no_timer() {
+        let mut timer = Timer::default();
+        task::spawn(()).enter(|cx, _| assert_ready!(timer.poll(now(), cx)));
+        assert!(!timer.is_made());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_real_clock_does_not_follow_the_paused_one() {
+        let (paused, unpaused) = (now(), real());
+        advance(Duration::from_secs(1_000_000)).await;
+        assert_eq!(now().since(paused), Duration::from_secs(1_000_000));
+        assert!(real().since(unpaused) < Duration::from_secs(100_000));
+    }
 }

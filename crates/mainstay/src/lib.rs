@@ -2,13 +2,18 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod breaker;
+pub mod chaos;
 pub mod concurrency;
 pub mod cooldown;
+pub mod deadline;
+pub mod fallback;
 pub mod guard;
 pub mod http;
 pub mod keyed;
 pub mod observe;
 pub mod rate_limit;
+pub mod stall;
+pub mod timeout;
 
 mod chance;
 mod clock;

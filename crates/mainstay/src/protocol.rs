@@ -1,5 +1,6 @@
 //! What requests and results mean, told to layers that know no protocol.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::future::Future;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use mainstay_policy::rate_limit::Told;
 use mainstay_policy::retry::{Ended, Repeat};
 use mainstay_policy::{Moment, Outcome};
 
+use crate::deadline::Deadline;
 use crate::http::{Copies, Hints, Unit};
 
 /// What requests and results mean in a protocol; [`Http`](crate::http::Http) for HTTP.
@@ -42,6 +44,23 @@ pub trait Protocol<Req, Res, E> {
     fn cost(&self, request: &Req) -> u32 {
         let _ = request;
         1
+    }
+
+    /// How long its caller waits for it, if the request itself says so.
+    fn deadline(&self, request: &Req) -> Option<Deadline> {
+        let _ = request;
+        None
+    }
+
+    /// Leaves in the request until when its call may take, where it has a place for that.
+    fn set_deadline(&self, request: &mut Req, deadline: Deadline) {
+        let _ = (request, deadline);
+    }
+
+    /// What to call the request in a warning, where that costs nothing.
+    fn label(&self, request: &Req) -> Option<Cow<'static, str>> {
+        let _ = request;
+        None
     }
 
     /// What must be known of the request when the attempt has ended.

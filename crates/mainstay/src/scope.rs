@@ -20,6 +20,29 @@ pub(crate) struct Scope {
 
 thread_local! {
     static HERE: Cell<Scope> = const { Cell::new(Scope::OUTSIDE) };
+    static WATCHED: Cell<Moment> = const { Cell::new(Moment::MAX) };
+}
+
+/// When somebody who polls this ends it, by a timer of their own: further in none is needed for the
+/// same end or a later one.
+///
+/// It is apart from [`Scope`], because who captures a scope and sets it elsewhere sets no timer.
+pub(crate) fn watched() -> Moment {
+    WATCHED.get()
+}
+
+/// Polls something that is ended then, if it is pending.
+pub(crate) fn watching<T>(until: Moment, poll: impl FnOnce() -> T) -> T {
+    let _before = Unwatched(WATCHED.replace(watched().min(until)));
+    poll()
+}
+
+struct Unwatched(Moment);
+
+impl Drop for Unwatched {
+    fn drop(&mut self) {
+        WATCHED.set(self.0);
+    }
 }
 
 #[cfg_attr(not(test), expect(dead_code, reason = "the drivers that set it come next"))]
@@ -86,5 +109,16 @@ mod tests {
         let scope = Scope::current().until(at(5));
         assert!(catch_unwind(|| scope.around(|| panic!("inside"))).is_err());
         assert_eq!(Scope::current(), Scope::OUTSIDE);
+        assert!(catch_unwind(|| watching(at(5), || panic!("inside"))).is_err());
+        assert_eq!(watched(), Moment::MAX);
+    }
+
+    #[test]
+    fn a_scope_that_is_set_elsewhere_brings_no_timer_along() {
+        watching(at(5), || {
+            watching(at(9), || assert_eq!(watched(), at(5)));
+            assert_eq!(Scope::current(), Scope::OUTSIDE);
+        });
+        Scope::current().until(at(5)).around(|| assert_eq!(watched(), Moment::MAX));
     }
 }

@@ -1,5 +1,6 @@
 //! HTTP as a protocol of the layers.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::rules::RetryRules;
 use super::server_word::ServerWord;
 use super::status;
 use super::view::{RequestView, ResponseView};
+use crate::deadline::Deadline;
 use crate::error::{CallError, Reason, Refused};
 use crate::protocol::{Discard, EndOfBody, Ending, Protocol};
 
@@ -190,6 +192,20 @@ impl Http {
     }
 }
 
+/// A method, without a copy of it unless it is an unusual one.
+fn label(method: &Method) -> Cow<'static, str> {
+    Cow::Borrowed(match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => return Cow::Owned(method.as_str().to_owned()),
+    })
+}
+
 /// A breaker and a cool-down can be waited out, where nothing was sent; a queue that was full is not
 /// stood in again.
 fn waited(ending: Ending, refused: &Refused) -> Ending {
@@ -255,6 +271,20 @@ where
             .extensions()
             .and_then(|extensions| extensions.get::<Cost>())
             .map_or(1, |cost| cost.0)
+    }
+
+    fn deadline(&self, request: &Req) -> Option<Deadline> {
+        request.extensions()?.get().copied()
+    }
+
+    fn set_deadline(&self, request: &mut Req, deadline: Deadline) {
+        if let Some(extensions) = request.extensions_mut() {
+            extensions.insert(deadline);
+        }
+    }
+
+    fn label(&self, request: &Req) -> Option<Cow<'static, str>> {
+        Some(label(request.method()))
     }
 
     fn about(&self, request: &Req) -> About {

@@ -23,6 +23,11 @@ pub trait RequestView: Sized {
     /// What its sender left there for the layers, where the type has such a place.
     fn extensions(&self) -> Option<&Extensions>;
 
+    /// The same place, to leave something there.
+    fn extensions_mut(&mut self) -> Option<&mut Extensions> {
+        None
+    }
+
     /// How much of the request a copy could send.
     fn copies(&self) -> Copies;
 
@@ -78,6 +83,10 @@ impl<B: 'static> RequestView for Request<B> {
 
     fn extensions(&self) -> Option<&Extensions> {
         Some(self.extensions())
+    }
+
+    fn extensions_mut(&mut self) -> Option<&mut Extensions> {
+        Some(self.extensions_mut())
     }
 
     fn copies(&self) -> Copies {
