@@ -1,0 +1,107 @@
+//! A call, and what is answered when it has failed.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{Failed, FallbackLayer, Instead};
+use crate::observe::{Event, tell};
+use crate::protocol::Protocol;
+
+pin_project! {
+    /// The response future of [`Fallback`](super::Fallback).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct FallbackFuture<Req, S, I, P>
+    where
+        S: Service<Req>,
+        I: Instead<Req, S::Response, S::Error>,
+        P: Protocol<Req, S::Response, S::Error>,
+    {
+        #[pin]
+        state: State<Req, S, I, P>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<Req, S, I, P>
+    where
+        S: Service<Req>,
+        I: Instead<Req, S::Response, S::Error>,
+        P: Protocol<Req, S::Response, S::Error>,
+    {
+        Running { #[pin] inner: S::Future, call: Option<Call<I, P, I::Kept, P::About>> },
+        Instead { #[pin] instead: I::Future },
+    }
+}
+
+/// What is known of a call that is on its way.
+struct Call<I, P, Kept, About> {
+    layer: FallbackLayer<I, P>,
+    kept: Kept,
+    about: About,
+}
+
+impl<Req, S, I, P> FallbackFuture<Req, S, I, P>
+where
+    S: Service<Req>,
+    I: Instead<Req, S::Response, S::Error>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    pub(super) fn new(service: &mut S, request: Req, layer: FallbackLayer<I, P>) -> Self {
+        let kept = layer.shared.instead.keep(&request, &layer.shared.protocol);
+        let about = layer.shared.protocol.about(&request);
+        let inner = service.call(request);
+        Self { state: State::Running { inner, call: Some(Call { layer, kept, about }) } }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
+impl<Req, S, I, P> Future for FallbackFuture<Req, S, I, P>
+where
+    S: Service<Req>,
+    I: Instead<Req, S::Response, S::Error>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Running { inner, call } => {
+                    let end = ready!(inner.poll(cx));
+                    let Call { layer, kept, about } =
+                        call.take().expect("polled after it was ready");
+                    let ending = layer.shared.protocol.end(&about, end.as_ref());
+                    let outcome = ending.outcome();
+                    if !layer.on.serves(outcome) {
+                        return Poll::Ready(end);
+                    }
+                    tell(Event::FellBack { name: layer.name.as_deref(), outcome });
+                    let instead = layer.shared.instead.instead(kept, Failed { end, ending });
+                    state.set(State::Instead { instead });
+                }
+                StateProj::Instead { instead } => return instead.poll(cx),
+            }
+        }
+    }
+}
+
+impl<Req, S, I, P> fmt::Debug for FallbackFuture<Req, S, I, P>
+where
+    S: Service<Req>,
+    I: Instead<Req, S::Response, S::Error>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.state {
+            State::Running { .. } => "FallbackFuture(running)",
+            State::Instead { .. } => "FallbackFuture(instead)",
+        })
+    }
+}
