@@ -1,6 +1,9 @@
 //! What is said to allocate nothing does not.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "allocations/drivers.rs"]
+mod drivers;
+
 use std::io;
 
 use allocation_counter::measure;

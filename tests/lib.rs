@@ -11,3 +11,21 @@ pub struct Architecture;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/observe.md")]
 pub struct Observe;
+#[doc = include_str!("../docs/layers/deadline.md")]
+pub struct Deadline;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/timeout.md")]
+pub struct Timeout;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/fallback.md")]
+pub struct Fallback;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/stall.md")]
+pub struct Stall;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/chaos.md")]
+pub struct Chaos;

@@ -142,8 +142,8 @@ impl Chaos {
         ];
         let mut up_to = 0.0;
         for ((_, share), fault) in self.shares().into_iter().zip(faults) {
-            up_to += share / 100.0;
-            if share > 0.0 && which.happens(up_to) {
+            up_to += share; // whole percents add up exactly
+            if share > 0.0 && which.happens(up_to / 100.0) {
                 return fault;
             }
         }

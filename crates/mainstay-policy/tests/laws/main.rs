@@ -11,6 +11,7 @@ mod backoff;
 mod breaker;
 mod budget;
 mod cooldown;
+mod faults;
 mod hedge;
 mod oracles;
 mod overload;
