@@ -8,8 +8,13 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use crate::error::BoxError;
+
 pin_project! {
     /// The body of an answer that came through a [`ChaosLayer`](super::ChaosLayer).
+    ///
+    /// Where it is cut off, its error is the `std::io::Error` that a broken connection gives, of
+    /// the kind `UnexpectedEof`. Any other error is the body's own.
     #[derive(Debug)]
     pub struct ChaosBody<B> {
         #[pin]
@@ -17,17 +22,6 @@ pin_project! {
         // How much of it may still be read before it breaks off.
         cut: Option<u64>,
     }
-}
-
-/// Why a [`ChaosBody`] failed.
-#[derive(Debug, thiserror::Error)]
-pub enum BodyError<E> {
-    /// It was cut off on purpose; the source is the `UnexpectedEof` that a broken connection gives.
-    #[error("the body was cut off on purpose")]
-    Cut(#[source] io::Error),
-    /// The body beneath failed by itself.
-    #[error("the body failed")]
-    Inner(#[source] E),
 }
 
 impl<B> ChaosBody<B> {
@@ -40,9 +34,13 @@ impl<B> ChaosBody<B> {
     }
 }
 
-impl<B: Body> Body for ChaosBody<B> {
+impl<B> Body for ChaosBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     type Data = B::Data;
-    type Error = BodyError<B::Error>;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
@@ -52,7 +50,7 @@ impl<B: Body> Body for ChaosBody<B> {
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let item = ready!(inner.poll_frame(cx));
         let Some(left) = *this.cut else {
-            return Poll::Ready(item.map(|frame| frame.map_err(BodyError::Inner)));
+            return Poll::Ready(item.map(|frame| frame.map_err(Into::into)));
         };
         let rest = match &item {
             Some(Ok(frame)) => frame.data_ref().and_then(|data| {
@@ -64,11 +62,12 @@ impl<B: Body> Body for ChaosBody<B> {
         match (rest, item) {
             (Some(rest), Some(item)) => {
                 *this.cut = Some(rest);
-                Poll::Ready(Some(item.map_err(BodyError::Inner)))
+                Poll::Ready(Some(item.map_err(Into::into)))
             }
             _ => {
                 this.inner.set(None);
-                Poll::Ready(Some(Err(BodyError::Cut(io::ErrorKind::UnexpectedEof.into()))))
+                let what = "the body was cut off on purpose";
+                Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into())))
             }
         }
     }

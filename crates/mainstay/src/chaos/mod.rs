@@ -67,7 +67,7 @@ use tower_service::Service;
 
 use crate::observe::{Event, tell};
 
-pub use body::{BodyError, ChaosBody};
+pub use body::ChaosBody;
 pub use faults::{Errors, Faults, InHttp, MakeError, Plain, Refusals};
 pub use future::ChaosFuture;
 pub use mainstay_policy::chaos::Chaos;

@@ -1,6 +1,7 @@
 //! Bodies that fall silent.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,8 +14,9 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::carry::{CarryTimeout, Lifted, Unchanged};
 use crate::clock::{self, Timer};
-use crate::error::{Error, Reason, Refused};
+use crate::error::{Reason, Refused};
 use crate::observe::{Event, tell};
 
 /// Fails a body whose next piece does not come in time.
@@ -22,22 +24,34 @@ use crate::observe::{Event, tell};
 /// Time runs while somebody waits for the next piece, and begins anew with each: a reader who is
 /// slow is not blamed on the server, and a body that trickles may take for ever.
 ///
+/// The body's error `E` becomes [`Error<E>`](crate::Error), which carries the timeout; one that can
+/// carry it already, as `BoxError` can, [stays what it is](BodyIdleLayer::keep_error) on demand.
+///
 /// # What is shared
 ///
 /// Nothing but the settings.
 #[derive(Clone, Debug)]
-pub struct BodyIdleLayer {
+pub struct BodyIdleLayer<C = Lifted> {
     limit: Duration,
     name: Option<Arc<str>>,
+    carries: PhantomData<fn() -> C>,
 }
 
 impl BodyIdleLayer {
     /// So long for each piece of a body.
     #[must_use]
     pub const fn new(limit: Duration) -> Self {
-        Self { limit, name: None }
+        Self { limit, name: None, carries: PhantomData }
     }
 
+    /// Leaves the type of the body's error as it is; it must be a [`CallError`](crate::CallError).
+    #[must_use]
+    pub fn keep_error(self) -> BodyIdleLayer<Unchanged> {
+        BodyIdleLayer { limit: self.limit, name: self.name, carries: PhantomData }
+    }
+}
+
+impl<C> BodyIdleLayer<C> {
     /// A name that its refusals say.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
@@ -46,22 +60,22 @@ impl BodyIdleLayer {
     }
 }
 
-impl<S> Layer<S> for BodyIdleLayer {
-    type Service = BodyIdle<S>;
+impl<S, C: Clone> Layer<S> for BodyIdleLayer<C> {
+    type Service = BodyIdle<S, C>;
 
-    fn layer(&self, inner: S) -> BodyIdle<S> {
+    fn layer(&self, inner: S) -> BodyIdle<S, C> {
         BodyIdle { inner, layer: self.clone() }
     }
 }
 
 /// A service whose answers have a [`TimeoutBody`]; made by [`BodyIdleLayer`].
 #[derive(Clone, Debug)]
-pub struct BodyIdle<S> {
+pub struct BodyIdle<S, C = Lifted> {
     inner: S,
-    layer: BodyIdleLayer,
+    layer: BodyIdleLayer<C>,
 }
 
-impl<S> BodyIdle<S> {
+impl<S, C> BodyIdle<S, C> {
     /// The service beneath.
     pub const fn get_ref(&self) -> &S {
         &self.inner
@@ -78,13 +92,14 @@ impl<S> BodyIdle<S> {
     }
 }
 
-impl<S, Req, B> Service<Req> for BodyIdle<S>
+impl<S, Req, B, C> Service<Req> for BodyIdle<S, C>
 where
     S: Service<Req, Response = Response<B>>,
+    C: Clone,
 {
-    type Response = Response<TimeoutBody<B>>;
+    type Response = Response<TimeoutBody<B, C>>;
     type Error = S::Error;
-    type Future = BodyIdleFuture<S::Future>;
+    type Future = BodyIdleFuture<S::Future, C>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -99,18 +114,18 @@ pin_project! {
     /// The response future of [`BodyIdle`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct BodyIdleFuture<F> {
+    pub struct BodyIdleFuture<F, C = Lifted> {
         #[pin]
         inner: F,
-        layer: BodyIdleLayer,
+        layer: BodyIdleLayer<C>,
     }
 }
 
-impl<F, B, E> Future for BodyIdleFuture<F>
+impl<F, B, E, C> Future for BodyIdleFuture<F, C>
 where
     F: Future<Output = Result<Response<B>, E>>,
 {
-    type Output = Result<Response<TimeoutBody<B>>, E>;
+    type Output = Result<Response<TimeoutBody<B, C>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -122,10 +137,10 @@ where
 pin_project! {
     /// A body that fails when it stays silent for too long.
     ///
-    /// Its error is [`Error::Refused`] then, with [`Reason::TimedOut`], and the body beneath is
-    /// dropped at once, and its connection with it. Any other error is the body's own.
+    /// Its error is a refusal then, with [`Reason::TimedOut`], and the body beneath is dropped at
+    /// once, and its connection with it. Any other error is the body's own.
     #[derive(Debug)]
-    pub struct TimeoutBody<B> {
+    pub struct TimeoutBody<B, C = Lifted> {
         #[pin]
         inner: Option<B>,
         limit: Duration,
@@ -133,6 +148,7 @@ pin_project! {
         until: Option<Moment>,
         name: Option<Arc<str>>,
         timer: Timer,
+        carries: PhantomData<fn() -> C>,
     }
 }
 
@@ -141,16 +157,18 @@ impl<B> TimeoutBody<B> {
     pub fn new(body: B, limit: Duration) -> Self {
         Self::of(body, &BodyIdleLayer::new(limit))
     }
+}
 
-    fn of(body: B, layer: &BodyIdleLayer) -> Self {
-        let (limit, name) = (layer.limit, layer.name.clone());
-        Self { inner: Some(body), limit, until: None, name, timer: Timer::default() }
+impl<B, C> TimeoutBody<B, C> {
+    fn of(body: B, layer: &BodyIdleLayer<C>) -> Self {
+        let (limit, name, carries) = (layer.limit, layer.name.clone(), PhantomData);
+        Self { inner: Some(body), limit, until: None, name, timer: Timer::default(), carries }
     }
 }
 
-impl<B: Body> Body for TimeoutBody<B> {
+impl<B: Body, C: CarryTimeout<B::Error>> Body for TimeoutBody<B, C> {
     type Data = B::Data;
-    type Error = Error<B::Error>;
+    type Error = C::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
@@ -160,7 +178,7 @@ impl<B: Body> Body for TimeoutBody<B> {
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         if let Poll::Ready(item) = inner.poll_frame(cx) {
             *this.until = None;
-            return Poll::Ready(item.map(|frame| frame.map_err(Error::Inner)));
+            return Poll::Ready(item.map(|frame| frame.map_err(C::inner)));
         }
         let limit = *this.limit;
         let until = *this.until.get_or_insert_with(|| clock::now() + limit);
@@ -168,7 +186,7 @@ impl<B: Body> Body for TimeoutBody<B> {
         this.inner.set(None);
         let refused = Refused::new("body timeout", Reason::TimedOut).named_if(this.name.as_ref());
         tell(Event::Refused(&refused));
-        Poll::Ready(Some(Err(refused.into())))
+        Poll::Ready(Some(Err(C::timed_out(refused))))
     }
 
     fn is_end_stream(&self) -> bool {

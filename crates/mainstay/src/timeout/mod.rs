@@ -40,6 +40,7 @@
 //! no second timer is made, and it is the deadline that refuses.
 
 mod body;
+mod carry;
 mod future;
 
 use std::sync::Arc;
@@ -53,6 +54,7 @@ use crate::clock;
 use crate::error::CallError;
 
 pub use body::{BodyIdle, BodyIdleFuture, BodyIdleLayer, TimeoutBody};
+pub use carry::{CarryTimeout, Lifted, Unchanged};
 pub use future::TimeoutFuture;
 
 /// Gives each attempt a time in which the head of its answer must be there.

@@ -266,6 +266,24 @@ async fn a_body_s_own_error_is_the_source_of_what_comes_out() {
     assert!(error.source().is_some_and(|source| source.is::<io::Error>()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_error_that_can_carry_a_refusal_keeps_its_type_on_demand() {
+    let answers = |end| {
+        service_fn(move |_: Req| async move {
+            let body = Slow::new([(SECOND / 2, Err(io::ErrorKind::ConnectionReset))]);
+            let body = if end { body } else { Slow::new([(SECOND * 2, Ok("late"))]) };
+            Ok::<_, NoError>(Response::new(body.map_err(BoxError::from)))
+        })
+    };
+    let layer = BodyIdleLayer::new(SECOND).keep_error();
+    let body = layer.layer(answers(true)).oneshot(Request::new(())).await.unwrap().into_body();
+    let error: BoxError = body.collect().await.unwrap_err();
+    assert!(error.is::<io::Error>());
+    let body = layer.layer(answers(false)).oneshot(Request::new(())).await.unwrap().into_body();
+    let error: BoxError = body.collect().await.unwrap_err();
+    assert_eq!(refused(&error), ("body timeout", Reason::TimedOut));
+}
+
 #[test]
 fn a_body_keeps_its_size() {
     let body = TimeoutBody::new(Full::new(Bytes::from_static(b"seven b")), SECOND);
