@@ -7,14 +7,19 @@ use std::time::Duration;
 use governor::{Quota, RateLimiter};
 use http::{Request, Response};
 use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
+use mainstay::chaos::{Chaos, ChaosLayer};
 use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
 use mainstay::cooldown::{CoolDown, CoolDownLayer};
+use mainstay::deadline::{DeadlineHeaderLayer, DeadlineLayer};
+use mainstay::fallback::{Failed, FallbackLayer, function};
 use mainstay::guard::GuardLayer;
 use mainstay::http::body::{ReplayBody, ReplayLayer};
 use mainstay::http::{AnswerRefusalsLayer, Http};
 use mainstay::observe::ObserveLayer;
 use mainstay::policy::backoff::Backoff;
 use mainstay::rate_limit::{GovernorLayer, RateLimit, RateLimitGuard, RateLimitLayer, TokioClock};
+use mainstay::stall::{Stall, StallLayer};
+use mainstay::timeout::{BodyIdleLayer, TimeoutLayer};
 use mainstay::{Error, LiftLayer};
 use mainstay_testkit::contract::{State, Subject, SubjectBuilder};
 
@@ -23,11 +28,16 @@ use mainstay_testkit::contract::{State, Subject, SubjectBuilder};
 pub(crate) fn all() -> Vec<Subject> {
     vec![
         answers_refusals(),
+        body_idle(),
         breaker_by_hand(),
         breaker_after_failures(),
+        chaos(),
         concurrency(),
         concurrency_where_nobody_waits(),
         cool_down(),
+        deadline(),
+        deadline_header(),
+        fallback(),
         governor(),
         guards(),
         guards_with_an_open_breaker(),
@@ -39,6 +49,8 @@ pub(crate) fn all() -> Vec<Subject> {
         rate_limit(),
         rate_limit_where_nobody_waits(),
         replay(),
+        stall(),
+        timeout(),
     ]
 }
 
@@ -219,6 +231,49 @@ fn replay() -> Subject {
         .sends::<Request<ReplayBody>>()
         .clean(|layer| format!("{} bytes kept", layer.kept()))
         .lets_all_through()
+        .shareable()
+        .build()
+}
+
+/// Longer than any probe takes.
+const LONG: Duration = Duration::from_secs(86_400);
+
+fn deadline() -> Subject {
+    http("DeadlineLayer", || DeadlineLayer::new(LONG)).lets_all_through().shareable().build()
+}
+
+fn deadline_header() -> Subject {
+    http("DeadlineHeaderLayer", DeadlineHeaderLayer::grpc).lets_all_through().shareable().build()
+}
+
+fn timeout() -> Subject {
+    http("TimeoutLayer", || TimeoutLayer::new(LONG)).lets_all_through().shareable().build()
+}
+
+fn body_idle() -> Subject {
+    http("BodyIdleLayer", || BodyIdleLayer::new(LONG)).lets_all_through().shareable().build()
+}
+
+fn fallback() -> Subject {
+    let as_it_was = || FallbackLayer::new(function(|failed: Failed<Res, Fails>| failed.end));
+    http("FallbackLayer", as_it_was).lets_all_through().shareable().build()
+}
+
+fn stall() -> Subject {
+    http("StallLayer", || StallLayer::new(Stall::new()).unwrap())
+        .lets_all_through()
+        .shareable()
+        .build()
+}
+
+fn chaos() -> Subject {
+    let fails = State::by_hand(
+        |layer: &ChaosLayer| layer.handle().enable(),
+        |layer| layer.handle().disable(),
+    );
+    http("ChaosLayer", || ChaosLayer::new(Chaos::seeded(1).errors(100.0)).unwrap())
+        .clean(|layer| format!("{}", layer.handle().is_on()))
+        .refusing(fails)
         .shareable()
         .build()
 }
