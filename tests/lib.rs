@@ -11,6 +11,8 @@ pub struct Architecture;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/observe.md")]
 pub struct Observe;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/layers/deadline.md")]
 pub struct Deadline;
 

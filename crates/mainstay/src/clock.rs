@@ -13,7 +13,6 @@ use tokio::time::Sleep;
 ///
 /// The origin is of the clock that no test can pause: one taken in a runtime whose paused clock had
 /// run ahead would leave all others before it for a long time.
-#[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
 #[inline]
 pub(crate) fn now() -> Moment {
     moment(tokio::time::Instant::now().into_std())
@@ -26,6 +25,7 @@ pub(crate) fn real() -> Moment {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
+#[inline]
 fn moment(now: Instant) -> Moment {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
