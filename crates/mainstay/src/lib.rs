@@ -3,6 +3,7 @@
 
 pub mod breaker;
 pub mod chaos;
+pub mod budget;
 pub mod concurrency;
 pub mod cooldown;
 pub mod deadline;

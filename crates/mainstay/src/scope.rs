@@ -16,6 +16,8 @@ pub(crate) struct Scope {
     pub(crate) until: Moment,
     /// Which attempt of its call it is, from 1.
     pub(crate) attempt: u32,
+    /// The account that the nearest driver further out has paid into for the call; 0 for none.
+    pub(crate) account: usize,
 }
 
 thread_local! {
@@ -48,7 +50,7 @@ impl Drop for Unwatched {
 #[cfg_attr(not(test), expect(dead_code, reason = "the drivers that set it come next"))]
 impl Scope {
     /// Beneath no layer of ours: all the time there is, and the first attempt.
-    const OUTSIDE: Self = Self { until: Moment::MAX, attempt: 1 };
+    const OUTSIDE: Self = Self { until: Moment::MAX, attempt: 1, account: 0 };
 
     /// What holds here.
     #[inline]
@@ -64,6 +66,11 @@ impl Scope {
     /// The same for another attempt.
     pub(crate) const fn attempt(self, attempt: u32) -> Self {
         Self { attempt, ..self }
+    }
+
+    /// The same for a call that has paid into this account.
+    pub(crate) const fn account(self, account: usize) -> Self {
+        Self { account, ..self }
     }
 
     /// Runs something for which this holds; what held before holds again after, also if it panics.
@@ -96,10 +103,10 @@ mod tests {
     fn what_is_further_in_sees_the_nearer_end_and_what_comes_after_sees_the_old_one() {
         Scope::current().until(at(5)).around(|| {
             assert_eq!(Scope::current().until, at(5));
-            Scope::current().until(at(9)).attempt(2).around(|| {
-                assert_eq!(Scope::current(), Scope { until: at(5), attempt: 2 });
+            Scope::current().until(at(9)).attempt(2).account(7).around(|| {
+                assert_eq!(Scope::current(), Scope { until: at(5), attempt: 2, account: 7 });
             });
-            assert_eq!(Scope::current(), Scope { until: at(5), attempt: 1 });
+            assert_eq!(Scope::current(), Scope::OUTSIDE.until(at(5)));
         });
         assert_eq!(Scope::current(), Scope::OUTSIDE);
     }

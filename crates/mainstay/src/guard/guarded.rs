@@ -132,7 +132,7 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let Shared { guard, protocol } = &*self.shared;
-        let Scope { until, attempt } = Scope::current();
+        let Scope { until, attempt, .. } = Scope::current();
         let ask = Ask { cost: protocol.cost(&request), attempt, until };
         let now = Now::default();
         let subject = guard.subject(&request);

@@ -1,0 +1,290 @@
+//! What attempts beyond the first are paid from: retries and hedges draw on it.
+//!
+//! A [`Budget`] bounds them: in every interval, extra attempts ≤ ratio × calls + reserve. By
+//! default each layer keeps one for every host. One that several layers share is an `Arc`:
+//!
+//! ```
+//! use mainstay::budget::{Account, Budget, Budgets, Paid, RetryBudget};
+//! use std::sync::Arc;
+//!
+//! let shared = Arc::new(Budget::new(RetryBudget::new().ratio(0.1).reserve(1))?);
+//! let account = Budgets::<&str>::account(&shared, &"any request");
+//! account.deposit(); // a call begins
+//! let extra = account.withdraw().ok_or("one is in reserve")?; // a second attempt is decided
+//! extra.spend(); // it is sent; dropped instead, it would be refunded
+//! assert!(account.withdraw().is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use mainstay_policy::Moment;
+use mainstay_policy::budget::Extra;
+
+use crate::http::KeyBy;
+use crate::keyed::{AtRest, Keyed};
+use crate::scope::Scope;
+
+pub use mainstay_policy::budget::{Budget, BudgetSnapshot, RetryBudget};
+
+/// Accounts that extra attempts are paid from: one for all requests, or one for each key.
+///
+/// There is `Arc<Budget>`, `Keyed<Budget, K>` and an `Arc` of that, [`Unbounded`], and with the
+/// feature `tower` its own budgets in a [`TowerBudget`].
+pub trait Budgets<Req> {
+    /// One of the accounts.
+    type Account: Account;
+
+    /// The account that the call of this request pays into and draws on.
+    fn account(&self, request: &Req) -> Self::Account;
+}
+
+/// An account that calls pay into and extra attempts are paid from.
+pub trait Account {
+    /// An extra attempt that is paid for.
+    type Paid: Paid;
+
+    /// A call has begun.
+    fn deposit(&self);
+
+    /// Pays for one extra attempt, now that it is decided; `None` if there is nothing to pay with.
+    fn withdraw(&self) -> Option<Self::Paid>;
+
+    /// A number that only this account has among all that are in use, so that a call that passes
+    /// two layers pays into it once; zero if that cannot be told.
+    fn id(&self) -> usize {
+        0
+    }
+}
+
+/// An extra attempt that is paid for and not yet sent; its drop refunds it.
+pub trait Paid {
+    /// The attempt is sent; there is no refund.
+    fn spend(self);
+}
+
+/// A call begins: its account, paid into, and what layers further in are to be told.
+///
+/// Nothing is paid in by an attempt beyond the first, nor where the layer next further out has paid
+/// into the same account: the bound is on calls.
+#[cfg_attr(not(test), expect(dead_code, reason = "the drivers that ask it come next"))]
+pub(crate) fn begin<Req, B: Budgets<Req>>(budgets: &B, request: &Req) -> (B::Account, Scope) {
+    let (scope, account) = (Scope::current(), budgets.account(request));
+    let has_paid = account.id() != 0 && account.id() == scope.account;
+    if scope.attempt == 1 && !has_paid {
+        account.deposit();
+    }
+    let scope = scope.account(account.id());
+    (account, scope)
+}
+
+impl<Req> Budgets<Req> for Arc<Budget> {
+    type Account = Self;
+
+    fn account(&self, _: &Req) -> Self {
+        Self::clone(self)
+    }
+}
+
+impl<Req, K: KeyBy<Req>> Budgets<Req> for Keyed<Budget, K> {
+    type Account = Arc<Budget>;
+
+    fn account(&self, request: &Req) -> Arc<Budget> {
+        self.of(request)
+    }
+}
+
+impl<Req, K: KeyBy<Req>> Budgets<Req> for Arc<Keyed<Budget, K>> {
+    type Account = Arc<Budget>;
+
+    fn account(&self, request: &Req) -> Arc<Budget> {
+        self.of(request)
+    }
+}
+
+impl Account for Arc<Budget> {
+    type Paid = Extra<Self>;
+
+    fn deposit(&self) {
+        Budget::deposit(self);
+    }
+
+    fn withdraw(&self) -> Option<Extra<Self>> {
+        Budget::withdraw_from(Self::clone(self))
+    }
+
+    fn id(&self) -> usize {
+        Self::as_ptr(self).addr()
+    }
+}
+
+impl<B: Deref<Target = Budget>> Paid for Extra<B> {
+    fn spend(self) {
+        self.spend();
+    }
+}
+
+impl AtRest for Budget {
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.at_rest_from()
+    }
+}
+
+/// No budget: every call may make all the attempts it is allowed.
+///
+/// In an outage a server then gets as many times its load as a call has attempts, at the worst
+/// time. For tests, and where something else bounds the load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unbounded;
+
+impl<Req> Budgets<Req> for Unbounded {
+    type Account = Self;
+
+    fn account(&self, _: &Req) -> Self {
+        Self
+    }
+}
+
+impl Account for Unbounded {
+    type Paid = ();
+
+    fn deposit(&self) {}
+
+    fn withdraw(&self) -> Option<()> {
+        Some(())
+    }
+}
+
+impl Paid for () {
+    fn spend(self) {}
+}
+
+/// A budget of tower's, `tower::retry::budget::TpsBudget` or one of your own.
+///
+/// It is paid when an attempt is decided, and has no way to take a refund: an attempt that is never
+/// sent stays paid.
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+#[derive(Debug)]
+pub struct TowerBudget<T: ?Sized>(Arc<T>);
+
+#[cfg(feature = "tower")]
+impl<T> TowerBudget<T> {
+    /// This budget.
+    pub fn new(budget: impl Into<Arc<T>>) -> Self {
+        Self(budget.into())
+    }
+}
+
+#[cfg(feature = "tower")]
+impl<T: ?Sized> Clone for TowerBudget<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[cfg(feature = "tower")]
+impl<Req, T: tower::retry::budget::Budget + ?Sized> Budgets<Req> for TowerBudget<T> {
+    type Account = Self;
+
+    fn account(&self, _: &Req) -> Self {
+        self.clone()
+    }
+}
+
+#[cfg(feature = "tower")]
+impl<T: tower::retry::budget::Budget + ?Sized> Account for TowerBudget<T> {
+    type Paid = ();
+
+    fn deposit(&self) {
+        self.0.deposit();
+    }
+
+    fn withdraw(&self) -> Option<()> {
+        self.0.withdraw().then_some(())
+    }
+
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Key;
+
+    fn full(reserve: u32) -> Budget {
+        Budget::new(RetryBudget::new().ratio(1.0).reserve(reserve)).unwrap()
+    }
+
+    /// A budget of which everything has been spent.
+    fn empty(reserve: u32) -> Budget {
+        let budget = full(reserve);
+        while let Some(extra) = budget.withdraw() {
+            extra.spend();
+        }
+        budget
+    }
+
+    #[test]
+    fn a_call_through_two_layers_that_share_an_account_pays_once() {
+        let shared = Arc::new(empty(9));
+        let (_, scope) = begin(&shared, &"call");
+        assert_eq!(shared.snapshot().available, 1);
+        scope.around(|| begin(&shared, &"the same call, further in"));
+        assert_eq!(shared.snapshot().available, 1);
+
+        let other = Arc::new(empty(9));
+        scope.around(|| begin(&other, &"the same call"));
+        assert_eq!(other.snapshot().available, 1, "it is another account");
+        begin(&shared, &"another call");
+        assert_eq!(shared.snapshot().available, 2);
+    }
+
+    #[test]
+    fn an_attempt_beyond_the_first_pays_nothing_in() {
+        let shared = Arc::new(empty(9));
+        Scope::current().attempt(2).around(|| begin(&shared, &"again"));
+        assert_eq!(shared.snapshot().available, 0);
+    }
+
+    #[test]
+    fn what_is_withdrawn_and_not_spent_is_refunded() {
+        let shared = Arc::new(full(2));
+        Account::withdraw(&shared).unwrap().spend();
+        drop(Account::withdraw(&shared).unwrap());
+        assert_eq!((shared.snapshot().available, shared.snapshot().waiting), (1, 0));
+    }
+
+    #[test]
+    fn each_key_has_an_account_of_its_own() {
+        let keyed = Arc::new(Keyed::new(|host: &&str| Key::new(*host), |_| full(1)));
+        let here = keyed.account(&"here");
+        Account::withdraw(&here).unwrap().spend();
+        assert!(Account::withdraw(&keyed.account(&"here")).is_none());
+        assert!(Account::withdraw(&keyed.account(&"there")).is_some());
+        assert_eq!(here.id(), keyed.account(&"here").id());
+        assert_ne!(here.id(), keyed.account(&"there").id());
+    }
+
+    #[test]
+    fn without_a_budget_nothing_is_refused() {
+        let (account, scope) = begin(&Unbounded, &"call");
+        assert!((0..10_000).all(|_| account.withdraw().is_some()));
+        assert_eq!(scope, Scope::current());
+    }
+
+    #[cfg(feature = "tower")]
+    #[test]
+    fn a_budget_of_tower_s_serves_as_it_is() {
+        use tower::retry::budget::TpsBudget;
+        let ten_seconds = std::time::Duration::from_secs(10);
+        let theirs = TowerBudget::new(TpsBudget::new(ten_seconds, 0, 1.0));
+        assert_eq!(theirs.withdraw(), None);
+        let (account, _) = begin(&theirs, &"call");
+        assert_eq!(account.withdraw(), Some(()));
+        assert_eq!(account.withdraw(), None);
+    }
+}
