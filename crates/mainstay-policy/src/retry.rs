@@ -92,6 +92,8 @@ impl Retry {
     /// The answer [`Step::Wait`] is still free of charge: who repeats a request draws on the
     /// [`Budget`](crate::budget::Budget) next, except after [`Outcome::Refused`], where nothing
     /// was sent.
+    ///
+    /// It is [`stops`](Retry::stops) and [`wait`](Retry::wait), for who has both facts at hand.
     pub fn next(
         &self,
         tries: &mut Tries,
@@ -99,45 +101,67 @@ impl Retry {
         left: Option<Duration>,
         draw: Draw,
     ) -> Step {
+        match self.stops(tries, ended) {
+            Some(why) => Step::Return(why),
+            None => self.wait(tries, ended, left, draw),
+        }
+    }
+
+    /// Told how an attempt ended, says whether that was the last one, as far as neither time nor
+    /// chance has to be asked.
+    ///
+    /// Most calls succeed, and need no clock and no dice to know that there is no further attempt.
+    #[must_use]
+    pub fn stops(&self, tries: &mut Tries, ended: Ended) -> Option<Stop> {
         tries.ended = tries.ended.saturating_add(1);
-        let asked = ended.asked.filter(|asked| !asked.is_zero());
         match ended.outcome {
-            Outcome::Success => return Step::Return(Stop::Succeeded),
-            Outcome::Fatal | Outcome::Invalid => return Step::Return(Stop::Fatal),
-            Outcome::Abandoned => return Step::Return(Stop::Abandoned),
-            Outcome::Refused if asked.is_none() => return Step::Return(Stop::Refused),
+            Outcome::Success => return Some(Stop::Succeeded),
+            Outcome::Fatal | Outcome::Invalid => return Some(Stop::Fatal),
+            Outcome::Abandoned => return Some(Stop::Abandoned),
+            Outcome::Refused if ended.waits().is_none() => return Some(Stop::Refused),
             Outcome::Refused => {} // nothing was sent, so nothing is repeated
             Outcome::Transient | Outcome::Throttled => {
                 if ended.repeat == Repeat::Forbidden {
-                    return Step::Return(Stop::NotRepeatable);
+                    return Some(Stop::NotRepeatable);
                 }
             }
         }
         if self.attempts_left(tries) == 0 {
-            return Step::Return(Stop::AttemptsSpent);
+            return Some(Stop::AttemptsSpent);
         }
-        if let Some(asked) = asked.filter(|asked| *asked > self.longest_asked) {
-            return Step::Return(Stop::AskedTooLong { asked });
-        }
-
-        let own = self.backoff.delay(tries.ended, tries.previous, draw);
-        let wait = asked.map_or(own, |asked| own.max(self.spread(asked, tries.ended, draw)));
-        if left.is_some_and(|left| wait >= left) {
-            return Step::Return(Stop::NoTime { needed: wait });
-        }
-        tries.previous = Some(own);
-        Step::Wait(wait)
+        let too_long = ended.waits().filter(|asked| *asked > self.longest_asked);
+        too_long.map(|asked| Stop::AskedTooLong { asked })
     }
 
-    /// What was asked, and a little more where jitter is on: all who were told the same second
-    /// would come back in the same second.
-    fn spread(&self, asked: Duration, attempt: u32, draw: Draw) -> Duration {
-        match self.backoff.how_jittered() {
-            Jitter::None => asked,
+    /// How long to wait after an attempt that [`stops`](Retry::stops) has been told of, by the
+    /// backoff of these settings.
+    pub fn wait(
+        &self,
+        tries: &mut Tries,
+        ended: Ended,
+        left: Option<Duration>,
+        draw: Draw,
+    ) -> Step {
+        let own = self.backoff.delay(tries.ended, tries.previous, draw);
+        let spread = match self.backoff.how_jittered() {
+            Jitter::None => Duration::ZERO,
             Jitter::Full | Jitter::Equal | Jitter::Decorrelated => {
-                draw.between(asked, asked.saturating_add(self.backoff.envelope(attempt)))
+                self.backoff.envelope(tries.ended)
             }
-        }
+        };
+        tries.waits(ended, own, spread, left, draw)
+    }
+
+    /// As [`wait`](Retry::wait), by a schedule that is not ours: `own` is its next wait.
+    pub fn wait_by(
+        &self,
+        tries: &mut Tries,
+        ended: Ended,
+        own: Duration,
+        left: Option<Duration>,
+        draw: Draw,
+    ) -> Step {
+        tries.waits(ended, own, own, left, draw)
     }
 }
 
@@ -153,6 +177,25 @@ impl Tries {
     #[must_use]
     pub const fn ended(&self) -> u32 {
         self.ended
+    }
+
+    /// Our own wait, or what was asked and up to `spread` more: all who were told the same second
+    /// would come back in the same second.
+    fn waits(
+        &mut self,
+        ended: Ended,
+        own: Duration,
+        spread: Duration,
+        left: Option<Duration>,
+        draw: Draw,
+    ) -> Step {
+        let later = |asked: Duration| draw.between(asked, asked.saturating_add(spread));
+        let wait = ended.waits().map_or(own, |asked| own.max(later(asked)));
+        if left.is_some_and(|left| wait >= left) {
+            return Step::Return(Stop::NoTime { needed: wait });
+        }
+        self.previous = Some(own);
+        Step::Wait(wait)
     }
 }
 
@@ -183,6 +226,10 @@ impl Ended {
     pub const fn asked(mut self, asked: Duration) -> Self {
         self.asked = Some(asked);
         self
+    }
+
+    fn waits(&self) -> Option<Duration> {
+        self.asked.filter(|asked| !asked.is_zero())
     }
 }
 
@@ -233,6 +280,8 @@ pub enum Stop {
     },
     /// The budget for extra attempts is empty. Said by whoever asked the budget.
     NoBudget,
+    /// The schedule of waits has come to its end. Said by whoever asked the schedule.
+    ScheduleEnded,
 }
 
 #[cfg(test)]
@@ -313,6 +362,20 @@ mod tests {
         let with = |draw| retry.next(&mut Tries::default(), asks, None, draw);
         assert_eq!(with(Draw::LEAST), Step::Wait(ms(2500)));
         assert_eq!(with(Draw::MOST), Step::Wait(ms(2600)));
+    }
+
+    #[test]
+    fn by_another_schedule_no_wait_is_shorter_than_that_or_than_asked() {
+        let by = |ended: Ended, own, left, draw| {
+            plain().wait_by(&mut Tries::default(), ended, own, left, draw)
+        };
+        let asks = |asked| Ended::new(Outcome::Throttled).asked(asked);
+        assert_eq!(by(Ended::new(Outcome::Transient), ms(7), None, Draw::MOST), Step::Wait(ms(7)));
+        assert_eq!(by(asks(ms(2500)), ms(7), None, Draw::LEAST), Step::Wait(ms(2500)));
+        assert_eq!(by(asks(ms(2500)), ms(7), None, Draw::MOST), Step::Wait(ms(2507)));
+        assert_eq!(by(asks(ms(3)), ms(7), None, Draw::LEAST), Step::Wait(ms(7)));
+        let no_time = Step::Return(Stop::NoTime { needed: ms(7) });
+        assert_eq!(by(asks(ms(3)), ms(7), Some(ms(7)), Draw::LEAST), no_time);
     }
 
     #[test]
