@@ -19,10 +19,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use mainstay_policy::Moment;
 use mainstay_policy::budget::Extra;
+use mainstay_policy::{Moment, SettingsError};
 
-use crate::http::KeyBy;
+use crate::http::{ByHost, Key, KeyBy};
 use crate::keyed::{AtRest, Keyed};
 use crate::scope::Scope;
 
@@ -34,7 +34,7 @@ pub use mainstay_policy::budget::{Budget, BudgetSnapshot, RetryBudget};
 /// feature `tower` its own budgets in a [`TowerBudget`].
 pub trait Budgets<Req> {
     /// One of the accounts.
-    type Account: Account;
+    type Account: Account + Send + 'static;
 
     /// The account that the call of this request pays into and draws on.
     fn account(&self, request: &Req) -> Self::Account;
@@ -43,7 +43,7 @@ pub trait Budgets<Req> {
 /// An account that calls pay into and extra attempts are paid from.
 pub trait Account {
     /// An extra attempt that is paid for.
-    type Paid: Paid;
+    type Paid: Paid + Send + 'static;
 
     /// A call has begun.
     fn deposit(&self);
@@ -68,7 +68,6 @@ pub trait Paid {
 ///
 /// Nothing is paid in by an attempt beyond the first, nor where the layer next further out has paid
 /// into the same account: the bound is on calls.
-#[cfg_attr(not(test), expect(dead_code, reason = "the drivers that ask it come next"))]
 pub(crate) fn begin<Req, B: Budgets<Req>>(budgets: &B, request: &Req) -> (B::Account, Scope) {
     let (scope, account) = (Scope::current(), budgets.account(request));
     let has_paid = account.id() != 0 && account.id() == scope.account;
@@ -77,6 +76,19 @@ pub(crate) fn begin<Req, B: Budgets<Req>>(budgets: &B, request: &Req) -> (B::Acc
     }
     let scope = scope.account(account.id());
     (account, scope)
+}
+
+/// A budget with these settings for every host.
+///
+/// # Errors
+///
+/// What [`RetryBudget::check`] finds.
+#[expect(clippy::missing_panics_doc, reason = "the settings are checked before")]
+pub fn per_host(settings: RetryBudget) -> Result<Arc<Keyed<Budget, ByHost>>, SettingsError> {
+    settings.check()?;
+    #[expect(clippy::expect_used, reason = "the settings are checked before")]
+    let make = move |_: &Key| Budget::new(settings).expect("settings that have been checked");
+    Ok(Arc::new(Keyed::new(ByHost, make)))
 }
 
 impl<Req> Budgets<Req> for Arc<Budget> {
@@ -185,7 +197,10 @@ impl<T: ?Sized> Clone for TowerBudget<T> {
 }
 
 #[cfg(feature = "tower")]
-impl<Req, T: tower::retry::budget::Budget + ?Sized> Budgets<Req> for TowerBudget<T> {
+impl<Req, T> Budgets<Req> for TowerBudget<T>
+where
+    T: tower::retry::budget::Budget + Send + Sync + ?Sized + 'static,
+{
     type Account = Self;
 
     fn account(&self, _: &Req) -> Self {
@@ -194,7 +209,10 @@ impl<Req, T: tower::retry::budget::Budget + ?Sized> Budgets<Req> for TowerBudget
 }
 
 #[cfg(feature = "tower")]
-impl<T: tower::retry::budget::Budget + ?Sized> Account for TowerBudget<T> {
+impl<T> Account for TowerBudget<T>
+where
+    T: tower::retry::budget::Budget + Send + Sync + ?Sized + 'static,
+{
     type Paid = ();
 
     fn deposit(&self) {
@@ -213,7 +231,6 @@ impl<T: tower::retry::budget::Budget + ?Sized> Account for TowerBudget<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Key;
 
     fn full(reserve: u32) -> Budget {
         Budget::new(RetryBudget::new().ratio(1.0).reserve(reserve)).unwrap()

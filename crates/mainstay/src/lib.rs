@@ -15,6 +15,7 @@ pub mod observe;
 pub mod rate_limit;
 pub mod stall;
 pub mod timeout;
+pub mod retry;
 
 mod chance;
 mod clock;

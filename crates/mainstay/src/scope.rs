@@ -47,7 +47,6 @@ impl Drop for Unwatched {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the drivers that set it come next"))]
 impl Scope {
     /// Beneath no layer of ours: all the time there is, and the first attempt.
     const OUTSIDE: Self = Self { until: Moment::MAX, attempt: 1, account: 0 };
@@ -59,6 +58,7 @@ impl Scope {
     }
 
     /// The same, but with an end that is no later than this.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the deadline that sets it comes next"))]
     pub(crate) fn until(self, until: Moment) -> Self {
         Self { until: self.until.min(until), ..self }
     }
