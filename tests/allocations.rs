@@ -102,6 +102,9 @@ fn a_spelling_costs_nothing_and_a_key_is_made_once() {
     assert!(made.count_total > 0, "else the counter does not count");
 }
 
+#[path = "allocations/retry.rs"]
+mod retry;
+
 mod guards {
     use std::convert::Infallible;
     use std::future::Future;

@@ -15,6 +15,8 @@ mod drained;
 mod early;
 #[path = "bodies/lagging.rs"]
 mod lagging;
+#[path = "bodies/retried.rs"]
+mod retried;
 #[path = "bodies/server.rs"]
 mod server;
 

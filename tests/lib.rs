@@ -31,3 +31,5 @@ pub struct Stall;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/chaos.md")]
 pub struct Chaos;
+#[doc = include_str!("../docs/layers/retry.md")]
+pub struct Retry;

@@ -1,24 +1,19 @@
-//! The life of a call: its first attempt, and where that failed, the rest.
+//! The first attempt of a call; where it fails, the rest follows in a box.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use mainstay_policy::retry::Stop;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::LAYER;
-use super::course::{Again, Course, Pause, Shared, number, stopped};
-use crate::budget::{self, Account, Budgets};
-use crate::clock;
+use super::course::{Course, Shared};
+use super::rest::{Kept, Rest, rest};
+use crate::budget::{self, Budgets};
 use crate::http::Copies;
-use crate::http::body::DRAIN_TIME;
-use crate::observe::{Event, tell};
-use crate::protocol::{Discard, Ending, Protocol};
+use crate::protocol::{Discard, Protocol};
 use crate::scope::Scope;
 
 pin_project! {
@@ -48,12 +43,6 @@ pin_project! {
     }
 }
 
-/// What comes after the first attempt is boxed: few calls come so far.
-type Rest<Res, E> = Pin<Box<dyn Future<Output = Result<Res, E>> + Send>>;
-
-/// What a call withdraws from its account.
-type PaidBy<Req, B> = <<B as Budgets<Req>>::Account as Account>::Paid;
-
 /// A call on its first attempt.
 struct Call<Req, S, P, B>
 where
@@ -66,15 +55,6 @@ where
     scope: Scope,
     /// Only what may be repeated has it, and pays one allocation for it.
     kept: Option<Box<Kept<Req, S, B::Account>>>,
-}
-
-/// What another attempt takes.
-struct Kept<Req, S, A> {
-    /// Taken by the last attempt.
-    request: Option<Req>,
-    service: S,
-    account: A,
-    course: Course,
 }
 
 impl<Req, S, P, B> RetriedFuture<Req, S, P, B>
@@ -133,118 +113,6 @@ where
 enum Next<Res, E> {
     Ends(Result<Res, E>),
     GoesOn(Rest<Res, E>),
-}
-
-impl<Req, S, A: Account> Kept<Req, S, A> {
-    fn next<P, B>(
-        &mut self,
-        shared: &Shared<P, B>,
-        scope: Scope,
-        ending: &Ending,
-    ) -> Option<Again<A::Paid>>
-    where
-        S: Service<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-    {
-        let Self { request, account, course, .. } = self;
-        shared.next::<Req, S::Response, S::Error, A>(
-            course,
-            scope,
-            account,
-            request.as_ref(),
-            ending,
-        )
-    }
-
-    /// The request for the next attempt: the last one takes the only copy there is.
-    fn take<P, B>(&mut self, shared: &Shared<P, B>) -> Option<Req>
-    where
-        S: Service<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-    {
-        let last = self.request.take()?;
-        if shared.settings.attempts_left(&self.course.tries) > 1 {
-            self.request = shared.protocol.copy(&last);
-        }
-        Some(last)
-    }
-}
-
-/// The attempts after the first, of which the next has been decided.
-#[expect(clippy::expect_used, reason = "there is another attempt only where there is a copy")]
-async fn rest<Req, S, P, B>(
-    mut kept: Box<Kept<Req, S, B::Account>>,
-    shared: Arc<Shared<P, B>>,
-    about: P::About,
-    outside: Scope,
-    mut end: Result<S::Response, S::Error>,
-    mut again: Again<PaidBy<Req, B>>,
-) -> Result<S::Response, S::Error>
-where
-    S: Service<Req>,
-    S::Response: Send + 'static,
-    P: Protocol<Req, S::Response, S::Error> + Discard<S::Response>,
-    B: Budgets<Req>,
-{
-    loop {
-        let ended = kept.course.tries.ended();
-        pause(&shared, outside, end, again.pause).await;
-
-        let attempt = number(outside, ended + 1);
-        let scope = outside.attempt(attempt);
-        let ready = poll_fn(|cx| scope.around(|| kept.service.poll_ready(cx))).await;
-        if let Err(error) = ready {
-            stopped(ended, Stop::Fatal);
-            return Err(error);
-        }
-        let request = kept.take(&shared).expect("the copy that was asked about");
-        tell(Event::Again { layer: LAYER, attempt });
-        again.spend();
-        let mut future = pin!(scope.around(|| kept.service.call(request)));
-        end = poll_fn(|cx| scope.around(|| future.as_mut().poll(cx))).await;
-
-        let ending = shared.protocol.end(&about, end.as_ref());
-        match kept.next(&shared, outside, &ending) {
-            None => return end,
-            Some(next) => again = next,
-        }
-    }
-}
-
-/// The failed answer goes first, so that its connection can be used again; the wait counts from the
-/// decision.
-async fn pause<P, B, Res, E>(
-    shared: &Shared<P, B>,
-    scope: Scope,
-    end: Result<Res, E>,
-    Pause { decided, due }: Pause,
-) where
-    P: Discard<Res>,
-    Res: Send + 'static,
-{
-    let (layer, name) = (LAYER, shared.name.as_deref());
-    tell(Event::Waits { layer, name, wait: Some(due.since(decided)) });
-    if let Ok(answer) = end {
-        let most = DRAIN_TIME.min(scope.until.since(decided));
-        within(most, shared.protocol.discard(answer)).await;
-    }
-    let left = due.since(clock::now());
-    if !left.is_zero() {
-        clock::sleep(left).await;
-    }
-    tell(Event::Waited { layer, name, took: clock::now().since(decided) });
-}
-
-async fn within(most: Duration, future: impl Future<Output = ()>) {
-    let (mut future, mut timer) = (pin!(future), None);
-    poll_fn(|cx| {
-        if future.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        let timer = timer.get_or_insert_with(|| Box::pin(clock::sleep(most)));
-        timer.as_mut().poll(cx)
-    })
-    .await;
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]

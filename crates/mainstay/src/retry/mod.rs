@@ -55,6 +55,7 @@
 mod course;
 mod future;
 mod layer;
+mod rest;
 mod schedule;
 #[cfg(feature = "tower")]
 mod tower_retry;

@@ -1,0 +1,150 @@
+//! What a call does after its first attempt: it waits, is made ready, and sends again.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use mainstay_policy::retry::Stop;
+use tower_service::Service;
+
+use super::LAYER;
+use super::course::{Again, Course, Pause, Shared, number, stopped};
+use crate::budget::{Account, Budgets};
+use crate::clock;
+use crate::http::body::DRAIN_TIME;
+use crate::observe::{Event, tell};
+use crate::protocol::{Discard, Ending, Protocol};
+use crate::scope::Scope;
+
+/// What comes after the first attempt is boxed: few calls come so far.
+pub(super) type Rest<Res, E> = Pin<Box<dyn Future<Output = Result<Res, E>> + Send>>;
+
+/// What another attempt takes.
+pub(super) struct Kept<Req, S, A> {
+    /// Taken by the last attempt.
+    pub(super) request: Option<Req>,
+    pub(super) service: S,
+    pub(super) account: A,
+    pub(super) course: Course,
+}
+
+/// What a call withdraws from its account.
+type PaidBy<Req, B> = <<B as Budgets<Req>>::Account as Account>::Paid;
+
+impl<Req, S, A: Account> Kept<Req, S, A> {
+    /// An attempt has ended: whether there is another.
+    pub(super) fn next<P, B>(
+        &mut self,
+        shared: &Shared<P, B>,
+        scope: Scope,
+        ending: &Ending,
+    ) -> Option<Again<A::Paid>>
+    where
+        S: Service<Req>,
+        P: Protocol<Req, S::Response, S::Error>,
+    {
+        let Self { request, account, course, .. } = self;
+        shared.next::<Req, S::Response, S::Error, A>(
+            course,
+            scope,
+            account,
+            request.as_ref(),
+            ending,
+        )
+    }
+
+    /// The request for the next attempt: the last one takes the only copy there is.
+    fn take<P, B>(&mut self, shared: &Shared<P, B>) -> Option<Req>
+    where
+        S: Service<Req>,
+        P: Protocol<Req, S::Response, S::Error>,
+    {
+        let last = self.request.take()?;
+        if shared.settings.attempts_left(&self.course.tries) > 1 {
+            self.request = shared.protocol.copy(&last);
+        }
+        Some(last)
+    }
+}
+
+/// The attempts after the first, of which the next has been decided.
+#[expect(clippy::expect_used, reason = "there is another attempt only where there is a copy")]
+pub(super) async fn rest<Req, S, P, B>(
+    mut kept: Box<Kept<Req, S, B::Account>>,
+    shared: Arc<Shared<P, B>>,
+    about: P::About,
+    outside: Scope,
+    mut end: Result<S::Response, S::Error>,
+    mut again: Again<PaidBy<Req, B>>,
+) -> Result<S::Response, S::Error>
+where
+    S: Service<Req>,
+    S::Response: Send + 'static,
+    P: Protocol<Req, S::Response, S::Error> + Discard<S::Response>,
+    B: Budgets<Req>,
+{
+    loop {
+        let ended = kept.course.tries.ended();
+        pause(&shared, outside, end, again.pause).await;
+
+        let attempt = number(outside, ended + 1);
+        let scope = outside.attempt(attempt);
+        let ready = poll_fn(|cx| scope.around(|| kept.service.poll_ready(cx))).await;
+        if let Err(error) = ready {
+            stopped(ended, Stop::Fatal);
+            return Err(error);
+        }
+        let request = kept.take(&shared).expect("the copy that was asked about");
+        tell(Event::Again { layer: LAYER, attempt });
+        again.spend();
+        let mut future = pin!(scope.around(|| kept.service.call(request)));
+        end = poll_fn(|cx| scope.around(|| future.as_mut().poll(cx))).await;
+
+        let ending = shared.protocol.end(&about, end.as_ref());
+        match kept.next(&shared, outside, &ending) {
+            None => return end,
+            Some(next) => again = next,
+        }
+    }
+}
+
+/// The failed answer goes first, so that its connection can be used again; the wait counts from the
+/// decision.
+async fn pause<P, B, Res, E>(
+    shared: &Shared<P, B>,
+    scope: Scope,
+    end: Result<Res, E>,
+    Pause { decided, due }: Pause,
+) where
+    P: Discard<Res>,
+    Res: Send + 'static,
+{
+    let (layer, name) = (LAYER, shared.name.as_deref());
+    tell(Event::Waits { layer, name, wait: Some(due.since(decided)) });
+    match end {
+        Ok(answer) => {
+            let most = DRAIN_TIME.min(scope.until.since(decided));
+            within(most, shared.protocol.discard(answer)).await;
+        }
+        Err(error) => drop(error),
+    }
+    let left = due.since(clock::now());
+    if !left.is_zero() {
+        clock::sleep(left).await;
+    }
+    tell(Event::Waited { layer, name, took: clock::now().since(decided) });
+}
+
+async fn within(most: Duration, future: impl Future<Output = ()>) {
+    let (mut future, mut timer) = (pin!(future), None);
+    poll_fn(|cx| {
+        if future.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(clock::sleep(most)));
+        timer.as_mut().poll(cx)
+    })
+    .await;
+}
