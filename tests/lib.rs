@@ -31,5 +31,7 @@ pub struct Stall;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/chaos.md")]
 pub struct Chaos;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/layers/retry.md")]
 pub struct Retry;

@@ -33,7 +33,7 @@
 //!
 //! # What is repeated
 //!
-//! What the protocol says may be. With [`Http`] that is the table of
+//! What the protocol says may be. With [`Http`](crate::http::Http) that is the table of
 //! [`RetryRules`](crate::http::RetryRules), for requests whose body can be sent again; all others
 //! are sent once.
 //!
