@@ -8,6 +8,7 @@ use governor::{Quota, RateLimiter};
 use http::{Request, Response};
 use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
 use mainstay::chaos::{Chaos, ChaosLayer};
+use mainstay::budget::{Budget, RetryBudget};
 use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
 use mainstay::cooldown::{CoolDown, CoolDownLayer};
 use mainstay::deadline::{DeadlineHeaderLayer, DeadlineLayer};
@@ -20,6 +21,7 @@ use mainstay::policy::backoff::Backoff;
 use mainstay::rate_limit::{GovernorLayer, RateLimit, RateLimitGuard, RateLimitLayer, TokioClock};
 use mainstay::stall::{Stall, StallLayer};
 use mainstay::timeout::{BodyIdleLayer, TimeoutLayer};
+use mainstay::retry::{Retry, RetryLayer};
 use mainstay::{Error, LiftLayer};
 use mainstay_testkit::contract::{State, Subject, SubjectBuilder};
 
@@ -51,6 +53,8 @@ pub(crate) fn all() -> Vec<Subject> {
         replay(),
         stall(),
         timeout(),
+        retry(),
+        retry_without_a_wait(),
     ]
 }
 
@@ -276,4 +280,27 @@ fn chaos() -> Subject {
         .refusing(fails)
         .shareable()
         .build()
+}
+
+fn retries(
+    name: &str,
+    wait: Duration,
+) -> SubjectBuilder<RetryLayer<Http, Arc<Budget>>, Req, Res, Fails> {
+    let layer = move || {
+        let settings = Retry::up_to(3).backoff(Backoff::constant(wait));
+        let budget = Budget::new(RetryBudget::new().reserve(1_000)).unwrap();
+        RetryLayer::new(settings).unwrap().budget(Arc::new(budget))
+    };
+    http(name, layer)
+        .clean(|layer| format!("{} paid and not sent", layer.handle().snapshot().waiting))
+        .lets_all_through()
+        .tries_again_after(|| answer(503))
+}
+
+fn retry() -> Subject {
+    retries("RetryLayer", Duration::from_secs(1)).shareable().build()
+}
+
+fn retry_without_a_wait() -> Subject {
+    retries("RetryLayer, at once", Duration::ZERO).build()
 }
