@@ -2,8 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod breaker;
-pub mod chaos;
 pub mod budget;
+pub mod chaos;
 pub mod concurrency;
 pub mod cooldown;
 pub mod deadline;
@@ -13,9 +13,9 @@ pub mod http;
 pub mod keyed;
 pub mod observe;
 pub mod rate_limit;
+pub mod retry;
 pub mod stall;
 pub mod timeout;
-pub mod retry;
 
 mod chance;
 mod clock;
