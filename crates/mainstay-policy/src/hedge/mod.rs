@@ -24,11 +24,13 @@
 
 mod latencies;
 mod plan;
+mod race;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
+pub use race::{Finish, Race};
 pub use settings::Hedge;
 
 use std::time::Duration;
@@ -111,6 +113,22 @@ impl Hedger {
             Delay::Fixed(delay) => now + *delay,
             Delay::Learned(learned) => now + learned.delay(now),
         })
+    }
+
+    /// When does the next attempt of this call go out, of which one was sent now, if no answer
+    /// comes before? `None`: there is none; also because the call's time is over by then, so that
+    /// it could not end before.
+    #[must_use]
+    pub fn next_of(&self, race: &Race, now: Moment, until: Moment) -> Option<Moment> {
+        let next = self.next_at(race.sent(), now).filter(|_| !race.has_failed());
+        next.filter(|next| *next < until)
+    }
+
+    /// Whether the next extra attempt of this call would be its last, so that what is kept for more
+    /// can go with it.
+    #[must_use]
+    pub const fn is_next_the_last(&self, race: &Race) -> bool {
+        race.sent() >= self.extra_attempts
     }
 
     /// How the first attempt of a call ended, and how long it took until then; every one, and no

@@ -164,3 +164,23 @@ fn settings_that_cannot_work_make_no_hedge() {
     assert!(Hedger::new(Hedge::after(Duration::ZERO)).is_err());
     assert!(Hedger::new(Hedge::at_percentile(0.95)).is_err());
 }
+
+#[test]
+fn nothing_goes_out_that_could_not_end_in_time_or_after_a_failure() {
+    let hedger = hedger(Hedge::after(ms(10)).extra_attempts(2));
+    let (now, then) = (at(0), at(10));
+    let mut race = Race::new();
+    assert_eq!(hedger.next_of(&race, now, Moment::MAX), Some(then));
+    assert_eq!(hedger.next_of(&race, now, then), None, "its time is over");
+    assert_eq!(hedger.next_of(&race, now, then + Duration::from_nanos(1)), Some(then));
+
+    assert!(!hedger.is_next_the_last(&race));
+    race.send();
+    assert!(hedger.is_next_the_last(&race));
+    assert_eq!(hedger.next_of(&race, then, Moment::MAX), Some(then + ms(10)));
+    let mut failed = race;
+    let _ = failed.end(Outcome::Transient);
+    assert_eq!(hedger.next_of(&failed, then, Moment::MAX), None);
+    race.send();
+    assert_eq!(hedger.next_of(&race, then, Moment::MAX), None, "these were all");
+}
