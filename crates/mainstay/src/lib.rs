@@ -9,6 +9,7 @@ pub mod cooldown;
 pub mod deadline;
 pub mod fallback;
 pub mod guard;
+pub mod hedge;
 pub mod http;
 pub mod keyed;
 pub mod observe;
@@ -22,6 +23,8 @@ mod clock;
 mod error;
 mod protocol;
 mod scope;
+#[cfg(test)]
+mod scripted;
 
 pub use error::{BoxError, CallError, Error, Lift, LiftFuture, LiftLayer, Reason, Refused};
 pub use mainstay_policy as policy;

@@ -69,6 +69,16 @@ pub trait Protocol<Req, Res, E> {
     /// Whether some end of an attempt could lead to another; else no copy of the request is kept.
     fn may_repeat(&self, about: &Self::About) -> bool;
 
+    /// Whether the request may be sent a second time while the first attempt is on its way, as a
+    /// hedge does; by default never.
+    ///
+    /// Stricter than to repeat it after an end: the attempts may be processed in any order, at the
+    /// same time, and the one that was given up long after the call.
+    fn may_send_twice(&self, about: &Self::About) -> bool {
+        let _ = about;
+        false
+    }
+
     /// What the end of the attempt says.
     fn end(&self, about: &Self::About, end: Result<&Res, &E>) -> Ending;
 }
@@ -227,17 +237,23 @@ impl Ending {
         Some(Told { left, reset: now + reset.min(LONGEST) })
     }
 
-    /// How the attempt ended, for [`Retry`](mainstay_policy::retry::Retry).
-    ///
-    /// What may be sent again is worth another attempt, whatever it is to guards.
-    pub fn for_retry(&self) -> Ended {
-        let outcome = match (self.outcome, self.repeat) {
+    /// How the attempt ended, for drivers: what may be sent again is worth another attempt, whatever
+    /// it is to guards.
+    #[must_use]
+    pub const fn for_drivers(&self) -> Outcome {
+        match (self.outcome, self.repeat) {
             (Outcome::Success | Outcome::Fatal | Outcome::Invalid, Repeat::Allowed) => {
                 Outcome::Transient
             }
             (outcome, _) => outcome,
-        };
-        let ended = Ended::new(outcome).repeat(self.repeat);
+        }
+    }
+
+    /// How the attempt ended, for [`Retry`](mainstay_policy::retry::Retry).
+    ///
+    /// What may be sent again is worth another attempt, whatever it is to guards.
+    pub fn for_retry(&self) -> Ended {
+        let ended = Ended::new(self.for_drivers()).repeat(self.repeat);
         match self.wait() {
             Some(wait) => ended.asked(wait),
             None => ended,

@@ -47,6 +47,7 @@ pub struct RetryRules {
     statuses: Vec<(StatusCode, When)>,
     codes: Vec<(grpc::Code, When)>,
     methods: Vec<(Method, Twice)>,
+    at_once: Vec<Method>,
     maybe_processed: Option<When>,
     redirects: Option<bool>,
     limits_by_403: bool,
@@ -73,6 +74,7 @@ impl RetryRules {
             statuses: Vec::new(),
             codes: Vec::new(),
             methods: Vec::new(),
+            at_once: Vec::new(),
             maybe_processed: None,
             redirects: None,
             limits_by_403: false,
@@ -101,6 +103,18 @@ impl RetryRules {
     #[must_use]
     pub fn idempotent(mut self, method: Method) -> Self {
         set(&mut self.methods, method, Twice::Nothing);
+        self
+    }
+
+    /// Two equal requests with this method may even be on their way at the same time, as a hedge
+    /// sends them, if they are idempotent. Without this only those may that change nothing.
+    ///
+    /// Of two equal `PUT`s the one that was given up may arrive last, after a later one with other
+    /// content; of two `DELETE`s one finds nothing; of two `POST`s with one `Idempotency-Key` one is
+    /// answered with a 409 while the other is processed.
+    #[must_use]
+    pub fn twice_at_once(mut self, method: Method) -> Self {
+        self.at_once.push(method);
         self
     }
 
@@ -194,6 +208,13 @@ impl RetryRules {
         get(&self.methods, method).map_or_else(|| by_rfc(method), |twice| twice == Twice::Nothing)
     }
 
+    /// Whether two equal requests with this method may be on their way at the same time, if they are
+    /// idempotent.
+    #[must_use]
+    pub fn may_be_at_once(&self, method: &Method) -> bool {
+        self.may_ever_repeat(method) && (is_safe(method) || self.at_once.contains(method))
+    }
+
     /// Whether any end could lead to another attempt; else no copy of a request need be kept.
     #[must_use]
     pub fn may_ever_repeat(&self, method: &Method) -> bool {
@@ -275,6 +296,7 @@ impl fmt::Debug for RetryRules {
             .field("statuses", &self.statuses)
             .field("codes", &self.codes)
             .field("methods", &self.methods)
+            .field("at_once", &self.at_once)
             .field("maybe_processed", &self.maybe_processed)
             .field("redirects", &self.redirects)
             .field("limits_by_403", &self.limits_by_403)
@@ -296,6 +318,11 @@ fn by_rfc(method: &Method) -> bool {
         Method::QUERY,
     ]
     .contains(method)
+}
+
+/// The methods that RFC 9110 and RFC 10008 call safe: they change nothing.
+fn is_safe(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::QUERY].contains(method)
 }
 
 /// Puts a value in the place of the one for the same key.

@@ -295,6 +295,10 @@ where
         self.rules.may_ever_repeat(&about.method)
     }
 
+    fn may_send_twice(&self, about: &About) -> bool {
+        about.is_idempotent && self.rules.may_be_at_once(&about.method)
+    }
+
     fn end(&self, about: &About, end: Result<&Res, &E>) -> Ending {
         self.end(about, end)
     }

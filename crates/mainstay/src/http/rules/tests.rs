@@ -228,3 +228,17 @@ fn what_was_put_off_behind_redirects_may_have_been_processed() {
     let told = standard.status(StatusCode::TOO_MANY_REQUESTS, When::Always);
     assert!(repeated(&told, &Method::POST, 429, None, true), "it was said so");
 }
+
+#[test]
+fn only_what_changes_nothing_may_be_on_its_way_twice_unless_somebody_says_otherwise() {
+    let standard = RetryRules::standard();
+    for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::QUERY] {
+        assert!(standard.may_be_at_once(&method), "{method}");
+    }
+    for method in [Method::PUT, Method::DELETE, Method::POST, Method::PATCH, Method::CONNECT] {
+        assert!(!standard.may_be_at_once(&method), "{method}");
+        assert!(standard.clone().twice_at_once(method.clone()).may_be_at_once(&method));
+    }
+    assert!(!standard.clone().idempotent(Method::PATCH).may_be_at_once(&Method::PATCH));
+    assert!(!standard.never(Method::GET).may_be_at_once(&Method::GET));
+}

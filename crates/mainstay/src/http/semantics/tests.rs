@@ -311,3 +311,18 @@ fn as_a_protocol_it_says_the_same() {
     assert!(copy.headers().is_empty());
     assert_eq!((may_repeat, outcome, again), (false, Outcome::Transient, false));
 }
+
+#[test]
+fn what_may_be_on_its_way_twice_must_be_idempotent_as_well() {
+    let may = |http: &Http, request: &Request<()>| {
+        let about = http.about(request);
+        Protocol::<Request<()>, Response<()>, NoError>::may_send_twice(http, &about)
+    };
+    let plain = |method| Request::builder().method(method).body(()).unwrap();
+    let keyed = Request::post("/").header("idempotency-key", "1").body(()).unwrap();
+    let rules = RetryRules::standard().twice_at_once(Method::POST).not_idempotent(Method::GET);
+    let (http, told) = (Http::new(), Http::new().rules(rules));
+    assert!(may(&http, &plain(Method::GET)) && !may(&told, &plain(Method::GET)));
+    assert!(!may(&http, &keyed) && may(&told, &keyed));
+    assert!(!may(&told, &plain(Method::POST)), "it has no key");
+}

@@ -82,6 +82,10 @@ where
         Protocol::<Request<B>, Response<RB>, E>::may_repeat(&self.http, about)
     }
 
+    fn may_send_twice(&self, (about, _): &Self::About) -> bool {
+        Protocol::<Request<B>, Response<RB>, E>::may_send_twice(&self.http, about)
+    }
+
     fn copies(&self, request: &Request<B>) -> Copies {
         request.copies()
     }

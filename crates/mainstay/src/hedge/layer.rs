@@ -1,0 +1,190 @@
+//! The layer and its service.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use mainstay_policy::hedge::{Hedge, Hedger};
+use mainstay_policy::{Moment, SettingsError};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::course::Shared;
+use super::future::HedgeFuture;
+use crate::budget::{Budget, Budgets, RetryBudget, Unbounded};
+use crate::http::{ByHost, Http};
+use crate::keyed::{AtRest, Keyed};
+use crate::protocol::Protocol;
+
+/// Sends a second attempt beside a slow first one.
+///
+/// # What is shared
+///
+/// What was observed, and the budget: all services that one layer value and its clones make share
+/// them.
+#[derive(Debug)]
+pub struct HedgeLayer<P = Http, H = Arc<Keyed<Hedger, ByHost>>, B = Arc<Keyed<Budget, ByHost>>> {
+    protocol: Arc<P>,
+    hedgers: H,
+    budgets: B,
+}
+
+impl HedgeLayer {
+    /// Hedges with these settings, for HTTP: attempts are observed per host, and a standard budget
+    /// pays for the extra ones per host.
+    ///
+    /// # Errors
+    ///
+    /// What [`Hedge::check`] finds.
+    pub fn new(settings: Hedge) -> Result<Self, SettingsError> {
+        let budget = Budget::new(RetryBudget::new())?;
+        let budgets = Keyed::new(ByHost, of_each(budget, || Budget::new(RetryBudget::new())));
+        let hedger = Hedger::new(settings)?;
+        let hedgers = Keyed::new(ByHost, of_each(hedger, move || Hedger::new(settings)));
+        Ok(Self::of(Arc::new(hedgers), Arc::new(budgets), Http::new()))
+    }
+}
+
+/// Makes one for each key, of settings of which one could be made already.
+fn of_each<T>(
+    proof: T,
+    make: impl Fn() -> Result<T, SettingsError>,
+) -> impl Fn(&crate::http::Key) -> T {
+    drop(proof);
+    #[expect(clippy::expect_used, reason = "one of the same settings was made before")]
+    move |_| make().expect("the settings have been checked")
+}
+
+impl<P, H, B> HedgeLayer<P, H, B> {
+    /// Hedges for another protocol: when extra attempts go out is said by this, and this pays for
+    /// them. An `Arc<Hedger>` and an `Arc<Budget>` serve all requests alike.
+    pub fn of(hedgers: H, budgets: B, protocol: P) -> Self {
+        Self { protocol: Arc::new(protocol), hedgers, budgets }
+    }
+
+    /// HTTP with other rules, or any other protocol in its place.
+    #[must_use]
+    pub fn protocol<Q>(self, protocol: Q) -> HedgeLayer<Q, H, B> {
+        HedgeLayer::of(self.hedgers, self.budgets, protocol)
+    }
+
+    /// Draws on this budget: an `Arc<Budget>` for all requests, a `Keyed<Budget, K>` in an `Arc`, a
+    /// [`TowerBudget`](crate::budget::TowerBudget). A layer of retries may be given the same.
+    #[must_use]
+    pub fn budget<C>(self, budgets: C) -> HedgeLayer<P, H, C> {
+        HedgeLayer { protocol: self.protocol, hedgers: self.hedgers, budgets }
+    }
+
+    /// Draws on no budget: while a server is slow every call may make all its extra attempts, see
+    /// [`Unbounded`].
+    #[must_use]
+    pub fn without_budget(self) -> HedgeLayer<P, H, Unbounded> {
+        self.budget(Unbounded)
+    }
+
+    /// What says when extra attempts go out, to look at what it has observed.
+    #[must_use]
+    pub const fn hedgers(&self) -> &H {
+        &self.hedgers
+    }
+
+    /// The budget, to look at it or to share it.
+    #[must_use]
+    pub const fn budgets(&self) -> &B {
+        &self.budgets
+    }
+}
+
+impl<P, H: Clone, B: Clone> Clone for HedgeLayer<P, H, B> {
+    fn clone(&self) -> Self {
+        Self {
+            protocol: Arc::clone(&self.protocol),
+            hedgers: self.hedgers.clone(),
+            budgets: self.budgets.clone(),
+        }
+    }
+}
+
+impl<S, P, H: Clone, B: Clone> Layer<S> for HedgeLayer<P, H, B> {
+    type Service = Hedged<S, P, H, B>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let Self { protocol, hedgers, budgets } = self.clone();
+        Hedged { inner, shared: Arc::new(Shared { protocol, hedgers, budgets }) }
+    }
+}
+
+/// A service whose slow requests are sent a second time; made by [`HedgeLayer`].
+#[derive(Debug)]
+pub struct Hedged<S, P = Http, H = Arc<Keyed<Hedger, ByHost>>, B = Arc<Keyed<Budget, ByHost>>> {
+    inner: S,
+    shared: Arc<Shared<P, H, B>>,
+}
+
+impl<S, P, H, B> Hedged<S, P, H, B> {
+    /// The service beneath.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service beneath.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service beneath.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: Clone, P, H, B> Clone for Hedged<S, P, H, B> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S, Req, P, H, B> Service<Req> for Hedged<S, P, H, B>
+where
+    S: Service<Req> + Clone,
+    P: Protocol<Req, S::Response, S::Error>,
+    H: Hedgers<Req>,
+    B: Budgets<Req>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = HedgeFuture<Req, S, P, H, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        HedgeFuture::starts(&mut self.inner, request, &self.shared)
+    }
+}
+
+/// What says when the extra attempts of a call go out: one for all requests, or one for each key.
+///
+/// There is `Arc<Hedger>`, and `Keyed<Hedger, K>` in an `Arc`.
+pub trait Hedgers<Req> {
+    /// The one for the call of this request.
+    fn hedger(&self, request: &Req) -> Arc<Hedger>;
+}
+
+impl<Req> Hedgers<Req> for Arc<Hedger> {
+    fn hedger(&self, _: &Req) -> Arc<Hedger> {
+        Self::clone(self)
+    }
+}
+
+impl<Req, K: crate::http::KeyBy<Req>> Hedgers<Req> for Arc<Keyed<Hedger, K>> {
+    fn hedger(&self, request: &Req) -> Arc<Hedger> {
+        self.of(request)
+    }
+}
+
+impl AtRest for Hedger {
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.at_rest_from()
+    }
+}
