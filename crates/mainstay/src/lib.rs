@@ -4,6 +4,7 @@
 pub mod breaker;
 pub mod budget;
 pub mod chaos;
+pub mod coalesce;
 pub mod concurrency;
 pub mod cooldown;
 pub mod deadline;

@@ -49,7 +49,7 @@ impl Drop for Unwatched {
 
 impl Scope {
     /// Beneath no layer of ours: all the time there is, and the first attempt.
-    const OUTSIDE: Self = Self { until: Moment::MAX, attempt: 1, account: 0 };
+    pub(crate) const OUTSIDE: Self = Self { until: Moment::MAX, attempt: 1, account: 0 };
 
     /// What holds here.
     #[inline]
