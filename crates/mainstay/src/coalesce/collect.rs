@@ -205,9 +205,9 @@ impl Collected {
     /// # Errors
     ///
     /// There are more, which nobody has.
-    pub const fn bytes(&self) -> Result<&Bytes, &Cut> {
-        match &self.cut {
-            None => Ok(&self.data),
+    pub fn into_bytes(self) -> Result<Bytes, Cut> {
+        match self.cut {
+            None => Ok(self.data),
             Some(cut) => Err(cut),
         }
     }
@@ -337,7 +337,7 @@ mod tests {
             let whole = if frames.is_empty() { "" } else { "one" };
             let body = collected(Frames(frames), 3).await;
             assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
-            assert_eq!(body.bytes().unwrap(), whole);
+            assert_eq!(body.clone().into_bytes().unwrap(), whole);
             let again = body.clone().collect().await.unwrap().to_bytes();
             assert_eq!(
                 (again, body.collect().await.unwrap().to_bytes()),
@@ -357,7 +357,7 @@ mod tests {
             std::future::ready(Ok::<_, Infallible>(Response::new(body)))
         });
         let body = CollectLayer::up_to(4).layer(inner).oneshot(()).await.unwrap().into_body();
-        assert_eq!(body.bytes().unwrap(), "data");
+        assert_eq!(body.clone().into_bytes().unwrap(), "data");
         let read = body.collect().await.unwrap();
         assert_eq!(read.trailers().unwrap()["grpc-status"], "0");
         assert_eq!(read.to_bytes(), "data");
@@ -366,7 +366,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_breaks_is_cut_there_for_everyone() {
         let body = collected(Frames(vec![Ok("half"), Err("reset")]), 100).await;
-        assert!(matches!(body.bytes(), Err(Cut::Broken(_))));
+        assert!(matches!(body.clone().into_bytes(), Err(Cut::Broken(_))));
         assert_eq!((body.size_hint().lower(), body.size_hint().upper()), (4, None));
         for mut clone in [body.clone(), body.clone()] {
             let data = clone.frame().await.unwrap().unwrap();
@@ -382,7 +382,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_is_read_than_is_allowed() {
         let body = collected(Frames(vec![Ok("four"), Ok("five"), Err("never read")]), 7).await;
-        let error = body.bytes().unwrap_err();
+        let error = body.clone().into_bytes().unwrap_err();
         assert_eq!(error.to_string(), "the response body is larger than 7 bytes");
         assert!(body.collect().await.is_err());
     }

@@ -24,8 +24,8 @@
 //!
 //! let get = || Request::get("https://example.com/").body(Empty::new());
 //! let (one, two) = tokio::join!(service.clone().oneshot(get()?), service.oneshot(get()?));
-//! assert_eq!(one?.body().bytes()?, "hello");
-//! assert_eq!(two?.body().bytes()?, "hello");
+//! assert_eq!(one?.into_body().into_bytes()?, "hello");
+//! assert_eq!(two?.into_body().into_bytes()?, "hello");
 //! assert_eq!(REQUESTS.load(Ordering::Relaxed), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;

@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::course::Shared;
 use super::future::HedgeFuture;
 use crate::budget::{Budget, Budgets, RetryBudget, Unbounded};
-use crate::http::{ByHost, Http};
+use crate::http::{ByHost, Http, KeyBy};
 use crate::keyed::{AtRest, Keyed};
 use crate::protocol::Protocol;
 
@@ -35,23 +35,17 @@ impl HedgeLayer {
     /// # Errors
     ///
     /// What [`Hedge::check`] finds.
+    #[expect(clippy::missing_panics_doc, reason = "the settings are checked before")]
     pub fn new(settings: Hedge) -> Result<Self, SettingsError> {
-        let budget = Budget::new(RetryBudget::new())?;
-        let budgets = Keyed::new(ByHost, of_each(budget, || Budget::new(RetryBudget::new())));
-        let hedger = Hedger::new(settings)?;
-        let hedgers = Keyed::new(ByHost, of_each(hedger, move || Hedger::new(settings)));
+        let budget = RetryBudget::new();
+        settings.check()?;
+        budget.check()?;
+        #[expect(clippy::expect_used, reason = "the settings are checked before")]
+        let hedgers = Keyed::new(ByHost, move |_| Hedger::new(settings).expect("checked"));
+        #[expect(clippy::expect_used, reason = "the settings are checked before")]
+        let budgets = Keyed::new(ByHost, move |_| Budget::new(budget).expect("checked"));
         Ok(Self::of(Arc::new(hedgers), Arc::new(budgets), Http::new()))
     }
-}
-
-/// Makes one for each key, of settings of which one could be made already.
-fn of_each<T>(
-    proof: T,
-    make: impl Fn() -> Result<T, SettingsError>,
-) -> impl Fn(&crate::http::Key) -> T {
-    drop(proof);
-    #[expect(clippy::expect_used, reason = "one of the same settings was made before")]
-    move |_| make().expect("the settings have been checked")
 }
 
 impl<P, H, B> HedgeLayer<P, H, B> {
@@ -177,7 +171,7 @@ impl<Req> Hedgers<Req> for Arc<Hedger> {
     }
 }
 
-impl<Req, K: crate::http::KeyBy<Req>> Hedgers<Req> for Arc<Keyed<Hedger, K>> {
+impl<Req, K: KeyBy<Req>> Hedgers<Req> for Arc<Keyed<Hedger, K>> {
     fn hedger(&self, request: &Req) -> Arc<Hedger> {
         self.of(request)
     }
