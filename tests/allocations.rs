@@ -104,6 +104,8 @@ fn a_spelling_costs_nothing_and_a_key_is_made_once() {
 
 #[path = "allocations/retry.rs"]
 mod retry;
+#[path = "allocations/hedge.rs"]
+mod hedge;
 
 mod guards {
     use std::convert::Infallible;

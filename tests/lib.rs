@@ -35,3 +35,7 @@ pub struct Chaos;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/retry.md")]
 pub struct Retry;
+#[doc = include_str!("../docs/layers/hedge.md")]
+pub struct Hedge;
+#[doc = include_str!("../docs/layers/coalesce.md")]
+pub struct Coalesce;
