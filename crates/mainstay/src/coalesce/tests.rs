@@ -1,5 +1,8 @@
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
@@ -93,6 +96,7 @@ fn a_request_that_comes_after_the_end_is_sent_anew() {
     let (mut one, mut two) = (stand.waits("a"), stand.waits("a"));
     stand.server.next().ends(Ok("first"));
     assert_eq!(answered(&mut one), "first");
+    assert_eq!(stand.layer.in_flight(), 0);
     let mut late = stand.waits("a");
     assert_eq!((stand.server.calls(), stand.layer.in_flight()), (2, 1));
     assert_eq!(answered(&mut two), "first");
@@ -192,9 +196,8 @@ fn a_waker_takes_the_place_of_the_one_before() {
     let call = stand.call("a");
     let mut future = call.into_inner();
     let mut poll = |task: &mut task::Spawn<()>| {
-        task.enter(|cx, _| std::pin::Pin::new(&mut future).poll(cx).is_pending())
+        task.enter(|cx, _| Pin::new(&mut future).poll(cx).is_pending())
     };
-    use std::future::Future;
     let (mut old, mut new) = (task::spawn(()), task::spawn(()));
     assert!(poll(&mut old) && poll(&mut new));
     stand.server.next().ends(Ok("well"));
@@ -292,7 +295,74 @@ async fn what_is_on_its_way_sees_no_deadline_of_a_single_caller() {
     assert_eq!(stand.server.next().scope, Scope::OUTSIDE);
     let _alone = scope.around(|| stand.waits(" x"));
     assert_eq!(stand.server.next().scope, scope);
+
+    let (mut leader, mut joined) = scope.around(|| (stand.waits("b"), stand.waits("b")));
+    stand.server.next().panics();
+    assert!(catch_unwind(AssertUnwindSafe(|| leader.poll())).is_err());
+    assert_pending!(scope.around(|| joined.poll()));
+    assert_eq!(stand.server.next().scope, Scope::OUTSIDE, "nor after a panic");
 }
+
+#[test]
+fn who_begins_anew_and_is_dropped_hands_over_as_well() {
+    let mut stand = stand();
+    let (mut leader, mut two) = (stand.waits("a"), stand.waits("a"));
+    let mut three = stand.waits("a");
+    stand.server.next().panics();
+    assert!(catch_unwind(AssertUnwindSafe(|| leader.poll())).is_err());
+    stand.server.is_busy();
+    assert_pending!(two.poll());
+    assert_pending!(three.poll());
+    drop(two);
+    stand.server.is_ready();
+    assert!(three.is_woken());
+    assert_pending!(three.poll());
+    stand.server.next().ends(Ok("well"));
+    assert_eq!(answered(&mut three), "well");
+}
+
+#[test]
+fn who_looks_while_another_polls_is_woken_if_there_is_more_to_do() {
+    type Hook = Box<dyn FnMut() + Send>;
+    let hook: Arc<Mutex<Option<Hook>>> = Arc::default();
+    let hooked = Arc::clone(&hook);
+    let inner = tower::service_fn(move |_: &'static str| {
+        let hook = hooked.lock().unwrap().take();
+        async move {
+            let Some(mut hook) = hook else { return Ok::<_, Error<Wrong>>("unhooked") };
+            let mut is_first = true;
+            poll_fn(|cx| {
+                if !std::mem::take(&mut is_first) {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                hook();
+                Poll::Pending
+            })
+            .await;
+            Ok("well")
+        }
+    });
+    let layer = CoalesceLayer::new(word as By);
+    let mut service = layer.layer(inner);
+    let second = Arc::new(Mutex::new(None));
+    let other = Arc::clone(&second);
+    *hook.lock().unwrap() = Some(Box::new(move || {
+        let mut other = other.lock().unwrap();
+        let other: &mut task::Spawn<BoxFuture> = other.as_mut().unwrap();
+        assert_pending!(other.poll());
+    }));
+    let mut first = task::spawn(service.call("a"));
+    let joined: BoxFuture = Box::pin(service.call("a"));
+    *second.lock().unwrap() = Some(task::spawn(joined));
+    assert_pending!(first.poll());
+    let mut second = second.lock().unwrap();
+    let second = second.as_mut().unwrap();
+    assert!(second.is_woken(), "the first may never be polled again");
+    assert_eq!(assert_ready_ok!(second.poll()), "well");
+}
+
+type BoxFuture = Pin<Box<dyn Future<Output = Result<&'static str, Error<Wrong>>> + Send>>;
 
 #[test]
 fn threads_that_move_each_other_s_requests_on_all_get_an_answer() {
