@@ -2,21 +2,28 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use governor::{Quota, RateLimiter};
 use http::{Request, Response};
+use http_body_util::Full;
 use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
 use mainstay::budget::{Budget, RetryBudget};
 use mainstay::chaos::{Chaos, ChaosLayer};
+use mainstay::budget::{Budget, RetryBudget};
+use mainstay::coalesce::{CoalesceLayer, CollectLayer};
 use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
 use mainstay::cooldown::{CoolDown, CoolDownLayer};
 use mainstay::deadline::{DeadlineHeaderLayer, DeadlineLayer};
 use mainstay::fallback::{Failed, FallbackLayer, function};
 use mainstay::guard::GuardLayer;
+use mainstay::hedge::{Hedge, HedgeLayer};
 use mainstay::http::body::{ReplayBody, ReplayLayer};
 use mainstay::http::{AnswerRefusalsLayer, Http};
 use mainstay::observe::ObserveLayer;
+use mainstay::http::{AnswerRefusalsLayer, Http, Key};
 use mainstay::policy::backoff::Backoff;
 use mainstay::rate_limit::{GovernorLayer, RateLimit, RateLimitGuard, RateLimitLayer, TokioClock};
 use mainstay::retry::{Retry, RetryLayer};
@@ -34,6 +41,8 @@ pub(crate) fn all() -> Vec<Subject> {
         breaker_by_hand(),
         breaker_after_failures(),
         chaos(),
+        coalesce(),
+        collects(),
         concurrency(),
         concurrency_where_nobody_waits(),
         cool_down(),
@@ -44,6 +53,7 @@ pub(crate) fn all() -> Vec<Subject> {
         guards(),
         guards_with_an_open_breaker(),
         guards_that_both_let_wait(),
+        hedge(),
         holds_bodies(),
         lift(),
         observe(),
@@ -219,6 +229,41 @@ fn cool_down() -> Subject {
     http("CoolDownLayer", || CoolDownLayer::new(CoolDown::new().unasked(PERIOD)).unwrap())
         .clean(|layer| format!("{} wait", layer.handle().waiting()))
         .waiting(State::after(1, || answer(429), PERIOD * 2))
+        .shareable()
+        .build()
+}
+
+fn hedge() -> Subject {
+    let layer = || {
+        let budget = Arc::new(Budget::new(RetryBudget::new()).unwrap());
+        HedgeLayer::new(Hedge::after(PERIOD)).unwrap().budget(budget)
+    };
+    http("HedgeLayer", layer)
+        .clean(|layer| format!("{} paid and not sent", layer.budgets().snapshot().waiting))
+        .lets_all_through()
+        .timers(1)
+        .shareable()
+        .build()
+}
+
+/// Of requests that are all different; whether equal ones are sent once is for its own tests.
+fn coalesce() -> Subject {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let key = |_: &Req| Some(Key::new(NEXT.fetch_add(1, Ordering::Relaxed).to_string()));
+    let death = || Error::Inner(Arc::new(dead()));
+    let answer = || Ok(answer(200).unwrap());
+    Subject::of("CoalesceLayer", move || CoalesceLayer::new(key), request, answer, death)
+        .clean(|layer| format!("{} in flight", layer.in_flight()))
+        .lets_all_through()
+        .shareable()
+        .build()
+}
+
+fn collects() -> Subject {
+    let answer = || Ok(Response::new(Full::new(Bytes::from("answer"))));
+    let death = || Fails::Inner(dead());
+    Subject::of("CollectLayer", || CollectLayer::up_to(1024), request, answer, death)
+        .lets_all_through()
         .shareable()
         .build()
 }

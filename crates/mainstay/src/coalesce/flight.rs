@@ -242,13 +242,17 @@ impl<T: Clone + Send + Sync + 'static> Seat<T> {
     }
 }
 
-impl<T> Drop for Seat<T> {
-    fn drop(&mut self) {
+impl<T> Seat<T> {
+    /// Leaves, once.
+    fn leave(&self, breaks_it: bool) {
         let mut board = self.flight.lock();
-        let own = board.aboard.remove(&self.number);
+        let Some(own) = board.aboard.remove(&self.number) else { return };
+        if breaks_it {
+            board.stage = Stage::Broken;
+        }
         let is_over = board.aboard.is_empty();
         let left = is_over.then(|| mem::replace(&mut board.stage, Stage::Over));
-        // Who is left of a broken flight may be stranded now.
+        // Of a broken flight, somebody begins anew, or all who are left are stranded.
         let is_broken = matches!(board.stage, Stage::Broken);
         let wakers = if is_broken { board.wakers() } else { Vec::new() };
         drop(board);
@@ -260,19 +264,19 @@ impl<T> Drop for Seat<T> {
     }
 }
 
-/// Dropped only where something unwinds: the flight is broken, for one who is aboard to begin anew.
+impl<T> Drop for Seat<T> {
+    fn drop(&mut self) {
+        self.leave(false);
+    }
+}
+
+/// Dropped only where something unwinds: the flight is broken, and who broke it has left, whether
+/// or not its future is kept.
 struct Breaks<'a, T>(&'a Seat<T>);
 
 impl<T> Drop for Breaks<'_, T> {
     fn drop(&mut self) {
-        let mut board = self.0.flight.lock();
-        board.stage = Stage::Broken;
-        if let Some(own) = board.aboard.get_mut(&self.0.number) {
-            own.has_spare = false; // nobody knows whether it will be polled again
-        }
-        let wakers = board.wakers();
-        drop(board);
-        wake_all(wakers);
+        self.0.leave(true);
     }
 }
 
