@@ -37,5 +37,7 @@ pub struct Chaos;
 pub struct Retry;
 #[doc = include_str!("../docs/layers/hedge.md")]
 pub struct Hedge;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/layers/coalesce.md")]
 pub struct Coalesce;

@@ -58,7 +58,6 @@ impl Scope {
     }
 
     /// The same, but with an end that is no later than this.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the deadline that sets it comes next"))]
     pub(crate) fn until(self, until: Moment) -> Self {
         Self { until: self.until.min(until), ..self }
     }
