@@ -187,3 +187,34 @@ async fn each_host_is_observed_by_itself() {
 fn settings_that_cannot_work_are_refused() {
     assert!(HedgeLayer::new(Hedge::at_percentile(0.95)).is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_extra_attempt_and_the_ends_of_both_are_told_once_and_a_lone_one_is_not() {
+    for is_hedged in [false, true] {
+        let stand = fixed();
+        let observe = crate::observe::ObserveLayer::new().report(true);
+        let mut client = observe.layer(stand.client);
+        assert_ready_ok!(task::spawn(std::future::poll_fn(|cx| client.poll_ready(cx))).poll());
+        let mut call =
+            task::spawn(client.call(Request::get("https://a.example").body("").unwrap()));
+        assert_pending!(call.poll());
+        let first = stand.server.next();
+        let told: &[&str] = if is_hedged {
+            pass(DELAY).await;
+            assert_pending!(call.poll());
+            stand.server.next().ends(well("second"));
+            &[
+                "hedge: sends attempt 2",
+                "attempt 2 ends: success, after 0.000 s",
+                "attempt 1 ends: abandoned, after 0.101 s",
+            ]
+        } else {
+            first.ends(well("first"));
+            &[]
+        };
+        let answer = assert_ready_ok!(call.poll());
+        let report = answer.extensions().get::<crate::observe::CallReport>().unwrap();
+        let lines: Vec<_> = report.entries().iter().map(ToString::to_string).collect();
+        assert_eq!(lines, told);
+    }
+}
