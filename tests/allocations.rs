@@ -102,10 +102,10 @@ fn a_spelling_costs_nothing_and_a_key_is_made_once() {
     assert!(made.count_total > 0, "else the counter does not count");
 }
 
-#[path = "allocations/retry.rs"]
-mod retry;
 #[path = "allocations/hedge.rs"]
 mod hedge;
+#[path = "allocations/retry.rs"]
+mod retry;
 
 mod guards {
     use std::convert::Infallible;

@@ -12,8 +12,6 @@ use http_body_util::Full;
 use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
 use mainstay::budget::{Budget, RetryBudget};
 use mainstay::chaos::{Chaos, ChaosLayer};
-use mainstay::budget::{Budget, RetryBudget};
-use mainstay::chaos::{Chaos, ChaosLayer};
 use mainstay::coalesce::{CoalesceLayer, CollectLayer};
 use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
 use mainstay::cooldown::{CoolDown, CoolDownLayer};

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::course::Shared;
 use super::future::HedgeFuture;
-use crate::budget::{Budget, Budgets, RetryBudget, Unbounded};
+use crate::budget::{Budget, Budgets, RetryBudget, Unbounded, per_host};
 use crate::http::{ByHost, Http, KeyBy};
 use crate::keyed::{AtRest, Keyed};
 use crate::protocol::Protocol;
@@ -37,14 +37,10 @@ impl HedgeLayer {
     /// What [`Hedge::check`] finds.
     #[expect(clippy::missing_panics_doc, reason = "the settings are checked before")]
     pub fn new(settings: Hedge) -> Result<Self, SettingsError> {
-        let budget = RetryBudget::new();
         settings.check()?;
-        budget.check()?;
         #[expect(clippy::expect_used, reason = "the settings are checked before")]
         let hedgers = Keyed::new(ByHost, move |_| Hedger::new(settings).expect("checked"));
-        #[expect(clippy::expect_used, reason = "the settings are checked before")]
-        let budgets = Keyed::new(ByHost, move |_| Budget::new(budget).expect("checked"));
-        Ok(Self::of(Arc::new(hedgers), Arc::new(budgets), Http::new()))
+        Ok(Self::of(Arc::new(hedgers), per_host(RetryBudget::new())?, Http::new()))
     }
 }
 
