@@ -10,7 +10,9 @@ use allocation_counter::measure;
 use http::{HeaderName, HeaderValue, Request, Response};
 use mainstay::Error;
 use mainstay::http::{ByHost, Http, KeyBy, Origin, RequestView};
+use mainstay::keyed::Keyed;
 use mainstay::policy::Outcome;
+use mainstay::policy::budget::{Budget, RetryBudget};
 
 type NoError = Error<io::Error>;
 
@@ -104,6 +106,17 @@ fn a_spelling_costs_nothing_and_a_key_is_made_once() {
 
 #[path = "allocations/hedge.rs"]
 mod hedge;
+#[test]
+fn a_state_is_found_without_an_allocation_as_its_host_was_spelled_before() {
+    let budgets = Keyed::new(ByHost, |_| Budget::new(RetryBudget::new()).unwrap());
+    let to = |uri: &str| Request::get(uri).body(()).unwrap();
+    for request in [to("https://API.example.com:443/users"), to("/users")] {
+        assert!(measure(|| drop(budgets.of(&request))).count_total > 0, "it is made");
+        assert_eq!(measure(|| drop(budgets.of(&request))).count_total, 0);
+    }
+    assert_eq!(budgets.len(), 2);
+}
+
 #[path = "allocations/retry.rs"]
 mod retry;
 
@@ -114,10 +127,12 @@ mod guards {
     use std::task::{Context, Poll, Waker};
 
     use mainstay::LiftLayer;
+    use mainstay::adaptive::{AdaptiveGuard, AdaptiveLimit, AdaptiveLimitLayer, Aimd, Gradient2};
     use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
     use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
-    use mainstay::guard::GuardLayer;
+    use mainstay::guard::{GuardLayer, PerKey, Shadow};
     use mainstay::observe::ObserveLayer;
+    use mainstay::throttle::{Throttle, ThrottleGuard, ThrottleLayer};
     use tower::{Layer, Service};
 
     use super::*;
@@ -143,7 +158,8 @@ mod guards {
         }
     }
 
-    /// How many allocations a call takes, and whether it was let through.
+    /// How many allocations a call takes, and whether it was let through. Its host is spelled so
+    /// that a key would have to be made.
     fn called<L>(layer: &L, status: u16) -> (u64, bool)
     where
         L: Layer<mainstay::Lift<Answers>>,
@@ -152,9 +168,10 @@ mod guards {
         let mut service = layer.layer(LiftLayer::new().layer(Answers(status)));
         let mut cx = Context::from_waker(Waker::noop());
         let mut was_sent = false;
+        let request = Request::get("https://API.example.com:443/users").body(()).unwrap();
         let counted = measure(|| {
             assert!(matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(()))));
-            let future = pin!(service.call(Request::new(())));
+            let future = pin!(service.call(request));
             was_sent = matches!(future.poll(&mut cx), Poll::Ready(Ok(_)));
         });
         (counted.count_total, was_sent)
@@ -196,6 +213,56 @@ mod guards {
             breaker.release();
         });
         assert_eq!(changed.count_total, 0);
+    }
+
+    #[test]
+    fn a_call_through_a_throttle_allocates_nothing_and_neither_does_its_refusal() {
+        let settings = Throttle::new().min_requests(1).per_accepted(1.0).max_rejection(1.0);
+        let layer = ThrottleLayer::new(settings).unwrap();
+        called(&layer, 200);
+        assert_eq!(called(&layer, 200), (0, true));
+        let mut refused = 0;
+        for _ in 0..200 {
+            let (allocated, was_sent) = called(&layer, 503);
+            assert_eq!(allocated, 0);
+            refused += u32::from(!was_sent);
+        }
+        assert!(refused > 0);
+    }
+
+    #[test]
+    fn a_call_through_an_adaptive_limit_allocates_nothing() {
+        for limit in [AdaptiveLimit::aimd(Aimd::new()), AdaptiveLimit::gradient2(Gradient2::new())]
+        {
+            let layer = AdaptiveLimitLayer::new(limit).unwrap();
+            called(&layer, 200);
+            assert_eq!(called(&layer, 200), (0, true));
+            let _watched = layer.handle().watch();
+            assert_eq!(called(&layer, 503), (0, true));
+        }
+    }
+
+    #[test]
+    fn a_call_through_guards_per_key_allocates_nothing_once_its_host_is_known() {
+        let layer = GuardLayer::new((
+            PerKey::<ConcurrencyGuard>::each(Concurrency::limit(2)).unwrap(),
+            PerKey::<BreakerGuard>::each(CircuitBreaker::new()).unwrap(),
+            PerKey::<ThrottleGuard>::each(Throttle::new()).unwrap(),
+            PerKey::<AdaptiveGuard>::each(AdaptiveLimit::aimd(Aimd::new())).unwrap(),
+        ));
+        assert!(called(&layer, 200).0 > 0, "they are made");
+        assert_eq!(called(&layer, 200), (0, true));
+    }
+
+    #[test]
+    fn a_refusal_per_key_or_in_shadow_allocates_nothing() {
+        let settings = CircuitBreaker::new().consecutive_failures(Some(1));
+        let breakers = || PerKey::<BreakerGuard>::each(settings).unwrap();
+        let (acts, looks_on) =
+            (GuardLayer::new(breakers()), GuardLayer::new(Shadow::of(breakers())));
+        assert!(called(&acts, 503).1 && called(&looks_on, 503).1);
+        assert_eq!(called(&acts, 200), (0, false));
+        assert_eq!(called(&looks_on, 200), (0, true));
     }
 
     #[test]

@@ -9,6 +9,10 @@ pub struct Readme;
 pub struct Architecture;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/layers/adaptive.md")]
+pub struct Adaptive;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/layers/observe.md")]
 pub struct Observe;
 
@@ -42,3 +46,11 @@ pub struct Hedge;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/coalesce.md")]
 pub struct Coalesce;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/per-key.md")]
+pub struct PerKey;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/throttle.md")]
+pub struct Throttle;

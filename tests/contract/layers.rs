@@ -9,6 +9,7 @@ use bytes::Bytes;
 use governor::{Quota, RateLimiter};
 use http::{Request, Response};
 use http_body_util::Full;
+use mainstay::adaptive::{AdaptiveLimit, AdaptiveLimitLayer, Aimd};
 use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
 use mainstay::budget::{Budget, RetryBudget};
 use mainstay::chaos::{Chaos, ChaosLayer};
@@ -19,6 +20,7 @@ use mainstay::deadline::{DeadlineHeaderLayer, DeadlineLayer};
 use mainstay::fallback::{Failed, FallbackLayer, function};
 use mainstay::guard::GuardLayer;
 use mainstay::hedge::{Hedge, HedgeLayer};
+use mainstay::guard::{GuardLayer, PerKey};
 use mainstay::http::body::{ReplayBody, ReplayLayer};
 use mainstay::http::{AnswerRefusalsLayer, Http, Key};
 use mainstay::observe::ObserveLayer;
@@ -26,6 +28,7 @@ use mainstay::policy::backoff::Backoff;
 use mainstay::rate_limit::{GovernorLayer, RateLimit, RateLimitGuard, RateLimitLayer, TokioClock};
 use mainstay::retry::{Retry, RetryLayer};
 use mainstay::stall::{Stall, StallLayer};
+use mainstay::throttle::{Throttle, ThrottleLayer};
 use mainstay::timeout::{BodyIdleLayer, TimeoutLayer};
 use mainstay::{Error, LiftLayer};
 use mainstay_testkit::contract::{State, Subject, SubjectBuilder};
@@ -34,6 +37,7 @@ use mainstay_testkit::contract::{State, Subject, SubjectBuilder};
 /// the layer's type.
 pub(crate) fn all() -> Vec<Subject> {
     vec![
+        adaptive(),
         answers_refusals(),
         body_idle(),
         breaker_by_hand(),
@@ -52,6 +56,8 @@ pub(crate) fn all() -> Vec<Subject> {
         guards_with_an_open_breaker(),
         guards_that_both_let_wait(),
         hedge(),
+        guards_per_key(),
+        guards_in_shadow(),
         holds_bodies(),
         lift(),
         observe(),
@@ -63,6 +69,7 @@ pub(crate) fn all() -> Vec<Subject> {
         timeout(),
         retry(),
         retry_without_a_wait(),
+        throttle(),
     ]
 }
 
@@ -90,6 +97,16 @@ fn answer(status: u16) -> Result<Res, Fails> {
 
 fn dead() -> io::Error {
     io::Error::other("this instance is dead")
+}
+
+/// A limit that cannot move, so that what it holds can be compared.
+fn adaptive() -> Subject {
+    let limit = AdaptiveLimit::aimd(Aimd::new()).min(2).max(2);
+    http("AdaptiveLimitLayer", move || AdaptiveLimitLayer::new(limit).unwrap())
+        .clean(|layer| format!("{:?}", layer.handle().snapshot()))
+        .waiting(State::in_flight(2))
+        .shareable()
+        .build()
 }
 
 fn answers_refusals() -> Subject {
@@ -261,6 +278,28 @@ fn collects() -> Subject {
     let answer = || Ok(Response::new(Full::new(Bytes::from("answer"))));
     let death = || Fails::Inner(dead());
     Subject::of("CollectLayer", || CollectLayer::up_to(1024), request, answer, death)
+fn guards_per_key() -> Subject {
+    let slots = || PerKey::<ConcurrencyGuard>::each(Concurrency::limit(2)).unwrap();
+    http("GuardLayer, slots per key", move || GuardLayer::new(slots()))
+        .clean(|layer| {
+            let guards = layer.guard().guards();
+            guards.iter().map(|slots| slots.snapshot().in_use).sum::<u32>().to_string()
+        })
+        .waiting(State::in_flight(2))
+        .build()
+}
+
+fn guards_in_shadow() -> Subject {
+    let layer = || ConcurrencyLayer::new(Concurrency::limit(1)).unwrap().shadow();
+    http("GuardLayer, slots in shadow", layer)
+        .clean(|layer| format!("{:?}", layer.guard().get_ref().snapshot()))
+        .lets_all_through()
+        .build()
+}
+
+fn throttle() -> Subject {
+    http("ThrottleLayer", || ThrottleLayer::new(Throttle::new()).unwrap())
+        .clean(|layer| format!("{:?}", layer.handle().snapshot().probability))
         .lets_all_through()
         .shareable()
         .build()

@@ -22,6 +22,10 @@ pub(crate) fn unique() -> u128 {
     half(0) << 64 | half(1)
 }
 
+/// A hash that nobody outside can foresee: whoever chooses the keys of a map, as hosts in URLs are
+/// chosen, could else make it slow.
+pub(crate) type Hashing = RandomState;
+
 /// 64 bits for a decision.
 pub(crate) fn draw() -> Draw {
     #[expect(clippy::cast_possible_truncation, reason = "the low half is as good as the high")]

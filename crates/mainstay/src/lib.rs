@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod adaptive;
 pub mod breaker;
 pub mod budget;
 pub mod chaos;
@@ -17,6 +18,7 @@ pub mod observe;
 pub mod rate_limit;
 pub mod retry;
 pub mod stall;
+pub mod throttle;
 pub mod timeout;
 
 mod chance;

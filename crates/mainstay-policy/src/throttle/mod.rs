@@ -163,6 +163,14 @@ impl Throttler {
         ThrottleSnapshot { requests: total, accepted: hits, probability: self.probability(now) }
     }
 
+    /// Whether every call is let through now, whatever the dice show: then they need not be thrown.
+    ///
+    /// That is so while the window holds no request that was not accepted.
+    #[must_use]
+    pub fn lets_all_through(&self, now: Moment) -> bool {
+        self.is_quiet(now)
+    }
+
     fn held(&self, now: Moment) -> Counts {
         self.window.counts(0, now)
     }

@@ -50,6 +50,17 @@ fn while_the_server_accepts_everything_nothing_is_refused() {
 }
 
 #[test]
+fn the_dice_need_not_be_thrown_while_all_that_is_held_was_accepted() {
+    let throttler = strict();
+    assert!(throttler.lets_all_through(at(0)));
+    call(&throttler, Verdict::Accepted, 0);
+    assert!(throttler.lets_all_through(at(0)));
+    call(&throttler, Verdict::NotAccepted, 3);
+    assert!(!throttler.lets_all_through(at(12)));
+    assert!(throttler.lets_all_through(at(13)));
+}
+
+#[test]
 fn what_it_refuses_counts_as_a_request() {
     let throttler = strict();
     call(&throttler, Verdict::NotAccepted, 0);

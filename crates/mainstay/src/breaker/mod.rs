@@ -50,7 +50,7 @@ use tower_layer::Layer;
 
 use crate::chance;
 use crate::error::{Reason, Refused};
-use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, Now, State, Watch};
+use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, Now, Shadow, State, Watch};
 use crate::http::Http;
 use crate::protocol::Ending;
 
@@ -87,6 +87,17 @@ impl<P> CircuitBreakerLayer<P> {
     #[must_use]
     pub fn handle(&self) -> Arc<BreakerGuard> {
         Arc::clone(self.inner.guard())
+    }
+}
+
+impl<P: Clone> CircuitBreakerLayer<P> {
+    /// The same breaker in shadow: it decides and reports, and refuses nothing.
+    #[must_use]
+    pub fn shadow(&self) -> GuardLayer<Shadow<Arc<BreakerGuard>>, P> {
+        self.inner.shadow_as(|guard| {
+            let name = guard.name.clone();
+            Shadow::of_layer(LAYER, name.as_ref(), guard)
+        })
     }
 }
 
@@ -189,6 +200,14 @@ impl BreakerGuard {
             Some(wait) => refused.with_retry_in(wait),
             None => refused,
         }
+    }
+}
+
+impl TryFrom<CircuitBreaker> for BreakerGuard {
+    type Error = SettingsError;
+
+    fn try_from(settings: CircuitBreaker) -> Result<Self, SettingsError> {
+        Self::new(settings)
     }
 }
 

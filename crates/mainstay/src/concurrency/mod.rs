@@ -45,9 +45,8 @@ use mainstay_policy::concurrency::{Slot, Slots};
 use mainstay_policy::{Moment, SettingsError};
 use tower_layer::Layer;
 
-use crate::clock;
 use crate::error::{Reason, Refused};
-use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, HoldLayer, NoSlot, Now, SlotQueue};
+use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow, SlotQueue};
 use crate::http::Http;
 use crate::observe::Wait;
 use crate::protocol::Ending;
@@ -93,6 +92,17 @@ impl<P> ConcurrencyLayer<P> {
     #[must_use]
     pub fn hold_bodies(self) -> HoldLayer<Arc<ConcurrencyGuard>, P> {
         self.inner.hold_bodies()
+    }
+}
+
+impl<P: Clone> ConcurrencyLayer<P> {
+    /// The same limit in shadow: it decides and reports, and neither delays nor refuses a call.
+    #[must_use]
+    pub fn shadow(&self) -> GuardLayer<Shadow<Arc<ConcurrencyGuard>>, P> {
+        self.inner.shadow_as(|guard| {
+            let name = guard.name.clone();
+            Shadow::of_layer("concurrency limit", name.as_ref(), guard)
+        })
     }
 }
 
@@ -181,6 +191,14 @@ impl ConcurrencyGuard {
     }
 }
 
+impl TryFrom<Concurrency> for ConcurrencyGuard {
+    type Error = SettingsError;
+
+    fn try_from(settings: Concurrency) -> Result<Self, SettingsError> {
+        Self::new(settings)
+    }
+}
+
 impl<Req> Guard<Req> for ConcurrencyGuard {
     type Subject = ();
     type Permit = Slot;
@@ -197,19 +215,9 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
     }
 
     async fn admit(&self, (): &(), ask: Ask) -> Result<Slot, Refused> {
-        let left = ask.until.since(clock::now());
-        let (time, reason) = match left < self.patience {
-            true => (left, Reason::Deadline),
-            false => (self.patience, Reason::NoSlot),
-        };
-        if time.is_zero() {
-            return Err(self.refused(reason));
-        }
         let waits = || Wait::begins(Self::LAYER, self.name(), None);
-        self.queue.wait(time, waits).await.map_err(|why| match why {
-            NoSlot::Full => self.refused(Reason::NoSlot),
-            NoSlot::TooLong => self.refused(reason),
-        })
+        let admitted = self.queue.admit(ask, self.patience, waits).await;
+        admitted.map_err(|reason| self.refused(reason))
     }
 
     #[inline]

@@ -6,6 +6,7 @@ use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower_test::mock;
 
 use super::*;
+use crate::clock;
 use crate::guard::GuardedFuture;
 use crate::{BoxError, CallError};
 

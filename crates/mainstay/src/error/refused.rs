@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http::Key;
+
 /// A layer of ours did not let an attempt start, or stopped waiting for its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
     layer: &'static str,
     name: Option<Arc<str>>,
+    key: Option<Key>,
     reason: Reason,
     retry_in: Option<Duration>,
 }
@@ -42,7 +45,7 @@ impl Refused {
     /// A refusal by this kind of layer.
     #[must_use]
     pub const fn new(layer: &'static str, reason: Reason) -> Self {
-        Self { layer, name: None, reason, retry_in: None }
+        Self { layer, name: None, key: None, reason, retry_in: None }
     }
 
     /// The name that its user gave to the layer.
@@ -55,6 +58,12 @@ impl Refused {
     /// The name of a layer that may have none.
     pub(crate) fn named_if(mut self, name: Option<&Arc<str>>) -> Self {
         self.name = name.cloned();
+        self
+    }
+
+    /// The key whose state it was that refused, where there is one for each; the innermost counts.
+    pub(crate) fn of_key(mut self, key: &Key) -> Self {
+        self.key.get_or_insert_with(|| key.clone());
         self
     }
 
@@ -77,6 +86,13 @@ impl Refused {
         self.name.as_deref()
     }
 
+    /// The host, or whatever else it keeps state per, that it refused for; where there is one state
+    /// for all it says none.
+    #[must_use]
+    pub const fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
     /// Why it refused.
     #[must_use]
     pub const fn reason(&self) -> Reason {
@@ -95,6 +111,9 @@ impl fmt::Display for Refused {
         f.write_str(self.layer)?;
         if let Some(name) = &self.name {
             write!(f, " {name:?}")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, " of {key}")?;
         }
         write!(f, ": {}", self.reason)?;
         match self.retry_in {
@@ -140,6 +159,15 @@ mod tests {
         assert_eq!((full.layer(), full.reason()), ("circuit breaker", Reason::Open));
         assert_eq!(full.name(), Some("github"));
         assert_eq!(full.retry_in(), Some(Duration::from_millis(1500)));
+
+        let of_one = full.of_key(&Key::new("https://api.example.com"));
+        assert_eq!(of_one.key().map(Key::as_str), Some("https://api.example.com"));
+        assert_eq!(of_one.clone().of_key(&Key::new("acme")), of_one);
+        assert_eq!(
+            of_one.to_string(),
+            "circuit breaker \"github\" of https://api.example.com: the circuit is open; \
+             retry in 1.5s"
+        );
     }
 
     #[test]

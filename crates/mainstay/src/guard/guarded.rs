@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::body::HoldLayer;
 use super::future::GuardedFuture;
 use super::live::{Live, Shared};
-use super::{Admission, Ask, Guard, Now};
+use super::{Admission, Ask, Guard, Now, Shadow};
 use crate::error::CallError;
 use crate::http::Http;
 use crate::observe::{Event, tell};
@@ -53,6 +53,19 @@ impl<G, P> GuardLayer<G, P> {
     #[must_use]
     pub fn hold_bodies(self) -> HoldLayer<G, P> {
         HoldLayer::new(self)
+    }
+}
+
+impl<G: Clone, P: Clone> GuardLayer<G, P> {
+    /// The same guard in shadow: it decides and reports, and refuses or delays nothing. Of a guard
+    /// that cannot be cloned, make the [`Shadow`] first and the layer of that.
+    #[must_use]
+    pub fn shadow(&self) -> GuardLayer<Shadow<G>, P> {
+        self.shadow_as(Shadow::of)
+    }
+
+    pub(crate) fn shadow_as(&self, of: impl FnOnce(G) -> Shadow<G>) -> GuardLayer<Shadow<G>, P> {
+        GuardLayer::of(of(self.shared.guard.clone()), self.shared.protocol.clone())
     }
 }
 

@@ -40,8 +40,10 @@ mod future;
 mod guarded;
 mod live;
 mod now;
+mod per_key;
 mod queue;
 mod sets;
+mod shadow;
 mod slots;
 mod turns;
 mod watch;
@@ -50,10 +52,10 @@ pub use body::{HeldBody, HoldLayer, Holding, HoldingFuture};
 pub use future::GuardedFuture;
 pub use guarded::{GuardLayer, Guarded};
 pub use now::Now;
+pub use per_key::{Each, PerKey};
 use queue::{Queue, Spot};
-#[expect(unused_imports, reason = "for limits to come")]
-pub(crate) use slots::GivesSlots;
-pub(crate) use slots::{NoSlot, SlotQueue};
+pub use shadow::Shadow;
+pub(crate) use slots::{GivesSlots, SlotQueue};
 pub use turns::{TurnGuard, Turns};
 pub(crate) use watch::{State, Watch};
 

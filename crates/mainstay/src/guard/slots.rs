@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use mainstay_policy::concurrency::{Claim, Entry, Slot, Slots, Waiting, Wake};
 
+use super::Ask;
 use crate::clock;
+use crate::error::Reason;
 
 /// What gives slots, and knows how many wait for one.
 pub(crate) trait GivesSlots: Send + Sync {
@@ -59,7 +61,7 @@ struct Line {
 
 /// Why nobody got a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum NoSlot {
+enum NoSlot {
     /// As many wait as may.
     Full,
     /// The time that it would wait for is over.
@@ -85,9 +87,29 @@ impl<S: GivesSlots> SlotQueue<S> {
         }
     }
 
-    /// Waits for a slot, but no longer than this. What `begins` gives is kept while it waits, if it
-    /// must.
-    pub(crate) async fn wait<T>(
+    /// Waits for a slot, but no longer than this and not beyond the end of the call. What `begins`
+    /// gives is kept while it waits, if it must.
+    pub(crate) async fn admit<T>(
+        &self,
+        ask: Ask,
+        patience: Duration,
+        begins: impl FnOnce() -> T,
+    ) -> Result<Slot, Reason> {
+        let left = ask.until.since(clock::now());
+        let (time, reason) = match left < patience {
+            true => (left, Reason::Deadline),
+            false => (patience, Reason::NoSlot),
+        };
+        if time.is_zero() {
+            return Err(reason);
+        }
+        self.wait(time, begins).await.map_err(|why| match why {
+            NoSlot::Full => Reason::NoSlot,
+            NoSlot::TooLong => reason,
+        })
+    }
+
+    async fn wait<T>(
         &self,
         patience: Duration,
         begins: impl FnOnce() -> T,

@@ -373,4 +373,6 @@ fn readiness_is_the_inner_one_s() {
 }
 
 mod body;
+mod per_key;
 mod sets;
+mod shadow;

@@ -181,12 +181,17 @@ pub struct ByHost;
 
 impl<Req: RequestView> KeyBy<Req> for ByHost {
     fn key(&self, request: &Req) -> Key {
-        request.origin().map_or_else(|| Key::new(""), |origin| origin.key())
+        origin(request).key()
     }
 
     fn spelled<'a>(&self, request: &'a Req) -> Option<Origin<'a>> {
-        request.origin()
+        Some(origin(request))
     }
+}
+
+/// Where it goes; what says nothing of that is spelled as nothing.
+fn origin<Req: RequestView>(request: &Req) -> Origin<'_> {
+    request.origin().unwrap_or(Origin::new("", ""))
 }
 
 impl<Req, F: Fn(&Req) -> Key> KeyBy<Req> for F {

@@ -62,6 +62,9 @@ use mainstay_policy::retry::Stop;
 
 use crate::error::Refused;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// Something that happened to a call, or to a state that calls share.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -159,6 +162,8 @@ pub enum Event<'a> {
 /// A subscriber or a recorder is somebody else's code: nobody tells while a lock is held.
 #[inline]
 pub(crate) fn tell(event: Event<'_>) {
+    #[cfg(test)]
+    testing::note(&event);
     if trace::may_be_heard(&event) || log::is_kept() || is_metered() {
         aloud(&event);
     }

@@ -1,0 +1,315 @@
+//! A limit of concurrency that follows what the server bears.
+//!
+//! ```
+//! use mainstay::LiftLayer;
+//! use mainstay::adaptive::{AdaptiveLimit, AdaptiveLimitLayer, Aimd};
+//! use tower::ServiceBuilder;
+//!
+//! let limit = AdaptiveLimitLayer::new(AdaptiveLimit::aimd(Aimd::new()).max(100))?;
+//! let handle = limit.handle(); // to look at it, to watch it, or to set it by hand
+//! # let inner = tower::service_fn(|_: http::Request<()>| async {
+//! #     Ok::<_, std::convert::Infallible>(http::Response::new(()))
+//! # });
+//! let service = ServiceBuilder::new().layer(limit).layer(LiftLayer::new()).service(inner);
+//!
+//! assert_eq!(handle.snapshot().limit, 20); // where it begins
+//! # let _ = service;
+//! # Ok::<(), mainstay::policy::SettingsError>(())
+//! ```
+//!
+//! # What is shared
+//!
+//! The state belongs to the layer: every service that one layer value and its clones make shares
+//! one limit.
+//!
+//! # What moves it
+//!
+//! How calls end and how long the server took for the head of the answer; the wait for a slot does
+//! not count. With [`Http`], a 429, a 5xx that speaks of the server, a 408, a reset and a timeout
+//! are drops and lower it; so does a call that is dropped after it ran for five seconds. It rises
+//! only while at least half of it is in use.
+//!
+//! # Who waits, and how long a slot is held
+//!
+//! As with a [limit that stands still](crate::concurrency). Where slots are held to the end of the
+//! body, a body that breaks off is a drop.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use mainstay_policy::adaptive::{AdaptiveSlots, Effect};
+use mainstay_policy::concurrency::{Claim, Entry, Slot, Waiting, Wake};
+use mainstay_policy::{Moment, Outcome, SettingsError};
+use tokio::sync::watch;
+use tower_layer::Layer;
+
+use crate::clock;
+use crate::error::{Reason, Refused};
+use crate::guard::{
+    Admission, Ask, GivesSlots, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow, SlotQueue,
+};
+use crate::http::Http;
+use crate::observe::Wait;
+use crate::protocol::Ending;
+
+pub use mainstay_policy::adaptive::{AdaptiveLimit, AdaptiveSnapshot, Aimd, Gradient2};
+
+/// Puts an adaptive limit of concurrency before a service.
+#[derive(Debug)]
+pub struct AdaptiveLimitLayer<P = Http> {
+    inner: GuardLayer<Arc<AdaptiveGuard>, P>,
+}
+
+impl AdaptiveLimitLayer {
+    /// Free slots with these settings, for HTTP.
+    ///
+    /// # Errors
+    ///
+    /// What [`AdaptiveLimit::check`] finds.
+    pub fn new(settings: AdaptiveLimit) -> Result<Self, SettingsError> {
+        Ok(Self::of(AdaptiveGuard::new(settings)?, Http::new()))
+    }
+}
+
+impl<P> AdaptiveLimitLayer<P> {
+    /// This limit, for another protocol, or for HTTP with rules of one's own.
+    pub fn of(limit: AdaptiveGuard, protocol: P) -> Self {
+        Self { inner: GuardLayer::of(Arc::new(limit), protocol) }
+    }
+
+    /// The limit, to look at it, to watch it or to set it by hand.
+    #[must_use]
+    pub fn handle(&self) -> Arc<AdaptiveGuard> {
+        Arc::clone(self.inner.guard())
+    }
+
+    /// Holds slots to the end of the body, for services that answer with HTTP responses; see
+    /// [`ConcurrencyLayer::hold_bodies`](crate::concurrency::ConcurrencyLayer::hold_bodies).
+    #[must_use]
+    pub fn hold_bodies(self) -> HoldLayer<Arc<AdaptiveGuard>, P> {
+        self.inner.hold_bodies()
+    }
+}
+
+impl<P: Clone> AdaptiveLimitLayer<P> {
+    /// The same limit in shadow: it decides and reports, and neither delays nor refuses a call.
+    #[must_use]
+    pub fn shadow(&self) -> GuardLayer<Shadow<Arc<AdaptiveGuard>>, P> {
+        self.inner.shadow_as(|guard| {
+            let name = guard.name.clone();
+            Shadow::of_layer(LAYER, name.as_ref(), guard)
+        })
+    }
+}
+
+impl<P> Clone for AdaptiveLimitLayer<P> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone() }
+    }
+}
+
+impl<S, P> Layer<S> for AdaptiveLimitLayer<P> {
+    type Service = Guarded<S, Arc<AdaptiveGuard>, P>;
+
+    fn layer(&self, service: S) -> Self::Service {
+        self.inner.layer(service)
+    }
+}
+
+const LAYER: &str = "adaptive limit";
+
+/// An adaptive limit of concurrency as a [`Guard`], by itself or in a set.
+#[derive(Debug)]
+pub struct AdaptiveGuard {
+    queue: SlotQueue<AdaptiveSlots>,
+    patience: Duration,
+    to_the_head: bool,
+    name: Option<Arc<str>>,
+    /// There is none before somebody watches.
+    watched: OnceLock<watch::Sender<u32>>,
+}
+
+/// A slot, and since when it is used.
+#[derive(Debug)]
+#[must_use = "a slot that is not settled is lost to all"]
+pub struct AdaptivePermit {
+    slot: Slot,
+    since: Moment,
+}
+
+/// A slot that is held beyond the head of an answer, and how long that took.
+#[derive(Debug)]
+#[must_use = "a slot that is not let go of is lost to all"]
+pub struct AdaptiveHeld {
+    slot: Slot,
+    took: Duration,
+}
+
+impl AdaptiveGuard {
+    /// Slots that are all free, as many as the limit begins with.
+    ///
+    /// # Errors
+    ///
+    /// What [`AdaptiveLimit::check`] finds.
+    pub fn new(settings: AdaptiveLimit) -> Result<Self, SettingsError> {
+        Ok(Self {
+            queue: SlotQueue::new(AdaptiveSlots::new(settings)?),
+            patience: settings.longest_wait(),
+            to_the_head: false,
+            name: None,
+            watched: OnceLock::new(),
+        })
+    }
+
+    /// Holds slots to the head of the answer even in a layer that
+    /// [holds on to bodies](GuardLayer::hold_bodies).
+    #[must_use]
+    pub const fn to_the_head(mut self) -> Self {
+        self.to_the_head = true;
+        self
+    }
+
+    /// A name that its refusals say.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The name that it was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn snapshot(&self) -> AdaptiveSnapshot {
+        self.queue.slots().snapshot()
+    }
+
+    /// Sets the limit by hand; from there it moves on. Who is in stays in.
+    ///
+    /// # Errors
+    ///
+    /// A limit outside the bounds; it stays what it was.
+    pub fn resize(&self, limit: u32) -> Result<(), SettingsError> {
+        self.follow(self.queue.slots().resize(limit)?);
+        Ok(())
+    }
+
+    /// The limit, and every change of it from now on.
+    ///
+    /// Who looks seldom sees the latest and not each one in between.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u32> {
+        let sender = self.watched.get_or_init(|| watch::Sender::new(self.snapshot().limit));
+        // What moved while it was made found nobody to tell.
+        self.tell_watchers();
+        sender.subscribe()
+    }
+
+    fn tell_watchers(&self) {
+        let Some(sender) = self.watched.get() else { return };
+        // Looked at under the lock of the watch: whoever comes last sees what the limit is at last.
+        sender.send_if_modified(|seen| {
+            let before = std::mem::replace(seen, self.snapshot().limit);
+            before != *seen
+        });
+    }
+
+    fn follow(&self, effect: Effect) {
+        self.queue.wake(effect.wake);
+        if effect.moved.is_some() {
+            self.tell_watchers();
+        }
+    }
+
+    fn leave(&self, slot: Slot, outcome: Outcome, took: Duration, now: &Now) {
+        self.follow(self.queue.slots().leave(slot, outcome, took, now.get()));
+    }
+
+    #[cold]
+    fn refused(&self, reason: Reason) -> Refused {
+        Refused::new(LAYER, reason).named_if(self.name.as_ref())
+    }
+}
+
+impl TryFrom<AdaptiveLimit> for AdaptiveGuard {
+    type Error = SettingsError;
+
+    fn try_from(settings: AdaptiveLimit) -> Result<Self, SettingsError> {
+        Self::new(settings)
+    }
+}
+
+impl<Req> Guard<Req> for AdaptiveGuard {
+    type Subject = ();
+    type Permit = AdaptivePermit;
+    type Held = Option<AdaptiveHeld>;
+
+    fn subject(&self, _: &Req) {}
+
+    fn try_admit(&self, (): &(), _: Ask, now: &Now) -> Admission<AdaptivePermit> {
+        match self.queue.slots().try_enter() {
+            Some(slot) => Admission::Go(AdaptivePermit { slot, since: now.get() }),
+            None => Admission::Wait,
+        }
+    }
+
+    async fn admit(&self, (): &(), ask: Ask) -> Result<AdaptivePermit, Refused> {
+        let waits = || Wait::begins(LAYER, self.name(), None);
+        match self.queue.admit(ask, self.patience, waits).await {
+            Ok(slot) => Ok(AdaptivePermit { slot, since: clock::now() }),
+            Err(reason) => Err(self.refused(reason)),
+        }
+    }
+
+    fn settle(
+        &self,
+        (): &(),
+        permit: AdaptivePermit,
+        ending: &Ending,
+        now: &Now,
+    ) -> Option<AdaptiveHeld> {
+        let AdaptivePermit { slot, since } = permit;
+        let took = now.get().since(since);
+        if self.to_the_head {
+            self.leave(slot, ending.outcome(), took, now);
+            return None;
+        }
+        Some(AdaptiveHeld { slot, took })
+    }
+
+    fn let_go(&self, (): &(), held: Option<AdaptiveHeld>, ending: &Ending, now: &Now) {
+        if let Some(AdaptiveHeld { slot, took }) = held {
+            self.leave(slot, ending.outcome(), took, now);
+        }
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.queue.slots().at_rest_from()
+    }
+}
+
+impl GivesSlots for AdaptiveSlots {
+    fn enter(&self) -> Entry {
+        self.enter()
+    }
+
+    fn claim(&self, waiting: Waiting) -> Claim {
+        self.claim(waiting)
+    }
+
+    fn give_up(&self, waiting: Waiting) -> Wake {
+        self.give_up(waiting)
+    }
+
+    fn unused(&self, slot: Slot) -> Wake {
+        // It says nothing of the server, and so moves nothing.
+        self.leave(slot, Outcome::Refused, Duration::ZERO, clock::now()).wake
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! A guard for every key.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use mainstay_policy::{Moment, SettingsError};
+
+use super::{Admission, Ask, Guard, Now};
+use crate::error::Refused;
+use crate::http::{ByHost, Key, KeyBy};
+use crate::keyed::Keyed;
+use crate::protocol::Ending;
+
+/// A guard for every key: one breaker for every host, say.
+///
+/// ```
+/// use mainstay::breaker::{BreakerGuard, CircuitBreaker};
+/// use mainstay::concurrency::{Concurrency, ConcurrencyGuard};
+/// use mainstay::guard::{GuardLayer, PerKey};
+///
+/// let breakers = PerKey::<BreakerGuard>::each(CircuitBreaker::new())?;
+/// let slots = PerKey::<ConcurrencyGuard>::each(Concurrency::limit(16))?;
+/// let layer = GuardLayer::new((slots, breakers));
+/// # let _ = layer;
+/// # Ok::<(), mainstay::policy::SettingsError>(())
+/// ```
+///
+/// A guard leaves when no call holds it and it is at rest, as [`keyed`](crate::keyed) says. A refusal
+/// says which [key](Refused::key) it is about.
+pub struct PerKey<G, K = ByHost> {
+    guards: Keyed<Each<G>, K>,
+}
+
+/// The guard of one key.
+#[derive(Debug)]
+pub struct Each<G> {
+    key: Key,
+    guard: G,
+}
+
+impl<G> Each<G> {
+    /// The key.
+    pub const fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl<G> Deref for Each<G> {
+    type Target = G;
+
+    fn deref(&self) -> &G {
+        &self.guard
+    }
+}
+
+impl<G> PerKey<G> {
+    /// A guard for every host, made so.
+    pub fn new(make: impl Fn(&Key) -> G + Send + Sync + 'static) -> Self {
+        Self::by(ByHost, make)
+    }
+
+    /// A guard for every host, of these settings.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings; found here, and not when the first request comes.
+    pub fn each<C>(settings: C) -> Result<Self, SettingsError>
+    where
+        G: TryFrom<C, Error = SettingsError>,
+        C: Clone + Send + Sync + 'static,
+    {
+        Self::each_by(ByHost, settings)
+    }
+}
+
+impl<G, K> PerKey<G, K> {
+    /// A guard for every key of this kind, made so.
+    pub fn by(key: K, make: impl Fn(&Key) -> G + Send + Sync + 'static) -> Self {
+        let make = move |key: &Key| Each { key: key.clone(), guard: make(key) };
+        Self { guards: Keyed::new(key, make) }
+    }
+
+    /// A guard for every key of this kind, of these settings.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings; found here, and not when the first request comes.
+    pub fn each_by<C>(key: K, settings: C) -> Result<Self, SettingsError>
+    where
+        G: TryFrom<C, Error = SettingsError>,
+        C: Clone + Send + Sync + 'static,
+    {
+        G::try_from(settings.clone())?;
+        Ok(Self::by(key, move |_| another(settings.clone())))
+    }
+
+    /// Keeps at most so many guards, and beyond those only what calls hold.
+    #[must_use]
+    pub fn at_most(self, guards: usize) -> Self {
+        Self { guards: self.guards.at_most(guards) }
+    }
+
+    /// The guard of this key, if there is one, to look at it or to work it by hand.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Arc<Each<G>>> {
+        self.guards.get(key)
+    }
+
+    /// All guards, in no order. Who holds on to them keeps them from being forgotten.
+    #[must_use]
+    pub fn guards(&self) -> Vec<Arc<Each<G>>> {
+        self.guards.states().into_iter().map(|(_, guard)| guard).collect()
+    }
+
+    /// How many guards there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.guards.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.guards.is_empty()
+    }
+}
+
+/// A guard of settings of which one was made before.
+#[expect(clippy::expect_used, reason = "settings are good or not, whichever guard they make")]
+fn another<G: TryFrom<C, Error = SettingsError>, C>(settings: C) -> G {
+    G::try_from(settings).expect("they have made one before")
+}
+
+/// Every call holds the guard that it was let through by, so that it is told of the end.
+impl<Req, G, K> Guard<Req> for PerKey<G, K>
+where
+    G: Guard<Req> + Send + Sync,
+    K: KeyBy<Req>,
+{
+    const IS_SET: bool = G::IS_SET;
+
+    type Subject = (Arc<Each<G>>, G::Subject);
+    type Permit = G::Permit;
+    type Held = G::Held;
+
+    fn subject(&self, request: &Req) -> Self::Subject {
+        let each = self.guards.find(request, |each| each.guard.at_rest_from());
+        let subject = each.guard.subject(request);
+        (each, subject)
+    }
+
+    fn glance(&self, (each, subject): &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
+        each.guard.glance(subject, ask, now).map_err(|refused| refused.of_key(&each.key))
+    }
+
+    fn try_admit(
+        &self,
+        (each, subject): &Self::Subject,
+        ask: Ask,
+        now: &Now,
+    ) -> Admission<G::Permit> {
+        match each.guard.try_admit(subject, ask, now) {
+            Admission::Refuse(refused) => Admission::Refuse(refused.of_key(&each.key)),
+            answer => answer,
+        }
+    }
+
+    fn admit(
+        &self,
+        (each, subject): &Self::Subject,
+        ask: Ask,
+    ) -> impl Future<Output = Result<G::Permit, Refused>> + Send {
+        let admitted = each.guard.admit(subject, ask);
+        async { admitted.await.map_err(|refused| refused.of_key(&each.key)) }
+    }
+
+    fn settle(
+        &self,
+        (each, subject): &Self::Subject,
+        permit: G::Permit,
+        ending: &Ending,
+        now: &Now,
+    ) -> G::Held {
+        each.guard.settle(subject, permit, ending, now)
+    }
+
+    fn let_go(&self, (each, subject): &Self::Subject, held: G::Held, ending: &Ending, now: &Now) {
+        each.guard.let_go(subject, held, ending, now);
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.guards.all_at_rest_from(|each| each.guard.at_rest_from())
+    }
+}
+
+impl<G, K: fmt::Debug> fmt::Debug for PerKey<G, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerKey").field("guards", &self.guards).finish()
+    }
+}
