@@ -39,6 +39,7 @@ pub struct Chaos;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/retry.md")]
 pub struct Retry;
+
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/hedge.md")]
 pub struct Hedge;

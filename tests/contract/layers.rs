@@ -18,9 +18,8 @@ use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
 use mainstay::cooldown::{CoolDown, CoolDownLayer};
 use mainstay::deadline::{DeadlineHeaderLayer, DeadlineLayer};
 use mainstay::fallback::{Failed, FallbackLayer, function};
-use mainstay::guard::GuardLayer;
-use mainstay::hedge::{Hedge, HedgeLayer};
 use mainstay::guard::{GuardLayer, PerKey};
+use mainstay::hedge::{Hedge, HedgeLayer};
 use mainstay::http::body::{ReplayBody, ReplayLayer};
 use mainstay::http::{AnswerRefusalsLayer, Http, Key};
 use mainstay::observe::ObserveLayer;
@@ -278,6 +277,11 @@ fn collects() -> Subject {
     let answer = || Ok(Response::new(Full::new(Bytes::from("answer"))));
     let death = || Fails::Inner(dead());
     Subject::of("CollectLayer", || CollectLayer::up_to(1024), request, answer, death)
+        .lets_all_through()
+        .shareable()
+        .build()
+}
+
 fn guards_per_key() -> Subject {
     let slots = || PerKey::<ConcurrencyGuard>::each(Concurrency::limit(2)).unwrap();
     http("GuardLayer, slots per key", move || GuardLayer::new(slots()))

@@ -135,13 +135,12 @@ impl Budget {
         budget.change(Account::withdraw).then(|| Extra { budget: Some(budget) })
     }
 
-    /// From when on it may be forgotten; `None` while an extra attempt waits to be sent.
-    ///
-    /// Forgetting gives the reserve back, so do it no sooner than whatever else is kept for the
-    /// same key is at rest: for a breaker, that is a minute after its last trouble.
+    /// From when on it may be forgotten; `None` while it is not full. To forget it sooner would
+    /// give the reserve back in the middle of an outage.
     #[must_use]
     pub fn at_rest_from(&self) -> Option<Moment> {
-        (self.snapshot().waiting == 0).then_some(Moment::MIN)
+        let full = Account::full(self.reserve).pack();
+        (self.account.load(Relaxed) == full).then_some(Moment::MIN)
     }
 
     /// What is in the account.
@@ -264,6 +263,18 @@ mod tests {
         drop(extra);
         assert_eq!(budget.at_rest_from(), Some(Moment::MIN));
         assert_eq!(budget.snapshot().waiting, 0);
+    }
+
+    #[test]
+    fn it_is_at_rest_only_while_it_is_full() {
+        let budget = budget(0.5, 2);
+        assert_eq!(budget.at_rest_from(), Some(Moment::MIN));
+        budget.withdraw().unwrap().spend();
+        assert_eq!(budget.at_rest_from(), None);
+        budget.deposit();
+        assert_eq!(budget.at_rest_from(), None);
+        budget.deposit();
+        assert_eq!(budget.at_rest_from(), Some(Moment::MIN));
     }
 
     #[test]
