@@ -5,17 +5,25 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
+use mainstay::breaker::{BreakerGuard, CircuitBreaker};
 use mainstay::budget::{Budget, RetryBudget};
+use mainstay::concurrency::{Concurrency, ConcurrencyGuard};
+use mainstay::cooldown::{CoolDown, PacedGuard};
+use mainstay::deadline::DeadlineLayer;
+use mainstay::guard::GuardLayer;
 use mainstay::http::{Http, RequestView, RetryRules};
+use mainstay::rate_limit::RateLimit;
 use mainstay::retry::{Retry, RetryLayer};
+use mainstay::timeout::TimeoutLayer;
 use mainstay::{Lift, LiftLayer};
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceBuilder};
 
 /// Answers at once.
 #[derive(Clone)]
@@ -80,9 +88,32 @@ fn a_call_that_may_be_repeated_costs_the_clone_and_one_allocation() {
     }
 }
 
+/// A deadline, retry, a set of three guards and an attempt timeout, over one another.
+#[test]
+fn a_whole_stack_costs_no_more_than_its_retry() {
+    let guards = (
+        ConcurrencyGuard::new(Concurrency::limit(2)).unwrap(),
+        PacedGuard::new(RateLimit::per_second(1_000).burst(1_000), CoolDown::new()).unwrap(),
+        BreakerGuard::new(CircuitBreaker::new()).unwrap(),
+    );
+    let stack = ServiceBuilder::new()
+        .layer(DeadlineLayer::new(Duration::from_secs(30)))
+        .layer(layer(3))
+        .layer(GuardLayer::new(guards))
+        .layer(TimeoutLayer::new(Duration::from_secs(8)));
+    let original = in_memory(Method::GET);
+    let clone = measure(|| drop(RequestView::copy(&original))).count_total;
+    called(&stack, in_memory(Method::GET)); // reads the clock's origin
+    assert_eq!(called(&stack, in_memory(Method::GET)), clone + 1);
+    assert_eq!(called(&stack, request(Method::PUT, stream())), 0);
+}
+
+fn stream() -> UnsyncBoxBody<Bytes, Infallible> {
+    Full::from("stream").boxed_unsync()
+}
+
 #[test]
 fn a_call_that_is_sent_once_costs_nothing() {
-    let stream = || -> UnsyncBoxBody<Bytes, Infallible> { Full::from("stream").boxed_unsync() };
     assert_eq!(called(&layer(3), request(Method::PUT, stream())), 0);
     assert_eq!(called(&layer(1), in_memory(Method::GET)), 0);
     let never = layer(3).protocol(Http::new().rules(RetryRules::standard().never(Method::POST)));
