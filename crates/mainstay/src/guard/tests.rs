@@ -376,3 +376,4 @@ mod body;
 mod per_key;
 mod sets;
 mod shadow;
+mod threads;
