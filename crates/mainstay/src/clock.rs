@@ -87,6 +87,19 @@ impl Timer {
     }
 }
 
+/// Ready after so long; the timer is made, or set anew, by this.
+pub(crate) fn poll_at(
+    mut timer: Pin<&mut Option<Sleep>>,
+    wait: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    match timer.as_mut().as_pin_mut() {
+        Some(timer) => timer.reset(after(wait)),
+        None => timer.set(Some(sleep(wait))),
+    }
+    timer.as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx))
+}
+
 /// How long ago a timer ended, if it has.
 pub(crate) fn overdue(timer: &Sleep) -> Duration {
     tokio::time::Instant::now().saturating_duration_since(timer.deadline())

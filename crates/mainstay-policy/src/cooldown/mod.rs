@@ -141,6 +141,12 @@ impl Gate {
         self.ramp().take(&self.settings, now).1
     }
 
+    /// When a call could start that stands behind so many, if each starts as soon as it can; never
+    /// later than it will. A ramp that an empty queue ends gives it its turn sooner.
+    pub fn forecast(&self, ahead: u32, now: Moment) -> Turn {
+        self.ramp().forecast(&self.settings, ahead, now)
+    }
+
     /// How long a call should stay away that cannot wait for its turn: as long as the server asked,
     /// even where the gate opens sooner. `None` where a call may start now.
     #[must_use]
@@ -355,6 +361,28 @@ mod tests {
         assert!(gate.tell(throttled(1_000), at(0)).is_some());
         assert_eq!(starts(&gate, 1_100), 2);
         assert_eq!(gate.take(at(1_050)), Turn::At(at(1_200)));
+    }
+
+    #[test]
+    fn who_stands_behind_others_starts_in_the_step_that_has_room_for_it() {
+        let gate = gate();
+        assert_eq!(gate.forecast(9, at(0)), Turn::Now);
+        assert!(gate.tell(throttled(1_000), at(0)).is_some());
+        let forecast = |ahead, now| match gate.forecast(ahead, at(now)) {
+            Turn::At(moment) => moment.since(at(0)).as_millis(),
+            Turn::Now => 0,
+            Turn::Never => panic!("it opens"),
+        };
+        // 1 starts when it opens, 2 more a step later, then 4, and all when the ramp is over.
+        assert_eq!(
+            [0, 1, 2, 3, 6, 7].map(|ahead| forecast(ahead, 0)),
+            [1_000, 1_100, 1_100, 1_200, 1_200, 1_300]
+        );
+        assert_eq!(forecast(u32::MAX, 0), 3_000);
+        assert_eq!(forecast(0, 1_150), 0);
+        assert_eq!(starts(&gate, 1_150), 2);
+        assert_eq!([0, 3, 4].map(|ahead| forecast(ahead, 1_150)), [1_200, 1_200, 1_300]);
+        assert_eq!(forecast(99, 3_000), 0);
     }
 
     #[test]

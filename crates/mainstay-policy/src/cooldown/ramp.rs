@@ -45,6 +45,25 @@ impl Ramp {
         }
     }
 
+    /// When a call could start that stands behind so many.
+    pub(super) fn forecast(self, settings: &CoolDown, ahead: u32, now: Moment) -> Turn {
+        let is_closed = self.closed_for(now).is_some();
+        let step = if is_closed { Some(0) } else { self.step(settings, now) };
+        let Some(now_step) = step else { return Turn::Now };
+        let mut step = now_step.max(self.step);
+        let taken = if step == self.step && !is_closed { self.started } else { 0 };
+        let mut room = allowed(step).saturating_sub(taken);
+        while room <= ahead && step < Self::MOST_STEPS {
+            step += 1;
+            room = room.saturating_add(allowed(step));
+        }
+        if !is_closed && step == now_step {
+            return Turn::Now;
+        }
+        let wait = if room > ahead { settings.step.saturating_mul(step) } else { settings.ramp };
+        Turn::At(self.until.moment() + wait.min(settings.ramp))
+    }
+
     pub(super) fn closed_for(self, now: Moment) -> Option<Duration> {
         self.until.left(now)
     }

@@ -212,6 +212,8 @@ impl TryFrom<CircuitBreaker> for BreakerGuard {
 }
 
 impl<Req> Guard<Req> for BreakerGuard {
+    const WAITS: bool = false;
+
     type Subject = ();
     type Permit = Ticket;
     type Held = ();

@@ -131,8 +131,12 @@ impl Turns for Gate {
         self.take(now)
     }
 
-    fn forecast(&self, _: Ahead, _: u32, now: Moment) -> Turn {
+    fn peek(&self, _: u32, _: Moment, now: Moment) -> Turn {
         self.peek(now)
+    }
+
+    fn forecast(&self, ahead: Ahead, _: u32, now: Moment) -> Turn {
+        self.forecast(ahead.calls, now)
     }
 
     fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {

@@ -57,7 +57,7 @@ impl Turns for Paced {
     const LAYER: &'static str = "rate limit with cool-down";
 
     fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
-        match self.gate.peek(now).and(self.limiter.peek(cost, since, now)) {
+        match Turns::peek(self, cost, since, now) {
             Turn::Now => {}
             later @ (Turn::At(_) | Turn::Never) => return later,
         }
@@ -69,8 +69,12 @@ impl Turns for Paced {
         }
     }
 
+    fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        self.gate.peek(now).and(self.limiter.peek(cost, since, now))
+    }
+
     fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn {
-        self.gate.peek(now).and(self.limiter.forecast(ahead.cost, cost, now))
+        self.gate.forecast(ahead.calls, now).and(self.limiter.forecast(ahead.cost, cost, now))
     }
 
     fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {

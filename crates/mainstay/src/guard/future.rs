@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use mainstay_policy::Outcome;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::live::{Live, Shared};
-use super::{Ask, Guard};
+use super::{Admission, Ask, Guard, Now, ask_at_once};
 use crate::error::{CallError, Refused};
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
@@ -97,37 +98,52 @@ where
         mut service: S,
         request: Req,
         shared: Arc<Shared<G, P>>,
-        subject: G::Subject,
+        mut subject: G::Subject,
         ask: Ask,
     ) -> Self
     where
         Req: Send + 'static,
-        S: Send + 'static,
+        S: Clone + Send + 'static,
         S::Future: Send,
         G: Send + Sync + 'static,
         P: Send + Sync + 'static,
         P::About: Send,
     {
         let waiting = Box::pin(async move {
-            let permit = match shared.guard.admit(&subject, ask).await {
-                Ok(permit) => permit,
-                Err(refused) => {
-                    tell(Event::Refused(&refused));
-                    return Err(refused.into());
+            loop {
+                let permit =
+                    shared.guard.admit(&subject, ask).await.map_err(refused::<S::Error>)?;
+                let mut live = Live::new(Arc::clone(&shared), subject, permit);
+                let about = live.protocol().about(&request);
+                let is_ready = match once(|cx| live.watch(|| service.poll_ready(cx))).await {
+                    Poll::Ready(Ok(())) => true,
+                    Poll::Ready(Err(error)) => return Err(live.fails(&about, error)),
+                    Poll::Pending => false,
+                };
+                if !is_ready && G::GIVES_TURNS {
+                    // A turn that is used later would be used with others at once.
+                    live.settle(&Ending::new(Outcome::Refused));
+                    poll_fn(|cx| service.poll_ready(cx)).await?;
+                    subject = shared.guard.subject(&request);
+                    let permit = match ask_at_once(&shared.guard, &subject, ask, &Now::default()) {
+                        Admission::Go(permit) => permit,
+                        Admission::Refuse(no) => return Err(refused(no)),
+                        Admission::Wait => {
+                            // What it has reserved must not wait along.
+                            service = service.clone();
+                            continue;
+                        }
+                    };
+                    live = Live::new(shared, subject, permit);
+                } else if !is_ready {
+                    let ready = poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await;
+                    if let Err(error) = ready {
+                        return Err(live.fails(&about, error));
+                    }
                 }
-            };
-            let mut live = Live::new(shared, subject, permit);
-            let about = live.protocol().about(&request);
-            match poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await {
-                Ok(()) => {
-                    let future = live.watch(|| service.call(request));
-                    Ok((future, Attempt { live, about }))
-                }
-                Err(error) => {
-                    let ending = live.protocol().end(&about, Err(&error));
-                    live.settle(&ending);
-                    Err(error)
-                }
+                live.starts();
+                let future = live.watch(|| service.call(request));
+                return Ok((future, Attempt { live, about }));
             }
         });
         Self { state: State::Waiting { waiting } }
@@ -193,6 +209,16 @@ where
             end
         })
     }
+}
+
+fn refused<E: CallError>(refused: Refused) -> E {
+    tell(Event::Refused(&refused));
+    refused.into()
+}
+
+/// What one poll says.
+async fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    poll_fn(|cx| Poll::Ready(poll(cx))).await
 }
 
 impl<Req, S, G, P> fmt::Debug for GuardedFuture<Req, S, G, P>

@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::body::HoldLayer;
 use super::future::GuardedFuture;
 use super::live::{Live, Shared};
-use super::{Admission, Ask, Guard, Now, Shadow};
+use super::{Admission, Ask, Guard, Now, Shadow, ask_at_once};
 use crate::error::CallError;
 use crate::http::Http;
 use crate::observe::{Event, tell};
@@ -149,12 +149,7 @@ where
         let ask = Ask { cost: protocol.cost(&request), attempt, until };
         let now = Now::default();
         let subject = guard.subject(&request);
-        let glanced = if G::IS_SET { guard.glance(&subject, ask, &now) } else { Ok(()) };
-        let answer = match glanced {
-            Ok(()) => guard.try_admit(&subject, ask, &now),
-            Err(refused) => Admission::Refuse(refused),
-        };
-        match answer {
+        match ask_at_once(guard, &subject, ask, &now) {
             Admission::Go(permit) => GuardedFuture::starts(
                 &mut self.inner,
                 request,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mainstay_policy::Outcome;
 
 use super::{Guard, Now};
-use crate::protocol::Ending;
+use crate::protocol::{Ending, Protocol};
 
 /// What all services of a layer share.
 #[derive(Debug)]
@@ -45,6 +45,23 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
         let done = run();
         mem::forget(watched);
         done
+    }
+
+    /// The service died before the attempt could start.
+    pub(super) fn fails<Res, E>(&mut self, about: &P::About, error: E) -> E
+    where
+        P: Protocol<Req, Res, E>,
+    {
+        let ending = self.shared.protocol.end(about, Err(&error));
+        self.settle(&ending);
+        error
+    }
+
+    /// The attempt that waited starts now.
+    pub(super) fn starts(&mut self) {
+        if let Some((subject, permit)) = &mut self.given {
+            self.shared.guard.starts(subject, permit, &Now::default());
+        }
     }
 
     /// How the attempt ended. Only the first end counts.
@@ -130,6 +147,35 @@ impl<Req, G: Guard<Req>> Drop for Given<'_, Req, G> {
             let (unused, now) = (Ending::new(Outcome::Refused), Now::default());
             let held = self.guard.settle(self.subject, permit, &unused, &now);
             self.guard.let_go(self.subject, held, &unused, &now);
+        }
+    }
+}
+
+/// What a guard of a set holds on to, while another of the set is told.
+#[derive(Debug)]
+pub(super) struct Kept<'a, Req, G: Guard<Req>> {
+    guard: &'a G,
+    subject: &'a G::Subject,
+    held: Option<G::Held>,
+}
+
+impl<'a, Req, G: Guard<Req>> Kept<'a, Req, G> {
+    pub(super) const fn new(guard: &'a G, subject: &'a G::Subject, held: G::Held) -> Self {
+        Self { guard, subject, held: Some(held) }
+    }
+
+    #[expect(clippy::expect_used, reason = "it is there until it is taken, which ends this")]
+    pub(super) fn take(mut self) -> G::Held {
+        self.held.take().expect("it is taken once")
+    }
+}
+
+/// The other panicked.
+impl<Req, G: Guard<Req>> Drop for Kept<'_, Req, G> {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            let ending = Ending::new(Outcome::Abandoned);
+            self.guard.let_go(self.subject, held, &ending, &Now::default());
         }
     }
 }

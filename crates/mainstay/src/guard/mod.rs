@@ -68,13 +68,15 @@ use crate::protocol::Ending;
 
 /// Decides whether an attempt may start, and learns how it ended.
 ///
-/// Each attempt is asked for in this order: [`subject`](Guard::subject) once, then in a set
+/// Each attempt is asked for in this order: [`subject`](Guard::subject), then in a set
 /// [`glance`](Guard::glance), [`try_admit`](Guard::try_admit), where that says so
 /// [`admit`](Guard::admit), and for each permit that was given, whatever becomes of its attempt,
-/// [`settle`](Guard::settle).
+/// [`settle`](Guard::settle) and [`let_go`](Guard::let_go).
 ///
-/// Tuples of guards, an `Option` of one and an `Arc` of one are guards. A tuple asks in its order;
-/// what the first gave goes back if a later one refuses.
+/// Tuples of guards, an `Option` of one and an `Arc` of one are guards. A tuple asks in its order,
+/// but for turns, which it takes last of what can be had at once. What one gave goes back, as
+/// refused, if another refuses or has the call wait; after a wait all are asked anew, so a guard in
+/// a set may be asked more than once for an attempt, and each permit that it gives is settled.
 pub trait Guard<Req> {
     /// What it must know of a request when that is gone: which of many states is meant.
     type Subject: Send + Sync;
@@ -90,6 +92,17 @@ pub trait Guard<Req> {
     /// Whether it must be glanced at before it is asked. A guard that stands alone need not be: it
     /// is asked anyway. A set must, lest its first guards give what its last one makes useless.
     const IS_SET: bool = false;
+
+    /// Whether what it gives is a moment to start at, which must be used at once: a turn of a rate
+    /// limit or a cool-down. In a set it is taken after whatever else can be had at once, and where
+    /// the service beneath turns out not to be ready, it is let go and asked for again.
+    ///
+    /// Two that give turns cannot be in one set, since one turn would wait for the other: put them
+    /// at one turnstile, as [`TurnGuard`] of a tuple.
+    const GIVES_TURNS: bool = false;
+
+    /// Whether it ever says [`Admission::Wait`].
+    const WAITS: bool = true;
 
     /// Looks at a request, before anything else.
     fn subject(&self, request: &Req) -> Self::Subject;
@@ -124,6 +137,11 @@ pub trait Guard<Req> {
             Admission::Refuse(refused) => Err(refused),
             Admission::Wait => Err(Refused::new("guard", Reason::Other("it cannot wait"))),
         })
+    }
+
+    /// The attempt that waited for its permit starts now: what it took until here was the wait.
+    fn starts(&self, subject: &Self::Subject, permit: &mut Self::Permit, now: &Now) {
+        let _ = (subject, permit, now);
     }
 
     /// How the attempt ended that the permit was for: an answer, an error, a refusal further in, a
@@ -181,6 +199,22 @@ pub enum Admission<Permit> {
     Wait,
     /// It may not.
     Refuse(Refused),
+}
+
+/// Asks a guard that stands alone, or a set that is glanced at before.
+#[inline]
+fn ask_at_once<Req, G: Guard<Req>>(
+    guard: &G,
+    subject: &G::Subject,
+    ask: Ask,
+    now: &Now,
+) -> Admission<G::Permit> {
+    if G::IS_SET {
+        if let Err(refused) = guard.glance(subject, ask, now) {
+            return Admission::Refuse(refused);
+        }
+    }
+    guard.try_admit(subject, ask, now)
 }
 
 #[cfg(test)]

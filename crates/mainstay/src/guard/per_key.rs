@@ -140,6 +140,8 @@ where
     K: KeyBy<Req>,
 {
     const IS_SET: bool = G::IS_SET;
+    const GIVES_TURNS: bool = G::GIVES_TURNS;
+    const WAITS: bool = G::WAITS;
 
     type Subject = (Arc<Each<G>>, G::Subject);
     type Permit = G::Permit;
@@ -174,6 +176,10 @@ where
     ) -> impl Future<Output = Result<G::Permit, Refused>> + Send {
         let admitted = each.guard.admit(subject, ask);
         async { admitted.await.map_err(|refused| refused.of_key(&each.key)) }
+    }
+
+    fn starts(&self, (each, subject): &Self::Subject, permit: &mut G::Permit, now: &Now) {
+        each.guard.starts(subject, permit, now);
     }
 
     fn settle(

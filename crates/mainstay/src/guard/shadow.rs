@@ -1,10 +1,11 @@
 //! A guard that only says what it would do.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mainstay_policy::Moment;
 
-use super::{Admission, Ask, Guard, Now};
+use super::{Admission, Ask, Guard, Now, ask_at_once};
 use crate::observe::{Event, tell};
 use crate::protocol::Ending;
 
@@ -25,6 +26,8 @@ use crate::protocol::Ending;
 /// Calls that the guard lets through are told to it when they end. Those that it would have refused
 /// or had wait are sent all the same, hold nothing of it, and their ends are not told to it: it
 /// decides as if they had not been made. So a limit in shadow is never exceeded in its own books.
+/// In a set, a call that waits for another guard asks again, and takes another turn of a rate limit
+/// in shadow.
 #[derive(Debug)]
 pub struct Shadow<G> {
     guard: G,
@@ -62,29 +65,34 @@ impl<G> Shadow<G> {
 }
 
 impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Shadow<G> {
-    type Subject = G::Subject;
+    const WAITS: bool = false;
+
+    /// What the guard must know, and whether it has spoken of this attempt.
+    type Subject = (G::Subject, AtomicBool);
     /// What would have been refused or had to wait has none.
     type Permit = Option<G::Permit>;
     type Held = Option<G::Held>;
 
-    fn subject(&self, request: &Req) -> G::Subject {
-        self.guard.subject(request)
+    fn subject(&self, request: &Req) -> Self::Subject {
+        (self.guard.subject(request), AtomicBool::new(false))
     }
 
-    fn try_admit(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
-        let glanced = if G::IS_SET { self.guard.glance(subject, ask, now) } else { Ok(()) };
-        let answer = match glanced {
-            Ok(()) => self.guard.try_admit(subject, ask, now),
-            Err(refused) => Admission::Refuse(refused),
+    fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
+        let (subject, told) = subject;
+        // Asked again after a wait for another guard, it does not speak again.
+        let tells = |event: Event<'_>| {
+            if !told.swap(true, Ordering::Relaxed) {
+                tell(event);
+            }
         };
-        Admission::Go(match answer {
+        Admission::Go(match ask_at_once(&self.guard, subject, ask, now) {
             Admission::Go(permit) => Some(permit),
             Admission::Wait => {
-                tell(Event::WouldWait { layer: self.layer, name: self.name.as_deref() });
+                tells(Event::WouldWait { layer: self.layer, name: self.name.as_deref() });
                 None
             }
             Admission::Refuse(refused) => {
-                tell(Event::WouldRefuse(&refused));
+                tells(Event::WouldRefuse(&refused));
                 None
             }
         })
@@ -93,9 +101,15 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Shadow<G> {
     // It never says that a call must wait, so `admit` is as it comes. And a glance that refuses
     // would be a refusal.
 
+    fn starts(&self, (subject, _): &Self::Subject, permit: &mut Self::Permit, now: &Now) {
+        if let Some(permit) = permit {
+            self.guard.starts(subject, permit, now);
+        }
+    }
+
     fn settle(
         &self,
-        subject: &G::Subject,
+        (subject, _): &Self::Subject,
         permit: Self::Permit,
         ending: &Ending,
         now: &Now,
@@ -103,7 +117,7 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Shadow<G> {
         permit.map(|permit| self.guard.settle(subject, permit, ending, now))
     }
 
-    fn let_go(&self, subject: &G::Subject, held: Self::Held, ending: &Ending, now: &Now) {
+    fn let_go(&self, (subject, _): &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
         if let Some(held) = held {
             self.guard.let_go(subject, held, ending, now);
         }

@@ -1,9 +1,10 @@
 //! The turnstile: who waits for a turn stands in a queue, and only its first has a timer.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::time::Sleep;
 use super::{Admission, Ask, Guard, Now, Queue, Spot};
 use crate::clock;
 use crate::error::{Reason, Refused};
-use crate::observe::{Event, tell};
+use crate::observe::{Event, Wait, tell};
 use crate::protocol::Ending;
 
 /// Gives turns: a rate limit, a cool-down, or something of your own.
@@ -30,7 +31,11 @@ pub trait Turns: Send + Sync {
     /// stands.
     fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn;
 
-    /// When a call could start that stands behind these, as far as can be said. Takes nothing.
+    /// What [`take`](Turns::take) would say. Takes nothing.
+    fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn;
+
+    /// When a call could start that stands behind these, as far as can be said, and never later
+    /// than it will. Takes nothing.
     fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn;
 
     /// Told how each attempt ended that says something on waiting. Answers until when calls are
@@ -81,6 +86,8 @@ pub struct TurnGuard<T> {
     name: Option<Arc<str>>,
     max_waiting: u32,
     max_wait: Option<Duration>,
+    /// Changed by hand: who forgets it would forget that.
+    by_hand: AtomicBool,
 }
 
 /// A turn that is taken later than this is warned of.
@@ -91,7 +98,8 @@ impl<T: Turns> TurnGuard<T> {
     pub fn of(turns: T) -> Self {
         let (turnstile, queue) = (Turnstile::new(), Queue::default());
         let max_waiting = Turnstile::MOST_CALLS;
-        Self { turns, turnstile, queue, name: None, max_waiting, max_wait: None }
+        let by_hand = AtomicBool::new(false);
+        Self { turns, turnstile, queue, name: None, max_waiting, max_wait: None, by_hand }
     }
 
     /// A name that its refusals say.
@@ -115,6 +123,12 @@ impl<T: Turns> TurnGuard<T> {
         self
     }
 
+    /// The name that it was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// How many calls stand in line.
     #[must_use]
     pub fn waiting(&self) -> u32 {
@@ -131,18 +145,20 @@ impl<T: Turns> TurnGuard<T> {
         self,
         map: impl FnOnce(T) -> Result<U, E>,
     ) -> Result<TurnGuard<U>, E> {
-        let Self { turns, turnstile, queue, name, max_waiting, max_wait } = self;
-        Ok(TurnGuard { turns: map(turns)?, turnstile, queue, name, max_waiting, max_wait })
+        let Self { turns, turnstile, queue, name, max_waiting, max_wait, by_hand } = self;
+        Ok(TurnGuard { turns: map(turns)?, turnstile, queue, name, max_waiting, max_wait, by_hand })
     }
 
-    /// The limit is another: the first in line looks again.
-    pub(crate) fn changed(&self) {
-        self.queue.wake_first();
+    /// To be called when what gives the turns was changed by hand: who stands in line looks again,
+    /// and the guard is not forgotten where there is one for every key.
+    pub fn changed(&self) {
+        self.by_hand.store(true, Ordering::Relaxed);
+        self.queue.wake_until(Moment::MAX);
     }
 
     /// Calls are held back for longer than before, so some may wait for what now comes too late.
     pub(crate) fn holds_back(&self, until: Moment, now: Moment) {
-        self.queue.wake_all();
+        self.queue.wake_until(until);
         let what = "the server asked to be left alone";
         let (name, took) = (self.name.as_deref(), Some(until.since(now)));
         tell(Event::Warning { layer: T::LAYER, name, what, took });
@@ -169,6 +185,8 @@ impl<T: Turns> TurnGuard<T> {
 }
 
 impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
+    const GIVES_TURNS: bool = true;
+
     type Subject = ();
     type Permit = ();
     type Held = ();
@@ -213,19 +231,18 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
                 return Err(self.refused(turn, ask, since));
             }
         };
-        let name = self.name.as_deref();
-        let wait = match self.turns.forecast(place.ahead(), ask.cost, since) {
+        let end = self.end(ask, since);
+        let ahead = place.ahead();
+        let standing =
+            Standing { guard: self, place: Some(place), spot: Some(self.queue.join(end)) };
+        let wait = match self.turns.forecast(ahead, ask.cost, since) {
             Turn::At(moment) => Some(moment.since(since)),
             Turn::Now | Turn::Never => None,
         };
-        tell(Event::Waits { layer: T::LAYER, name, wait });
-        let end = self.end(ask, since);
-        let place = Some(place);
-        let standing = Standing { guard: self, place, spot: Some(self.queue.join()) };
+        let waits = Wait::begins(T::LAYER, self.name.as_deref(), wait);
         let mut timer = pin!(None);
         poll_fn(|cx| standing.poll_turn(cx, timer.as_mut(), ask, since, end)).await?;
-        drop(standing);
-        tell(Event::Waited { layer: T::LAYER, name, took: clock::now().since(since) });
+        drop((standing, waits));
         Ok(())
     }
 
@@ -241,8 +258,8 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
 
     fn at_rest_from(&self) -> Option<Moment> {
         match self.turnstile.arrive() {
-            Arrival::Pass => self.turns.at_rest_from(),
-            Arrival::Stand => None,
+            Arrival::Pass if !self.by_hand.load(Ordering::Relaxed) => self.turns.at_rest_from(),
+            Arrival::Pass | Arrival::Stand => None,
         }
     }
 }
@@ -268,30 +285,29 @@ impl<T: Turns> Standing<'_, T> {
         loop {
             let is_first = self.spot.as_ref().is_some_and(|spot| spot.is_first(cx));
             let now = clock::now();
+            if now >= end {
+                let turn = guard.turns.forecast(Ahead::default(), ask.cost, now);
+                return Poll::Ready(Err(guard.refused(turn, ask, now)));
+            }
             let turn = match is_first {
                 true => guard.turns.take(ask.cost, since, now),
                 // At least as late as if nobody stood before it.
                 false => guard.turns.forecast(Ahead::default(), ask.cost, now),
             };
-            match turn {
+            let moment = match turn {
                 Turn::Now if is_first => {
                     self.warn_if_late(timer.as_ref().get_ref().as_ref());
                     return Poll::Ready(Ok(()));
                 }
-                Turn::At(moment) if is_first && turn.comes_before(end) => {
-                    let wait = moment.since(now);
-                    match timer.as_mut().as_pin_mut() {
-                        Some(timer) => timer.reset(clock::after(wait)),
-                        None => timer.set(Some(clock::sleep(wait))),
-                    }
-                    match timer.as_mut().as_pin_mut() {
-                        Some(timer) => ready!(timer.poll(cx)),
-                        None => return Poll::Pending,
-                    }
+                _ if !turn.comes_before(end) => {
+                    return Poll::Ready(Err(guard.refused(turn, ask, now)));
                 }
-                _ if turn.comes_before(end) => return Poll::Pending,
-                _ => return Poll::Ready(Err(guard.refused(turn, ask, now))),
-            }
+                Turn::At(moment) if is_first => moment,
+                // Who stands behind others has a timer only for an end that nobody else watches.
+                _ if guard.max_wait.is_some() => end,
+                Turn::Now | Turn::At(_) | Turn::Never => return Poll::Pending,
+            };
+            ready!(clock::poll_at(timer.as_mut(), moment.since(now), cx));
         }
     }
 

@@ -135,6 +135,11 @@ impl<C: Clock + Send + Sync> Turns for Governor<C> {
         }
     }
 
+    /// It cannot be asked without taking: what it last said must do.
+    fn peek(&self, cost: u32, _: Moment, now: Moment) -> Turn {
+        self.forecast(Ahead::default(), cost, now)
+    }
+
     fn forecast(&self, ahead: Ahead, _: u32, now: Moment) -> Turn {
         let not_before = Moment::from_nanos(self.not_before.load(Ordering::Relaxed));
         let interval = self.interval.load(Ordering::Relaxed);

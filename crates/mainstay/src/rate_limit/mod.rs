@@ -46,6 +46,7 @@ mod governor;
 pub use governor::{Governor, GovernorGuard, GovernorLayer, Limiting, TokioClock, TokioInstant};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mainstay_policy::turn::{Ahead, Turn};
 use mainstay_policy::{Moment, SettingsError};
@@ -159,14 +160,27 @@ impl Turns for Limiter {
         self.take(cost, since, now)
     }
 
+    fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        self.peek(cost, since, now)
+    }
+
     fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn {
         self.forecast(ahead.cost, cost, now)
     }
 
     fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {
-        let told = ending.told(now.get())?;
-        self.learn(told, now.get());
-        (told.left == 0).then_some(told.reset)
+        let now = now.get();
+        let told = ending.told(now)?;
+        let held_until = |turn| match turn {
+            Turn::At(moment) => moment,
+            Turn::Now | Turn::Never => now,
+        };
+        let before = held_until(self.peek(1, now, now));
+        self.learn(told, now);
+        let after = held_until(self.peek(1, now, now));
+        // A rate holds back as well, and a server counts what it has answered: only what is longer
+        // by more than a second is news.
+        (told.left == 0 && after > before + Duration::from_secs(1)).then_some(after)
     }
 
     fn at_rest_from(&self) -> Option<Moment> {

@@ -49,7 +49,7 @@
 //! It refuses, and never has a call wait. A refusal does not say when to come back: the next call
 //! may well go.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mainstay_policy::throttle::{Admission as Answer, Throttler, Ticket, Verdict};
 use mainstay_policy::{Draw, Moment, SettingsError};
@@ -170,20 +170,36 @@ impl TryFrom<Throttle> for ThrottleGuard {
     }
 }
 
-/// A glance says nothing: it would be a second throw of the dice.
 impl<Req> Guard<Req> for ThrottleGuard {
-    type Subject = ();
+    const WAITS: bool = false;
+
+    /// The dice, which are thrown once for an attempt, however often it asks.
+    type Subject = OnceLock<Draw>;
     type Permit = Ticket;
     type Held = ();
 
-    fn subject(&self, _: &Req) {}
+    fn subject(&self, _: &Req) -> OnceLock<Draw> {
+        OnceLock::new()
+    }
 
-    fn try_admit(&self, (): &(), _: Ask, now: &Now) -> Admission<Ticket> {
+    fn glance(&self, dice: &OnceLock<Draw>, ask: Ask, now: &Now) -> Result<(), Refused> {
+        match Guard::<Req>::try_admit(self, dice, ask, now) {
+            Admission::Go(ticket) => {
+                // Nothing was sent for it yet.
+                self.throttler.settle(ticket, Verdict::Ignored, now.get());
+                Ok(())
+            }
+            Admission::Refuse(refused) => Err(refused),
+            Admission::Wait => Ok(()),
+        }
+    }
+
+    fn try_admit(&self, dice: &OnceLock<Draw>, _: Ask, now: &Now) -> Admission<Ticket> {
         let now = now.get();
         // A throw of the dice costs as much as the rest, and all threads share them.
         let draw = match self.throttler.lets_all_through(now) {
             true => Draw::MOST,
-            false => chance::draw(),
+            false => *dice.get_or_init(chance::draw),
         };
         match self.throttler.admit(now, draw) {
             Answer::Granted(ticket) => Admission::Go(ticket),
@@ -191,7 +207,7 @@ impl<Req> Guard<Req> for ThrottleGuard {
         }
     }
 
-    fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) {
+    fn settle(&self, _: &OnceLock<Draw>, ticket: Ticket, ending: &Ending, now: &Now) {
         self.throttler.settle(ticket, Verdict::from(ending.outcome()), now.get());
     }
 

@@ -5,13 +5,15 @@ mod pointers;
 use mainstay_policy::Moment;
 
 use crate::error::Refused;
-use crate::guard::live::Given;
+use crate::guard::live::{Given, Kept};
 use crate::guard::{Admission, Ask, Guard, Now};
 use crate::protocol::Ending;
 
 /// A guard that may be left out: nothing refuses, nothing waits.
 impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
     const IS_SET: bool = G::IS_SET;
+    const GIVES_TURNS: bool = G::GIVES_TURNS;
+    const WAITS: bool = G::WAITS;
 
     type Subject = Option<G::Subject>;
     type Permit = Option<G::Permit>;
@@ -49,6 +51,12 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
         }
     }
 
+    fn starts(&self, subject: &Self::Subject, permit: &mut Self::Permit, now: &Now) {
+        if let (Some(guard), Some(subject), Some(permit)) = (self, subject, permit) {
+            guard.starts(subject, permit, now);
+        }
+    }
+
     #[inline]
     fn settle(
         &self,
@@ -74,13 +82,15 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
     }
 }
 
-/// Two guards, asked in this order.
+/// Two guards, asked in this order; a first one that gives turns is asked last.
 impl<Req, A, B> Guard<Req> for (A, B)
 where
     A: Guard<Req> + Send + Sync,
     B: Guard<Req> + Send + Sync,
 {
     const IS_SET: bool = true;
+    const GIVES_TURNS: bool = A::GIVES_TURNS || B::GIVES_TURNS;
+    const WAITS: bool = A::WAITS || B::WAITS;
 
     type Subject = (A::Subject, B::Subject);
     type Permit = (A::Permit, B::Permit);
@@ -88,6 +98,13 @@ where
 
     #[inline]
     fn subject(&self, request: &Req) -> Self::Subject {
+        const {
+            assert!(
+                !(A::GIVES_TURNS && B::GIVES_TURNS),
+                "two guards of a set give turns, and the turn of one would wait for the other: \
+                 put them at one turnstile, `TurnGuard::of((one, other))`"
+            );
+        }
         (self.0.subject(request), self.1.subject(request))
     }
 
@@ -99,29 +116,32 @@ where
 
     #[inline]
     fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
-        let first = match self.0.try_admit(&subject.0, ask, now) {
-            Admission::Go(permit) => permit,
-            Admission::Wait => return Admission::Wait,
-            Admission::Refuse(refused) => return Admission::Refuse(refused),
-        };
-        // Goes back by its drop, also if the second panics.
-        let first = Given::new(&self.0, &subject.0, first);
-        match self.1.try_admit(&subject.1, ask, now) {
-            Admission::Go(second) => Admission::Go((first.take(), second)),
-            Admission::Wait => Admission::Wait,
-            Admission::Refuse(refused) => Admission::Refuse(refused),
+        if A::GIVES_TURNS {
+            let (second, first) = (Asked(&self.1, &subject.1), Asked(&self.0, &subject.0));
+            return match try_both(second, first, ask, now) {
+                Admission::Go((second, first)) => Admission::Go((first, second)),
+                Admission::Wait => Admission::Wait,
+                Admission::Refuse(refused) => Admission::Refuse(refused),
+            };
         }
+        try_both(Asked(&self.0, &subject.0), Asked(&self.1, &subject.1), ask, now)
     }
 
-    /// Waits for the first with empty hands, and for the second with what the first gave. Before
-    /// that the second is glanced at again. Who gave a permit is not: that very permit might be
-    /// what leaves no room.
+    /// Waits for the first with empty hands, and for the second with what the first gave; a turn
+    /// is waited for last. Before the second wait the other is glanced at again. Who gave a permit
+    /// is not: that very permit might be what leaves no room.
     async fn admit(&self, subject: &Self::Subject, ask: Ask) -> Result<Self::Permit, Refused> {
-        let first = admitted(&self.0, &subject.0, ask).await?;
-        let first = Given::new(&self.0, &subject.0, first);
-        self.1.glance(&subject.1, ask, &Now::default())?;
-        let second = admitted(&self.1, &subject.1, ask).await?;
-        Ok((first.take(), second))
+        let (first, second) = (Asked(&self.0, &subject.0), Asked(&self.1, &subject.1));
+        if A::GIVES_TURNS && B::WAITS {
+            let (second, first) = both(second, first, ask).await?;
+            return Ok((first, second));
+        }
+        both(first, second, ask).await
+    }
+
+    fn starts(&self, subject: &Self::Subject, permit: &mut Self::Permit, now: &Now) {
+        self.0.starts(&subject.0, &mut permit.0, now);
+        self.1.starts(&subject.1, &mut permit.1, now);
     }
 
     #[inline]
@@ -132,21 +152,63 @@ where
         ending: &Ending,
         now: &Now,
     ) -> Self::Held {
-        // Goes back by its drop if the first panics.
+        // Each goes back by its drop if the other panics.
         let second = Given::new(&self.1, &subject.1, permit.1);
         let first = self.0.settle(&subject.0, permit.0, ending, now);
-        (first, self.1.settle(&subject.1, second.take(), ending, now))
+        let first = Kept::new(&self.0, &subject.0, first);
+        let second = self.1.settle(&subject.1, second.take(), ending, now);
+        (first.take(), second)
     }
 
     #[inline]
     fn let_go(&self, subject: &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
+        let second = Kept::new(&self.1, &subject.1, held.1);
         self.0.let_go(&subject.0, held.0, ending, now);
-        self.1.let_go(&subject.1, held.1, ending, now);
+        self.1.let_go(&subject.1, second.take(), ending, now);
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
         Some(self.0.at_rest_from()?.max(self.1.at_rest_from()?))
     }
+}
+
+/// A guard of a pair, and what it is asked about.
+struct Asked<'a, Req, G: Guard<Req>>(&'a G, &'a G::Subject);
+
+#[inline]
+fn try_both<Req, A: Guard<Req>, B: Guard<Req>>(
+    one: Asked<'_, Req, A>,
+    other: Asked<'_, Req, B>,
+    ask: Ask,
+    now: &Now,
+) -> Admission<(A::Permit, B::Permit)> {
+    let first = match one.0.try_admit(one.1, ask, now) {
+        Admission::Go(permit) => permit,
+        Admission::Wait => return Admission::Wait,
+        Admission::Refuse(refused) => return Admission::Refuse(refused),
+    };
+    // Goes back by its drop, also if the other panics.
+    let first = Given::new(one.0, one.1, first);
+    match other.0.try_admit(other.1, ask, now) {
+        Admission::Go(second) => Admission::Go((first.take(), second)),
+        Admission::Wait => Admission::Wait,
+        Admission::Refuse(refused) => Admission::Refuse(refused),
+    }
+}
+
+async fn both<Req, A, B>(
+    one: Asked<'_, Req, A>,
+    other: Asked<'_, Req, B>,
+    ask: Ask,
+) -> Result<(A::Permit, B::Permit), Refused>
+where
+    A: Guard<Req> + Sync,
+    B: Guard<Req> + Sync,
+{
+    let first = Given::new(one.0, one.1, admitted(one.0, one.1, ask).await?);
+    other.0.glance(other.1, ask, &Now::default())?;
+    let second = admitted(other.0, other.1, ask).await?;
+    Ok((first.take(), second))
 }
 
 /// Asks a guard, and waits only if it must.
@@ -172,6 +234,8 @@ macro_rules! more {
             $($rest: Guard<Req> + Send + Sync),+
         {
             const IS_SET: bool = true;
+            const GIVES_TURNS: bool = <nested!($first, $($rest),+) as Guard<Req>>::GIVES_TURNS;
+            const WAITS: bool = <nested!($first, $($rest),+) as Guard<Req>>::WAITS;
 
             type Subject = <nested!($first, $($rest),+) as Guard<Req>>::Subject;
             type Permit = <nested!($first, $($rest),+) as Guard<Req>>::Permit;
@@ -207,6 +271,11 @@ macro_rules! more {
             ) -> Result<Self::Permit, Refused> {
                 let $set = self;
                 by_reference!($set, $place, $($places),+).admit(subject, ask).await
+            }
+
+            fn starts(&self, subject: &Self::Subject, permit: &mut Self::Permit, now: &Now) {
+                let $set = self;
+                by_reference!($set, $place, $($places),+).starts(subject, permit, now);
             }
 
             #[inline]

@@ -14,6 +14,8 @@ macro_rules! pointer {
     ($pointer:ty) => {
         impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for $pointer {
             const IS_SET: bool = G::IS_SET;
+            const GIVES_TURNS: bool = G::GIVES_TURNS;
+            const WAITS: bool = G::WAITS;
 
             type Subject = G::Subject;
             type Permit = G::Permit;
@@ -40,6 +42,10 @@ macro_rules! pointer {
                 ask: Ask,
             ) -> impl Future<Output = Result<G::Permit, Refused>> + Send {
                 G::admit(self, subject, ask)
+            }
+
+            fn starts(&self, subject: &G::Subject, permit: &mut G::Permit, now: &Now) {
+                G::starts(self, subject, permit, now);
             }
 
             #[inline]
