@@ -13,6 +13,26 @@ pub struct Architecture;
 pub struct Adaptive;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/layers/guards.md")]
+pub struct Guards;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/circuit-breaker.md")]
+pub struct CircuitBreaker;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/concurrency.md")]
+pub struct Concurrency;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/rate-limit.md")]
+pub struct RateLimit;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers/cool-down.md")]
+pub struct CoolDown;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/layers/observe.md")]
 pub struct Observe;
 

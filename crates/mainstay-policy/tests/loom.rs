@@ -758,6 +758,20 @@ mod gate {
             assert_eq!(gate.take(at(2_500)), Turn::At(at(3_000)));
         });
     }
+
+    #[test]
+    fn a_change_is_noticed_by_one_of_those_who_ask() {
+        model(|| {
+            let gate = Arc::new(Gate::new(CoolDown::new()).unwrap());
+            let other = on_a_thread(&gate, |gate| {
+                let _ = gate.tell(Signal::Throttled { asked: Some(ms(1_000)) }, at(0));
+                gate.noticed(at(0)).is_some()
+            });
+            let mine = gate.noticed(at(0)).is_some();
+            assert!(mine ^ other.join().unwrap());
+            assert_eq!(gate.noticed(at(0)), None);
+        });
+    }
 }
 
 mod throttling {

@@ -55,6 +55,8 @@ struct Shared {
     asked: AtomicU64,
     /// When a server last said that it is overloaded.
     overloaded: AtomicU64,
+    /// The state of which somebody was told last.
+    noticed: AtomicU64,
 }
 
 /// What a server said that may close the gate.
@@ -95,8 +97,8 @@ impl Gate {
     /// What [`CoolDown::check`] finds.
     pub fn new(settings: CoolDown) -> Result<Self, SettingsError> {
         settings.check()?;
-        let [ramp, asked, overloaded] = [0; 3].map(AtomicU64::new);
-        Ok(Self { shared: Line(Shared { ramp, asked, overloaded }), settings })
+        let [ramp, asked, overloaded, noticed] = [0; 4].map(AtomicU64::new);
+        Ok(Self { shared: Line(Shared { ramp, asked, overloaded, noticed }), settings })
     }
 
     /// Told what a server said; answers if that holds calls back for longer than before.
@@ -114,7 +116,7 @@ impl Gate {
         };
         let until = Stamp::at_or_after(asked.min(now + self.settings.max));
         until.left(now)?;
-        let at_rest = self.state(self.ramp(), now) == GateState::Open;
+        let at_rest = self.state(now) == GateState::Open;
         update(&self.shared.asked, |before| {
             let still = if at_rest { 0 } else { before };
             (Some(asked.as_nanos().max(still)), ())
@@ -168,6 +170,35 @@ impl Gate {
         });
     }
 
+    /// Opens it, whatever a server asked, and without a ramp.
+    pub fn reset(&self) {
+        update(&self.shared.ramp, |_| (Some(0), ()));
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn state(&self, now: Moment) -> GateState {
+        self.state_of(self.ramp(), now)
+    }
+
+    /// What it has come to do since this was last asked; `None` if it does the same. For whoever
+    /// tells of its changes: each is answered to one caller.
+    ///
+    /// It opens because time passes, so somebody must ask.
+    #[inline]
+    #[must_use]
+    pub fn noticed(&self, now: Moment) -> Option<GateState> {
+        let Shared { ramp, noticed, .. } = &*self.shared;
+        if ramp.load(Acquire) == 0 && noticed.load(Acquire) == GateState::Open.pack() {
+            return None; // the way of nearly every call
+        }
+        let state = self.state(now);
+        update(noticed, |before| {
+            let is_other = before != state.pack();
+            (is_other.then_some(state.pack()), is_other.then_some(state))
+        })
+    }
+
     /// From when on it may be forgotten, if nothing more is told: when the ramp is over, and the
     /// second after a server was overloaded.
     #[must_use]
@@ -184,7 +215,7 @@ impl Gate {
     pub fn snapshot(&self, now: Moment) -> GateSnapshot {
         let ramp = self.ramp();
         GateSnapshot {
-            state: self.state(ramp, now),
+            state: self.state_of(ramp, now),
             opens_in: ramp.closed_for(now),
             retry_in: self.retry_in(now),
         }
@@ -194,7 +225,7 @@ impl Gate {
         Ramp::unpack(self.shared.ramp.load(Acquire))
     }
 
-    fn state(&self, ramp: Ramp, now: Moment) -> GateState {
+    fn state_of(&self, ramp: Ramp, now: Moment) -> GateState {
         match ramp.closed_for(now) {
             Some(_) => GateState::Closed,
             None if ramp.is_on(&self.settings, now) => GateState::Ramping,
@@ -214,6 +245,12 @@ pub enum GateState {
     Ramping,
 }
 
+impl GateState {
+    const fn pack(self) -> u64 {
+        self as u64
+    }
+}
+
 /// What a [`Gate`] held at one time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -227,199 +264,4 @@ pub struct GateSnapshot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(millis: u64) -> Moment {
-        Moment::ORIGIN + ms(millis)
-    }
-
-    const fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    fn gate() -> Gate {
-        Gate::new(CoolDown::new()).unwrap()
-    }
-
-    fn throttled(asked: u64) -> Signal {
-        Signal::Throttled { asked: Some(ms(asked)) }
-    }
-
-    fn cooling(until: u64, asked: u64) -> Option<CoolingDown> {
-        Some(CoolingDown { until: at(until), asked: at(asked) })
-    }
-
-    fn starts(gate: &Gate, millis: u64) -> usize {
-        (0..5_000).take_while(|_| gate.take(at(millis)) == Turn::Now).count()
-    }
-
-    #[test]
-    fn a_429_closes_it_at_once_for_as_long_as_was_asked() {
-        let gate = gate();
-        assert_eq!(gate.tell(throttled(3_000), at(0)), cooling(3_000, 3_000));
-        assert_eq!(gate.take(at(2_999)), Turn::At(at(3_000)));
-        assert_eq!(gate.retry_in(at(2_000)), Some(ms(1_000)));
-        assert_eq!(gate.snapshot(at(2_000)).opens_in, Some(ms(1_000)));
-        assert_eq!(gate.retry_in(at(3_000)), None);
-        assert_eq!(gate.take(at(3_000)), Turn::Now);
-    }
-
-    #[test]
-    fn a_429_that_does_not_say_for_how_long_closes_it_for_a_second() {
-        for asked in [None, Some(Duration::ZERO)] {
-            let gate = gate();
-            assert_eq!(gate.tell(Signal::Throttled { asked }, at(0)), cooling(1_000, 1_000));
-        }
-    }
-
-    #[test]
-    fn it_never_closes_for_longer_than_allowed_and_says_what_was_asked() {
-        let gate = gate();
-        assert_eq!(gate.tell(throttled(3_600_000), at(0)), cooling(60_000, 3_600_000));
-        assert_eq!(gate.retry_in(at(0)), Some(ms(3_600_000)));
-        assert_eq!(gate.take(at(60_000)), Turn::Now);
-    }
-
-    #[test]
-    fn what_was_asked_at_an_earlier_closing_is_forgotten() {
-        let gate = gate();
-        assert!(gate.tell(throttled(3_600_000), at(0)).is_some());
-        assert!(gate.tell(throttled(1_000), at(61_000)).is_some()); // in the ramp
-        assert_eq!(gate.retry_in(at(61_500)), Some(ms(3_600_000 - 61_500)));
-        assert!(gate.tell(throttled(1_000), at(90_000)).is_some()); // long after it
-        assert_eq!(gate.retry_in(at(90_000)), Some(ms(1_000)));
-    }
-
-    #[test]
-    fn it_may_be_forgotten_when_nothing_that_was_told_matters_any_more() {
-        let gate = gate();
-        assert_eq!(gate.at_rest_from(), Some(Moment::MIN));
-        assert_eq!(gate.tell(Signal::Overloaded { asked: ms(500) }, at(0)), None);
-        assert_eq!(gate.at_rest_from(), Some(at(1_000)));
-        assert!(gate.tell(throttled(3_000), at(0)).is_some());
-        assert_eq!(gate.at_rest_from(), Some(at(5_000)));
-    }
-
-    #[test]
-    fn the_longest_that_was_asked_counts_and_less_changes_nothing() {
-        let gate = gate();
-        assert!(gate.tell(throttled(3_000), at(0)).is_some());
-        assert_eq!(gate.tell(throttled(1_000), at(1_000)), None);
-        assert_eq!(gate.tell(throttled(2_000), at(1_000)), None);
-        assert_eq!(gate.take(at(2_000)), Turn::At(at(3_000)));
-        assert_eq!(gate.tell(throttled(3_000), at(1_000)), cooling(4_000, 4_000));
-    }
-
-    #[test]
-    fn one_overloaded_machine_does_not_close_it_and_two_answers_within_a_second_do() {
-        let overloaded = Signal::Overloaded { asked: ms(500) };
-        let again = gate();
-        assert_eq!(again.tell(overloaded, at(0)), None);
-        assert_eq!(again.take(at(0)), Turn::Now);
-        assert_eq!(again.tell(overloaded, at(1_000)), cooling(1_500, 1_500));
-        let later = gate();
-        assert_eq!(later.tell(overloaded, at(0)), None);
-        assert_eq!(later.tell(overloaded, at(1_001)), None);
-        assert_eq!(later.tell(Signal::Overloaded { asked: Duration::ZERO }, at(1_001)), None);
-        assert_eq!(later.tell(overloaded, at(0)), None); // told late, and not within a second
-        assert_eq!(later.tell(overloaded, at(2_001)), cooling(2_501, 2_501));
-    }
-
-    #[test]
-    fn nothing_left_closes_it_until_the_reset() {
-        let gate = gate();
-        let exhausted = |reset| Signal::Exhausted { reset: at(reset) };
-        assert_eq!(gate.tell(exhausted(7_000), at(0)), cooling(7_000, 7_000));
-        assert_eq!(gate.tell(exhausted(6_000), at(6_000)), None);
-    }
-
-    #[test]
-    fn a_reset_that_is_over_closes_nothing() {
-        let gate = gate();
-        assert_eq!(gate.tell(Signal::Exhausted { reset: at(5) }, at(5)), None);
-        assert_eq!(gate.snapshot(at(5)).state, GateState::Open);
-        assert_eq!(starts(&gate, 5), 5_000);
-    }
-
-    #[test]
-    fn it_opens_in_steps_of_twice_as_many() {
-        let gate = gate();
-        assert!(gate.tell(throttled(1_000), at(0)).is_some());
-        assert_eq!(starts(&gate, 1_000), 1);
-        assert_eq!(gate.take(at(1_099)), Turn::At(at(1_100)));
-        assert_eq!(gate.retry_in(at(1_099)), Some(ms(1)));
-        assert_eq!([1_100, 1_200, 1_350].map(|now| starts(&gate, now)), [2, 4, 8]);
-        assert_eq!(gate.snapshot(at(2_999)).state, GateState::Ramping);
-        assert_eq!(gate.at_rest_from(), Some(at(3_000)));
-        assert_eq!(starts(&gate, 3_000), 5_000);
-    }
-
-    #[test]
-    fn a_step_gives_what_it_has_once_however_the_clock_stumbles() {
-        let gate = gate();
-        assert!(gate.tell(throttled(1_000), at(0)).is_some());
-        assert_eq!(starts(&gate, 1_100), 2);
-        assert_eq!(gate.take(at(1_050)), Turn::At(at(1_200)));
-    }
-
-    #[test]
-    fn who_stands_behind_others_starts_in_the_step_that_has_room_for_it() {
-        let gate = gate();
-        assert_eq!(gate.forecast(9, at(0)), Turn::Now);
-        assert!(gate.tell(throttled(1_000), at(0)).is_some());
-        let forecast = |ahead, now| match gate.forecast(ahead, at(now)) {
-            Turn::At(moment) => moment.since(at(0)).as_millis(),
-            Turn::Now => 0,
-            Turn::Never => panic!("it opens"),
-        };
-        // 1 starts when it opens, 2 more a step later, then 4, and all when the ramp is over.
-        assert_eq!(
-            [0, 1, 2, 3, 6, 7].map(|ahead| forecast(ahead, 0)),
-            [1_000, 1_100, 1_100, 1_200, 1_200, 1_300]
-        );
-        assert_eq!(forecast(u32::MAX, 0), 3_000);
-        assert_eq!(forecast(0, 1_150), 0);
-        assert_eq!(starts(&gate, 1_150), 2);
-        assert_eq!([0, 3, 4].map(|ahead| forecast(ahead, 1_150)), [1_200, 1_200, 1_300]);
-        assert_eq!(forecast(99, 3_000), 0);
-    }
-
-    #[test]
-    fn a_429_in_the_ramp_closes_it_again_and_the_ramp_starts_anew() {
-        let gate = gate();
-        assert!(gate.tell(throttled(1_000), at(0)).is_some());
-        assert_eq!(starts(&gate, 1_250), 4);
-        assert_eq!(gate.tell(throttled(500), at(1_250)), cooling(1_750, 1_750));
-        assert_eq!(starts(&gate, 1_749), 0);
-        assert_eq!(starts(&gate, 1_750), 1);
-    }
-
-    #[test]
-    fn an_empty_queue_ends_the_ramp_but_not_the_closed_time() {
-        let gate = gate();
-        assert!(gate.tell(throttled(1_000), at(0)).is_some());
-        gate.queue_emptied(at(999));
-        assert_eq!(gate.take(at(999)), Turn::At(at(1_000)));
-        gate.queue_emptied(at(1_000));
-        assert_eq!(starts(&gate, 1_000), 5_000);
-        assert_eq!(gate.tell(throttled(1_000), at(1_000)), cooling(2_000, 2_000));
-    }
-
-    #[test]
-    fn without_a_ramp_all_start_at_once() {
-        let gate = Gate::new(CoolDown::new().ramp(Duration::ZERO)).unwrap();
-        assert!(gate.tell(throttled(1_000), at(0)).is_some());
-        assert_eq!(starts(&gate, 999), 0);
-        assert_eq!(starts(&gate, 1_000), 5_000);
-    }
-
-    #[test]
-    fn a_step_that_the_ramp_cuts_short_ends_with_it() {
-        let gate = Gate::new(CoolDown::new().ramp(ms(150))).unwrap();
-        assert!(gate.tell(throttled(1_000), at(0)).is_some());
-        assert_eq!(starts(&gate, 1_100), 2);
-        assert_eq!(gate.take(at(1_100)), Turn::At(at(1_150)));
-        assert_eq!(starts(&gate, 1_150), 5_000);
-    }
-}
+mod tests;

@@ -39,7 +39,8 @@
 //!
 //! What the protocol calls a transient failure: with [`Http`], a 5xx that speaks of the server, a
 //! 408, a reset, a timeout. A 4xx is a success: the server is well. A 429 says nothing, nor does a
-//! refusal further in, nor a call that is dropped early.
+//! refusal further in, nor a call that is dropped early. A status of gRPC that stands behind the
+//! body counts where [bodies are held](GuardLayer::hold_bodies).
 
 use std::sync::Arc;
 
@@ -173,6 +174,12 @@ impl BreakerGuard {
         self.told(self.breaker.reset())
     }
 
+    #[inline]
+    fn ends(&self, ticket: Ticket, verdict: Verdict, now: &Now) {
+        let now = self.breaker.settles_by(&ticket, verdict).unwrap_or_else(|| now.get());
+        self.told(self.breaker.settle(ticket, verdict, now));
+    }
+
     /// Tells of a change of state, if there was one.
     fn told(&self, transition: Option<Transition>) -> Option<Transition> {
         if let Some(to) = transition {
@@ -216,7 +223,8 @@ impl<Req> Guard<Req> for BreakerGuard {
 
     type Subject = ();
     type Permit = Ticket;
-    type Held = ();
+    /// The ticket, where the verdict stands behind the body.
+    type Held = Option<Ticket>;
 
     fn subject(&self, _: &Req) {}
 
@@ -240,10 +248,23 @@ impl<Req> Guard<Req> for BreakerGuard {
     }
 
     #[inline]
-    fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) {
-        let verdict = Verdict::from(ending.outcome());
-        let now = self.breaker.settles_by(&ticket, verdict).unwrap_or_else(|| now.get());
-        self.told(self.breaker.settle(ticket, verdict, now));
+    fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) -> Option<Ticket> {
+        if ending.is_open() {
+            return Some(ticket);
+        }
+        self.ends(ticket, Verdict::from(ending.outcome()), now);
+        None
+    }
+
+    #[inline]
+    fn let_go(&self, (): &(), held: Option<Ticket>, ending: &Ending, now: &Now) {
+        let Some(ticket) = held else { return };
+        let verdict = match Verdict::from(ending.outcome()) {
+            // Who stops reading has had an answer, however long it was.
+            Verdict::Abandoned => Verdict::Ignored,
+            verdict => verdict,
+        };
+        self.ends(ticket, verdict, now);
     }
 
     fn at_rest_from(&self) -> Option<Moment> {

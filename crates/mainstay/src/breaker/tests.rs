@@ -3,10 +3,13 @@ use std::time::Duration;
 use ::http::{Request, Response};
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower::Service;
 use tower_test::mock;
 
 use super::*;
-use crate::CallError;
+use crate::{BoxError, CallError};
+
+mod semantics;
 
 type Req = Request<&'static str>;
 type Client = mock::Spawn<Guarded<mock::Mock<Req, Response<()>>, Arc<BreakerGuard>>>;

@@ -10,6 +10,8 @@ use crate::clock;
 use crate::guard::GuardedFuture;
 use crate::{BoxError, CallError};
 
+mod slots;
+
 type Req = Request<&'static str>;
 type Mock = mock::Mock<Req, Response<()>>;
 type Client = mock::Spawn<Guarded<Mock, Arc<ConcurrencyGuard>>>;

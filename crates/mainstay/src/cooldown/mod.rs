@@ -6,7 +6,7 @@
 //! use tower::ServiceBuilder;
 //!
 //! let cool_down = CoolDownLayer::new(CoolDown::new())?;
-//! let handle = cool_down.handle(); // to look at it
+//! let handle = cool_down.handle(); // to look at it, or to work it by hand
 //! # let inner = tower::service_fn(|_: http::Request<()>| async {
 //! #     Ok::<_, std::convert::Infallible>(http::Response::new(()))
 //! # });
@@ -34,21 +34,21 @@
 //! is refused at once. See [`TurnGuard`] for calls that are not polled.
 
 mod paced;
+mod watched;
 
 pub use paced::{Paced, PacedGuard};
+pub use watched::WatchedGate;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use mainstay_policy::turn::{Ahead, Turn};
-use mainstay_policy::{Moment, SettingsError};
+use mainstay_policy::SettingsError;
+use tokio::sync::watch;
 use tower_layer::Layer;
 
 use crate::clock;
-use crate::error::Reason;
-use crate::guard::{GuardLayer, Guarded, Now, TurnGuard, Turns};
+use crate::guard::{GuardLayer, Guarded, Shadow, TurnGuard, Turns};
 use crate::http::Http;
-use crate::protocol::Ending;
 
 pub use mainstay_policy::cooldown::{CoolDown, CoolingDown, Gate, GateSnapshot, GateState, Signal};
 
@@ -75,10 +75,18 @@ impl<P> CoolDownLayer<P> {
         Self { inner: GuardLayer::of(Arc::new(gate), protocol) }
     }
 
-    /// The gate, to look at it.
+    /// The gate, to look at it or to work it by hand.
     #[must_use]
     pub fn handle(&self) -> Arc<CoolDownGuard> {
         Arc::clone(self.inner.guard())
+    }
+}
+
+impl<P: Clone> CoolDownLayer<P> {
+    /// The same gate in shadow: it decides and reports, and refuses or delays nothing.
+    #[must_use]
+    pub fn shadow(&self) -> GuardLayer<Shadow<Arc<CoolDownGuard>>, P> {
+        self.inner.shadow_as(TurnGuard::in_shadow)
     }
 }
 
@@ -97,7 +105,7 @@ impl<S, P> Layer<S> for CoolDownLayer<P> {
 }
 
 /// A cool-down as a [`Guard`](crate::guard::Guard), by itself or in a set.
-pub type CoolDownGuard = TurnGuard<Gate>;
+pub type CoolDownGuard = TurnGuard<WatchedGate>;
 
 impl CoolDownGuard {
     /// An open gate.
@@ -106,59 +114,61 @@ impl CoolDownGuard {
     ///
     /// What [`CoolDown::check`] finds.
     pub fn new(settings: CoolDown) -> Result<Self, SettingsError> {
-        Ok(Self::of(Gate::new(settings)?))
+        Ok(Self::of(WatchedGate::new(settings)?))
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn state(&self) -> GateState {
+        self.gate().state(clock::now())
     }
 
     /// What it holds.
     #[must_use]
     pub fn snapshot(&self) -> GateSnapshot {
-        self.turns().snapshot(clock::now())
+        self.gate().snapshot(clock::now())
+    }
+
+    /// What it is doing, as it changes. It opens because time passes, and that is seen by the next
+    /// call that comes or whose turn it is.
+    pub fn watch(&self) -> watch::Receiver<GateState> {
+        self.turns().receiver()
     }
 
     /// Closes it by hand, as a 429 that asks for so long would.
     pub fn close_for(&self, time: Duration) -> Option<CoolingDown> {
-        let now = clock::now();
-        let closed = self.turns().tell(Signal::Throttled { asked: Some(time) }, now)?;
-        self.holds_back(closed.until, now);
-        Some(closed)
+        close_for(self, self.gate(), time)
+    }
+
+    /// Opens it, whatever the server asked, and without a ramp.
+    pub fn reset(&self) {
+        reset(self, self.gate());
+    }
+
+    const fn gate(&self) -> &Gate {
+        self.turns().gate()
     }
 }
 
-impl Turns for Gate {
-    const LAYER: &'static str = "cool-down";
+impl TryFrom<CoolDown> for CoolDownGuard {
+    type Error = SettingsError;
 
-    fn take(&self, _: u32, _: Moment, now: Moment) -> Turn {
-        self.take(now)
+    fn try_from(settings: CoolDown) -> Result<Self, SettingsError> {
+        Self::new(settings)
     }
+}
 
-    fn peek(&self, _: u32, _: Moment, now: Moment) -> Turn {
-        self.peek(now)
-    }
+fn close_for<T: Turns>(line: &TurnGuard<T>, gate: &Gate, time: Duration) -> Option<CoolingDown> {
+    let now = clock::now();
+    let closed = gate.tell(Signal::Throttled { asked: Some(time) }, now)?;
+    line.holds_back(closed.until, now);
+    Some(closed)
+}
 
-    fn forecast(&self, ahead: Ahead, _: u32, now: Moment) -> Turn {
-        self.forecast(ahead.calls, now)
-    }
-
-    fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {
-        let now = now.get();
-        ending.signal(now).and_then(|signal| self.tell(signal, now)).map(|closed| closed.until)
-    }
-
-    fn line_emptied(&self, now: Moment) {
-        self.queue_emptied(now);
-    }
-
-    fn reason(&self, _: Moment) -> Reason {
-        Reason::CoolingDown
-    }
-
-    fn retry_in(&self, turn: Moment, now: Moment) -> Duration {
-        self.retry_in(now).map_or_else(|| turn.since(now), |wait| wait.max(turn.since(now)))
-    }
-
-    fn at_rest_from(&self) -> Option<Moment> {
-        self.at_rest_from()
-    }
+fn reset<T: Turns>(line: &TurnGuard<T>, gate: &Gate) {
+    gate.reset();
+    line.tell_changes(clock::now());
+    line.changed();
 }
 
 #[cfg(test)]

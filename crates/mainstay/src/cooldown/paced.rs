@@ -1,12 +1,15 @@
 //! A rate limit and a cool-down at one turnstile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mainstay_policy::rate_limit::{Limiter, RateLimit};
+use mainstay_policy::rate_limit::{Limiter, RateLimit, RateSnapshot};
 use mainstay_policy::turn::{Ahead, Turn};
 use mainstay_policy::{Moment, SettingsError};
+use tokio::sync::watch;
 
-use super::{CoolDown, Gate};
+use super::{CoolDown, CoolingDown, Gate, GateSnapshot, GateState, WatchedGate};
+use crate::clock;
 use crate::error::Reason;
 use crate::guard::{Now, TurnGuard, Turns};
 use crate::protocol::Ending;
@@ -18,7 +21,7 @@ use crate::protocol::Ending;
 #[derive(Debug)]
 pub struct Paced {
     limiter: Limiter,
-    gate: Gate,
+    gate: WatchedGate,
 }
 
 /// Both as one [`Guard`](crate::guard::Guard), by itself or in a set.
@@ -33,11 +36,64 @@ impl PacedGuard {
     pub fn new(limit: RateLimit, cool_down: CoolDown) -> Result<Self, SettingsError> {
         Ok(Self::of(Paced::new(Limiter::new(limit)?, cool_down)?))
     }
+
+    /// What the rate limit holds.
+    #[must_use]
+    pub fn rate(&self) -> RateSnapshot {
+        self.turns().limiter.snapshot(clock::now())
+    }
+
+    /// What the gate holds.
+    #[must_use]
+    pub fn gate(&self) -> GateSnapshot {
+        self.turns().gate().snapshot(clock::now())
+    }
+
+    /// What the gate is doing, as it changes; see [`CoolDownGuard::watch`](TurnGuard::watch).
+    pub fn watch(&self) -> watch::Receiver<GateState> {
+        self.turns().gate.receiver()
+    }
+
+    /// Goes on with other limits; who stands in line keeps its place.
+    ///
+    /// # Errors
+    ///
+    /// What [`RateLimit::check`] finds, and a change from smooth to strict or back, or of pacing,
+    /// which needs a new limit. Nothing is changed then.
+    pub fn change(&self, settings: RateLimit) -> Result<(), SettingsError> {
+        self.turns().limiter.change(settings, clock::now())?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Forgets what the server said is left.
+    pub fn forget_told(&self) {
+        self.turns().limiter.forget_told();
+        self.changed();
+    }
+
+    /// Closes the gate by hand, as a 429 that asks for so long would.
+    pub fn close_for(&self, time: Duration) -> Option<CoolingDown> {
+        super::close_for(self, self.turns().gate(), time)
+    }
+
+    /// Opens the gate, whatever the server asked, and without a ramp.
+    pub fn reset(&self) {
+        super::reset(self, self.turns().gate());
+    }
+}
+
+impl TryFrom<(RateLimit, CoolDown)> for PacedGuard {
+    type Error = SettingsError;
+
+    fn try_from((limit, cool_down): (RateLimit, CoolDown)) -> Result<Self, SettingsError> {
+        Self::new(limit, cool_down)
+    }
 }
 
 impl Paced {
     pub(crate) fn new(limiter: Limiter, cool_down: CoolDown) -> Result<Self, SettingsError> {
-        Ok(Self { limiter, gate: Gate::new(cool_down)? })
+        Ok(Self { limiter, gate: WatchedGate::new(cool_down)? })
     }
 
     /// The rate limit.
@@ -49,19 +105,20 @@ impl Paced {
     /// The cool-down.
     #[must_use]
     pub const fn gate(&self) -> &Gate {
-        &self.gate
+        self.gate.gate()
     }
 }
 
 impl Turns for Paced {
     const LAYER: &'static str = "rate limit with cool-down";
+    const IS_WATCHED: bool = true;
 
     fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         match Turns::peek(self, cost, since, now) {
             Turn::Now => {}
             later @ (Turn::At(_) | Turn::Never) => return later,
         }
-        match self.gate.take(now) {
+        match self.gate().take(now) {
             // Another may have been faster since we looked. Then this start is lost to the ramp,
             // which is the safe side.
             Turn::Now => self.limiter.take(cost, since, now),
@@ -70,11 +127,11 @@ impl Turns for Paced {
     }
 
     fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
-        self.gate.peek(now).and(self.limiter.peek(cost, since, now))
+        self.gate().peek(now).and(self.limiter.peek(cost, since, now))
     }
 
     fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn {
-        self.gate.forecast(ahead.calls, now).and(self.limiter.forecast(ahead.cost, cost, now))
+        self.gate().forecast(ahead.calls, now).and(self.limiter.forecast(ahead.cost, cost, now))
     }
 
     fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {
@@ -83,11 +140,16 @@ impl Turns for Paced {
     }
 
     fn line_emptied(&self, now: Moment) {
-        self.gate.queue_emptied(now);
+        self.gate().queue_emptied(now);
+    }
+
+    #[inline]
+    fn tell_changes(&self, name: Option<&Arc<str>>, now: Moment) {
+        self.gate.tell_of(Self::LAYER, name, now);
     }
 
     fn reason(&self, now: Moment) -> Reason {
-        match self.gate.peek(now) {
+        match self.gate().peek(now) {
             Turn::Now => Reason::NoTurn,
             Turn::At(_) | Turn::Never => Reason::CoolingDown,
         }
@@ -98,6 +160,6 @@ impl Turns for Paced {
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
-        Some(self.gate.at_rest_from()?.max(self.limiter.at_rest_from()?))
+        Some(self.gate().at_rest_from()?.max(self.limiter.at_rest_from()?))
     }
 }

@@ -5,9 +5,11 @@ use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower_test::mock;
 
 use super::*;
-use crate::error::{BoxError, CallError};
+use crate::error::{BoxError, CallError, Reason};
 use crate::guard::GuardedFuture;
 use crate::scope::Scope;
+
+mod handles;
 
 type Req = Request<&'static str>;
 type Mock = mock::Mock<Req, Response<()>>;
@@ -19,7 +21,7 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-fn gate() -> (Client<Gate>, Server) {
+fn gate() -> (Client<WatchedGate>, Server) {
     over(CoolDownGuard::new(CoolDown::new()).unwrap())
 }
 
@@ -117,6 +119,18 @@ async fn when_the_line_is_empty_the_ramp_is_over() {
     assert_eq!(start(&mut calls, &mut server), 2);
     let mut more = (0..50).map(|_| call(&mut client)).collect();
     assert_eq!(start(&mut more, &mut server), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_seconds_after_it_opened_the_ramp_is_over_however_many_stand() {
+    let steps_of_a_second = CoolDown::new().step(ms(1_000));
+    let (mut client, mut server) = over(CoolDownGuard::new(steps_of_a_second).unwrap());
+    sees(&mut client, &mut server, 429, &[("retry-after", "1")]);
+    let mut calls = standing(&mut client, 50);
+    for (after, expected) in [(1_001, 1), (1_000, 2), (996, 0), (4, 47)] {
+        advance(ms(after)).await;
+        assert_eq!(start(&mut calls, &mut server), expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

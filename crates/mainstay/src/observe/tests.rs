@@ -10,6 +10,7 @@ use super::*;
 use crate::error::Reason;
 use crate::{Error, LiftLayer, Refused};
 
+mod guards;
 mod levels;
 mod listener;
 #[cfg(feature = "metrics")]

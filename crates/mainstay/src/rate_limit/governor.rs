@@ -17,7 +17,7 @@ use mainstay_policy::turn::{Ahead, Turn};
 use tower_layer::Layer;
 
 use crate::clock;
-use crate::guard::{GuardLayer, Guarded, TurnGuard, Turns};
+use crate::guard::{GuardLayer, Guarded, Shadow, TurnGuard, Turns};
 use crate::http::Http;
 
 /// A limiter of governor that is not keyed, on the clock `C`.
@@ -70,6 +70,14 @@ impl<C: Clock, P> GovernorLayer<C, P> {
     #[must_use]
     pub fn handle(&self) -> Arc<GovernorGuard<C>> {
         Arc::clone(self.inner.guard())
+    }
+}
+
+impl<C: Clock + Send + Sync, P: Clone> GovernorLayer<C, P> {
+    /// The same limiter in shadow: it decides and reports, and refuses or delays nothing.
+    #[must_use]
+    pub fn shadow(&self) -> GuardLayer<Shadow<Arc<GovernorGuard<C>>>, P> {
+        self.inner.shadow_as(TurnGuard::in_shadow)
     }
 }
 

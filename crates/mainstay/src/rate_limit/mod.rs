@@ -54,7 +54,7 @@ use tower_layer::Layer;
 
 use crate::clock;
 use crate::cooldown::{CoolDown, Paced, PacedGuard};
-use crate::guard::{GuardLayer, Guarded, Now, TurnGuard, Turns};
+use crate::guard::{GuardLayer, Guarded, Now, Shadow, TurnGuard, Turns};
 use crate::http::Http;
 use crate::protocol::Ending;
 
@@ -87,6 +87,14 @@ impl<P> RateLimitLayer<P> {
     #[must_use]
     pub fn handle(&self) -> Arc<RateLimitGuard> {
         Arc::clone(self.inner.guard())
+    }
+}
+
+impl<P: Clone> RateLimitLayer<P> {
+    /// The same limit in shadow: it decides and reports, and refuses or delays nothing.
+    #[must_use]
+    pub fn shadow(&self) -> GuardLayer<Shadow<Arc<RateLimitGuard>>, P> {
+        self.inner.shadow_as(TurnGuard::in_shadow)
     }
 }
 
@@ -149,6 +157,14 @@ impl RateLimitGuard {
     pub fn forget_told(&self) {
         self.turns().forget_told();
         self.changed();
+    }
+}
+
+impl TryFrom<RateLimit> for RateLimitGuard {
+    type Error = SettingsError;
+
+    fn try_from(settings: RateLimit) -> Result<Self, SettingsError> {
+        Self::new(settings)
     }
 }
 

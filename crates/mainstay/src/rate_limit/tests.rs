@@ -343,3 +343,20 @@ async fn who_leaves_at_any_poll_leaves_nothing_behind() {
 fn settings_that_cannot_work_are_refused() {
     assert!(RateLimitLayer::new(RateLimit::per_second(0)).is_err());
 }
+
+/// Answers come in any order; what was said later of the same reset does not bring back more.
+#[tokio::test(start_paused = true)]
+async fn of_what_a_server_says_is_left_until_one_reset_the_least_counts() {
+    let layer = RateLimitLayer::new(RateLimit::per_second(1_000).burst(100)).unwrap();
+    let says = |left: u32| {
+        let answer = Response::builder().header("ratelimit-remaining", left);
+        let answer = answer.header("ratelimit-reset", 30).body(()).unwrap();
+        layer.layer(service_fn(move |_: Request<()>| {
+            std::future::ready(Ok::<_, BoxError>(answer.clone()))
+        }))
+    };
+    for (left, held) in [(50, 50), (20, 20), (40, 19), (30, 18), (5, 5)] {
+        says(left).ready().await.unwrap().call(Request::new(())).await.unwrap();
+        assert_eq!(layer.handle().snapshot().told.unwrap().left, held, "after {left}");
+    }
+}

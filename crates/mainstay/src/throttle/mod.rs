@@ -176,7 +176,8 @@ impl<Req> Guard<Req> for ThrottleGuard {
     /// The dice, which are thrown once for an attempt, however often it asks.
     type Subject = OnceLock<Draw>;
     type Permit = Ticket;
-    type Held = ();
+    /// The ticket, where the verdict stands behind the body.
+    type Held = Option<Ticket>;
 
     fn subject(&self, _: &Req) -> OnceLock<Draw> {
         OnceLock::new()
@@ -207,8 +208,24 @@ impl<Req> Guard<Req> for ThrottleGuard {
         }
     }
 
-    fn settle(&self, _: &OnceLock<Draw>, ticket: Ticket, ending: &Ending, now: &Now) {
+    fn settle(
+        &self,
+        _: &OnceLock<Draw>,
+        ticket: Ticket,
+        ending: &Ending,
+        now: &Now,
+    ) -> Option<Ticket> {
+        if ending.is_open() {
+            return Some(ticket);
+        }
         self.throttler.settle(ticket, Verdict::from(ending.outcome()), now.get());
+        None
+    }
+
+    fn let_go(&self, _: &OnceLock<Draw>, held: Option<Ticket>, ending: &Ending, now: &Now) {
+        if let Some(ticket) = held {
+            self.throttler.settle(ticket, Verdict::from(ending.outcome()), now.get());
+        }
     }
 
     fn at_rest_from(&self) -> Option<Moment> {

@@ -12,7 +12,10 @@ use tokio::sync::mpsc;
 use tokio::time::advance;
 
 use super::*;
+use crate::breaker::{BreakerGuard, BreakerState, CircuitBreaker};
+use crate::cooldown::{CoolDown, CoolDownGuard, GateState};
 use crate::http::Http;
+use crate::throttle::{Throttle, ThrottleGuard};
 
 type Item = Result<Frame<Bytes>, io::Error>;
 
@@ -199,4 +202,90 @@ async fn a_task_whose_budget_is_spent_loses_nothing_at_once() {
     .await;
     tokio::task::yield_now().await;
     assert_eq!(said(&log), ["head: Success"]);
+}
+
+/// A breaker, a throttle and a gate, over an answer of gRPC whose head is there.
+struct Open {
+    guards: (Arc<BreakerGuard>, Arc<ThrottleGuard>, Arc<CoolDownGuard>),
+    body: HeldBody<Sent>,
+    sender: mpsc::UnboundedSender<Item>,
+}
+
+impl Open {
+    fn new() -> Self {
+        let settings = CircuitBreaker::new().consecutive_failures(Some(1));
+        let guards = (
+            Arc::new(BreakerGuard::new(settings).unwrap()),
+            Arc::new(ThrottleGuard::new(Throttle::new()).unwrap()),
+            Arc::new(CoolDownGuard::new(CoolDown::new()).unwrap()),
+        );
+        let layer = GuardLayer::new(guards.clone()).hold_bodies();
+        let (sender, frames) = mpsc::unbounded_channel();
+        let mut answer = Response::new(Sent { frames });
+        *answer.version_mut() = ::http::Version::HTTP_2;
+        let grpc = HeaderValue::from_static("application/grpc");
+        answer.headers_mut().insert("content-type", grpc);
+        let (mut client, mut server) =
+            mock::spawn_with(|service: mock::Mock<Asked, Response<Sent>>| layer.layer(service));
+        assert_ready_ok!(client.poll_ready::<Asked>());
+        let mut call = task::spawn(client.call(Asked::new("x")));
+        assert_ready!(server.poll_request()).unwrap().1.send_response(answer);
+        let body = assert_ready!(call.poll()).unwrap().into_body();
+        Self { guards, body, sender }
+    }
+
+    /// What they make of it: the state of the breaker, results and refusals, the state of the gate.
+    fn say(&self) -> (BreakerState, (u64, u64), GateState) {
+        let (breaker, throttle, gate) = &self.guards;
+        let counted = throttle.snapshot();
+        (breaker.state(), (counted.requests, counted.accepted), gate.state())
+    }
+
+    async fn ends(&mut self, code: &'static str, pushback: Option<&'static str>) {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", HeaderValue::from_static(code));
+        if let Some(pushback) = pushback {
+            trailers.insert("grpc-retry-pushback-ms", HeaderValue::from_static(pushback));
+        }
+        self.sender.send(Ok(Frame::trailers(trailers))).unwrap();
+        self.body.frame().await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_behind_the_body_is_what_every_guard_goes_by() {
+    let at_first = (BreakerState::Closed, (0, 0), GateState::Open);
+    for (code, pushback, then) in [
+        ("0", None, (BreakerState::Closed, (1, 1), GateState::Open)),
+        ("14", None, (BreakerState::Open, (1, 0), GateState::Open)),
+        ("8", Some("5000"), (BreakerState::Closed, (1, 0), GateState::Closed)),
+    ] {
+        let mut answer = Open::new();
+        assert_eq!(answer.say(), at_first, "the head says nothing");
+        answer.ends(code, pushback).await;
+        assert_eq!(answer.say(), then, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_reading_says_nothing_of_the_server_however_late_it_is() {
+    let Open { guards, body, .. } = Open::new();
+    advance(Duration::from_secs(20)).await;
+    drop(body);
+    assert_eq!(guards.0.state(), BreakerState::Closed);
+    assert_eq!(guards.1.snapshot().requests, 0);
+}
+
+/// Where bodies are not held, the head is all that there is.
+#[tokio::test(start_paused = true)]
+async fn a_verdict_that_nobody_waits_for_is_that_of_the_head() {
+    let guard = Arc::new(ThrottleGuard::new(Throttle::new()).unwrap());
+    let now = Now::default();
+    let dice = Guard::<Asked>::subject(&guard, &Asked::new("x"));
+    let answer = Guard::<Asked>::try_admit(&guard, &dice, Ask::default(), &now);
+    let Admission::Go(ticket) = answer else { panic!("{answer:?}") };
+    let open = Ending::new(Outcome::Success).still_open();
+    let held = Guard::<Asked>::settle(&guard, &dice, ticket, &open, &now);
+    Guard::<Asked>::let_go(&guard, &dice, held, &open, &now);
+    assert_eq!((guard.snapshot().requests, guard.snapshot().accepted), (1, 1));
 }

@@ -210,3 +210,28 @@ async fn a_panic_passes_on_and_leaves_nothing_behind() {
         }
     }
 }
+
+/// The server takes 200 ms to fail; there is enough for two extra attempts of whichever kind.
+#[tokio::test(start_paused = true)]
+async fn retries_and_hedges_draw_on_one_budget() {
+    use crate::hedge::{Hedge, HedgeLayer};
+
+    let shared = budget(0.0, 2);
+    let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
+    let fails = tower::service_fn(move |_: Req| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async {
+            tokio::time::sleep(ms(200)).await;
+            let answer = ::http::Response::builder().status(503);
+            Ok::<_, TestError>(answer.body(Full::<Bytes>::default()).unwrap())
+        }
+    });
+    let hedge = HedgeLayer::new(Hedge::after(ms(100))).unwrap().budget(Arc::clone(&shared));
+    let mut service = eager(9, Arc::clone(&shared)).layer(hedge.layer(fails));
+    let answer = start(&mut service, get()).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    // A hedge beside the first attempt, then a retry, for which there is no hedge any more.
+    assert_eq!(sent.load(std::sync::atomic::Ordering::Relaxed), 3);
+    assert_eq!(holds(&shared), (0, 0));
+}

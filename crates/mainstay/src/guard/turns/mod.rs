@@ -1,71 +1,26 @@
 //! The turnstile: who waits for a turn stands in a queue, and only its first has a timer.
 
+mod gives;
+mod standing;
+
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use mainstay_policy::Moment;
-use mainstay_policy::turn::{Ahead, Arrival, Place, Turn, Turnstile};
-use tokio::time::Sleep;
+use mainstay_policy::turn::{Arrival, Turn, Turnstile};
 
-use super::{Admission, Ask, Guard, Now, Queue, Spot};
+use super::{Admission, Ask, Guard, Now, Queue, Shadow};
 use crate::clock;
 use crate::error::{Reason, Refused};
 use crate::observe::{Event, Wait, tell};
 use crate::protocol::Ending;
+use standing::Standing;
 
-/// Gives turns: a rate limit, a cool-down, or something of your own.
-///
-/// It says when a call may start; [`TurnGuard`] lets calls stand in line for it. None of these
-/// blocks or waits.
-pub trait Turns: Send + Sync {
-    /// The kind of layer it makes, as refusals name it.
-    const LAYER: &'static str;
-
-    /// Starts a call of this cost if it may start now; else says when to ask again. `since` is when
-    /// the call came to stand in line. Asked by the first in line, and by a newcomer if nobody
-    /// stands.
-    fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn;
-
-    /// What [`take`](Turns::take) would say. Takes nothing.
-    fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn;
-
-    /// When a call could start that stands behind these, as far as can be said, and never later
-    /// than it will. Takes nothing.
-    fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn;
-
-    /// Told how each attempt ended that says something on waiting. Answers until when calls are
-    /// held back, if that is for longer than before.
-    fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {
-        let _ = (ending, now);
-        None
-    }
-
-    /// Nobody stands in line any more.
-    fn line_emptied(&self, now: Moment) {
-        let _ = now;
-    }
-
-    /// Why a call is refused whose turn comes too late.
-    fn reason(&self, now: Moment) -> Reason {
-        let _ = now;
-        Reason::NoTurn
-    }
-
-    /// After how long it would not be refused any more, given when its turn would come.
-    fn retry_in(&self, turn: Moment, now: Moment) -> Duration {
-        turn.since(now)
-    }
-
-    /// From when on it may be forgotten; `None` while it may not.
-    fn at_rest_from(&self) -> Option<Moment> {
-        None
-    }
-}
+pub use gives::Turns;
 
 /// A guard whose calls stand in line for turns: first come, first served.
 ///
@@ -89,9 +44,6 @@ pub struct TurnGuard<T> {
     /// Changed by hand: who forgets it would forget that.
     by_hand: AtomicBool,
 }
-
-/// A turn that is taken later than this is warned of.
-const LATE: Duration = Duration::from_secs(1);
 
 impl<T: Turns> TurnGuard<T> {
     /// A line before what gives turns, with nobody in it.
@@ -140,6 +92,12 @@ impl<T: Turns> TurnGuard<T> {
         &self.turns
     }
 
+    /// The same in shadow: it decides and reports, and refuses or delays nothing.
+    pub(crate) fn in_shadow(self: Arc<Self>) -> Shadow<Arc<Self>> {
+        let name = self.name.clone();
+        Shadow::of_layer(T::LAYER, name.as_ref(), self)
+    }
+
     /// The same line before something else.
     pub(crate) fn try_map<U: Turns, E>(
         self,
@@ -156,12 +114,29 @@ impl<T: Turns> TurnGuard<T> {
         self.queue.wake_until(Moment::MAX);
     }
 
+    /// The state may be another.
+    #[inline]
+    pub(crate) fn tell_changes(&self, now: Moment) {
+        if T::IS_WATCHED {
+            self.turns.tell_changes(self.name.as_ref(), now);
+        }
+    }
+
     /// Calls are held back for longer than before, so some may wait for what now comes too late.
     pub(crate) fn holds_back(&self, until: Moment, now: Moment) {
         self.queue.wake_until(until);
+        if T::IS_WATCHED {
+            return self.tell_changes(now);
+        }
         let what = "the server asked to be left alone";
         let (name, took) = (self.name.as_deref(), Some(until.since(now)));
         tell(Event::Warning { layer: T::LAYER, name, what, took });
+    }
+
+    fn learn(&self, ending: &Ending, now: &Now) {
+        if let Some(until) = self.turns.learn(ending, now) {
+            self.holds_back(until, now.get());
+        }
     }
 
     /// When a call that comes now is of no use any more.
@@ -189,7 +164,8 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
 
     type Subject = ();
     type Permit = ();
-    type Held = ();
+    /// Whether the verdict stands behind the body.
+    type Held = bool;
 
     fn subject(&self, _: &Req) {}
 
@@ -210,10 +186,14 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
     fn try_admit(&self, (): &(), ask: Ask, now: &Now) -> Admission<()> {
         let now = now.get();
         let turn = match self.turnstile.arrive() {
-            Arrival::Pass => match self.turns.take(ask.cost, now, now) {
-                Turn::Now => return Admission::Go(()),
-                later @ (Turn::At(_) | Turn::Never) => later,
-            },
+            Arrival::Pass => {
+                let turn = self.turns.take(ask.cost, now, now);
+                self.tell_changes(now);
+                match turn {
+                    Turn::Now => return Admission::Go(()),
+                    later @ (Turn::At(_) | Turn::Never) => later,
+                }
+            }
             Arrival::Stand => self.turns.forecast(self.turnstile.ahead(), ask.cost, now),
         };
         match turn {
@@ -233,26 +213,29 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
         };
         let end = self.end(ask, since);
         let ahead = place.ahead();
-        let standing =
-            Standing { guard: self, place: Some(place), spot: Some(self.queue.join(end)) };
+        let spot = Some(self.queue.join(end));
+        let standing = Standing { guard: self, place: Some(place), spot };
         let wait = match self.turns.forecast(ahead, ask.cost, since) {
             Turn::At(moment) => Some(moment.since(since)),
             Turn::Now | Turn::Never => None,
         };
-        let waits = Wait::begins(T::LAYER, self.name.as_deref(), wait);
+        let _waits = Wait::begins(T::LAYER, self.name.as_deref(), wait);
         let mut timer = pin!(None);
-        poll_fn(|cx| standing.poll_turn(cx, timer.as_mut(), ask, since, end)).await?;
-        drop((standing, waits));
-        Ok(())
+        poll_fn(|cx| standing.poll_turn(cx, timer.as_mut(), ask, since, end)).await
     }
 
     #[inline]
-    fn settle(&self, (): &(), (): (), ending: &Ending, now: &Now) {
-        if ending.says_nothing() {
-            return;
+    fn settle(&self, (): &(), (): (), ending: &Ending, now: &Now) -> bool {
+        if !ending.is_open() && !ending.says_nothing() {
+            self.learn(ending, now);
         }
-        if let Some(until) = self.turns.learn(ending, now) {
-            self.holds_back(until, now.get());
+        ending.is_open()
+    }
+
+    #[inline]
+    fn let_go(&self, (): &(), was_open: bool, ending: &Ending, now: &Now) {
+        if was_open && !ending.says_nothing() {
+            self.learn(ending, now);
         }
     }
 
@@ -261,75 +244,6 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
             Arrival::Pass if !self.by_hand.load(Ordering::Relaxed) => self.turns.at_rest_from(),
             Arrival::Pass | Arrival::Stand => None,
         }
-    }
-}
-
-/// One who stands in line. Who drops it leaves nothing behind.
-struct Standing<'a, T: Turns> {
-    guard: &'a TurnGuard<T>,
-    place: Option<Place>,
-    spot: Option<Spot<'a>>,
-}
-
-impl<T: Turns> Standing<'_, T> {
-    /// Waits for the turn, with a timer if it is the first.
-    fn poll_turn(
-        &self,
-        cx: &mut Context<'_>,
-        mut timer: Pin<&mut Option<Sleep>>,
-        ask: Ask,
-        since: Moment,
-        end: Moment,
-    ) -> Poll<Result<(), Refused>> {
-        let guard = self.guard;
-        loop {
-            let is_first = self.spot.as_ref().is_some_and(|spot| spot.is_first(cx));
-            let now = clock::now();
-            if now >= end {
-                let turn = guard.turns.forecast(Ahead::default(), ask.cost, now);
-                return Poll::Ready(Err(guard.refused(turn, ask, now)));
-            }
-            let turn = match is_first {
-                true => guard.turns.take(ask.cost, since, now),
-                // At least as late as if nobody stood before it.
-                false => guard.turns.forecast(Ahead::default(), ask.cost, now),
-            };
-            let moment = match turn {
-                Turn::Now if is_first => {
-                    self.warn_if_late(timer.as_ref().get_ref().as_ref());
-                    return Poll::Ready(Ok(()));
-                }
-                _ if !turn.comes_before(end) => {
-                    return Poll::Ready(Err(guard.refused(turn, ask, now)));
-                }
-                Turn::At(moment) if is_first => moment,
-                // Who stands behind others has a timer only for an end that nobody else watches.
-                _ if guard.max_wait.is_some() => end,
-                Turn::Now | Turn::At(_) | Turn::Never => return Poll::Pending,
-            };
-            ready!(clock::poll_at(timer.as_mut(), moment.since(now), cx));
-        }
-    }
-
-    /// A first in line that was not polled when its turn came has held up all behind it.
-    fn warn_if_late(&self, timer: Option<&Sleep>) {
-        let late = timer.map_or(Duration::ZERO, clock::overdue);
-        if late >= LATE {
-            let name = self.guard.name.as_deref();
-            let what = "a call was not polled when its turn came";
-            tell(Event::Warning { layer: T::LAYER, name, what, took: Some(late) });
-        }
-    }
-}
-
-impl<T: Turns> Drop for Standing<'_, T> {
-    fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            if self.guard.turnstile.leave(place).calls == 0 {
-                self.guard.turns.line_emptied(clock::now());
-            }
-        }
-        self.spot = None; // which wakes the next
     }
 }
 
