@@ -29,6 +29,6 @@ mod scope;
 #[cfg(test)]
 mod scripted;
 
-pub use error::{BoxError, CallError, Error, Lift, LiftFuture, LiftLayer, Reason, Refused};
+pub use error::{BoxError, CallError, Error, Lift, LiftFuture, LiftLayer, Over, Reason, Refused};
 pub use mainstay_policy as policy;
 pub use protocol::{Discard, EndOfBody, Ending, Protocol};

@@ -2,11 +2,13 @@
 
 pub(crate) mod beneath;
 mod lift;
+mod over;
 mod refused;
 
 use std::error::Error as StdError;
 
 pub use lift::{Lift, LiftFuture, LiftLayer};
+pub use over::Over;
 pub use refused::{Reason, Refused};
 
 /// The error that tower's own layers share.
@@ -16,7 +18,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// to do so that a layer can refuse a call through it.
 ///
 /// [`Error<E>`] and tower's `BoxError` can; [`LiftLayer`] turns any other error `E` of a service
-/// into [`Error<E>`], once, at the bottom. An enum of your own needs this:
+/// into [`Error<E>`], once, at the bottom. [`Over`] checks that where a layer is put over a service.
+/// An enum of your own needs this:
 ///
 /// ```
 /// use mainstay::{CallError, Refused};
