@@ -7,6 +7,10 @@
 mod code;
 #[path = "architecture/crates.rs"]
 mod crates;
+#[path = "architecture/defects.rs"]
+mod defects;
+#[path = "architecture/features.rs"]
+mod features;
 #[path = "architecture/files.rs"]
 mod files;
 #[path = "architecture/map.rs"]
