@@ -17,6 +17,8 @@ mod messages;
 mod one_place;
 #[path = "bodies/server.rs"]
 mod server;
+#[path = "stacks/servers.rs"]
+mod servers;
 #[path = "stacks/shareable.rs"]
 mod shareable;
 #[path = "stacks/users.rs"]
