@@ -215,7 +215,11 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
         let ahead = place.ahead();
         let spot = Some(self.queue.join(end));
         let standing = Standing { guard: self, place: Some(place), spot };
-        let wait = match self.turns.forecast(ahead, ask.cost, since) {
+        let turn = self.turns.forecast(ahead, ask.cost, since);
+        if !turn.comes_before(end) {
+            return Err(self.refused(turn, ask, since));
+        }
+        let wait = match turn {
             Turn::At(moment) => Some(moment.since(since)),
             Turn::Now | Turn::Never => None,
         };
