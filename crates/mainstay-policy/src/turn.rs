@@ -19,6 +19,8 @@
 //! assert_eq!(ahead.calls, 0);
 //! ```
 
+use std::time::Duration;
+
 use crate::moment::Moment;
 use crate::sync::{AtomicU64, Line, Relaxed, update};
 
@@ -55,6 +57,14 @@ impl Turn {
             Self::Never => false,
         }
     }
+}
+
+/// Whether a turn that came at `since` is too old to be used: longer ago than a late timer explains.
+#[must_use]
+pub fn is_stale(since: Moment, now: Moment) -> bool {
+    const LATE: Duration = Duration::from_millis(2);
+
+    now.since(since) > LATE
 }
 
 /// How many calls stand in a queue and what they cost together.
@@ -223,6 +233,13 @@ mod tests {
             turnstile.leave(place);
         }
         assert_eq!(turnstile.ahead(), Ahead { calls: 1, cost: 0 });
+    }
+
+    #[test]
+    fn a_turn_is_stale_when_no_timer_is_so_late() {
+        let at = Moment::from_nanos;
+        assert!(!is_stale(at(0), at(2_000_000)) && is_stale(at(0), at(2_000_001)));
+        assert!(!is_stale(at(5), at(0)));
     }
 
     #[test]

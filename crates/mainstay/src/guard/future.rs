@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use mainstay_policy::Outcome;
+use mainstay_policy::{Moment, Outcome, turn};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::live::{Live, Shared};
 use super::{Admission, Ask, Guard, Now, ask_at_once};
+use crate::clock;
 use crate::error::{CallError, Refused};
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
@@ -110,20 +111,21 @@ where
         P::About: Send,
     {
         let waiting = Box::pin(async move {
+            let mut is_last = false;
             loop {
                 let permit =
                     shared.guard.admit(&subject, ask).await.map_err(refused::<S::Error>)?;
                 let mut live = Live::new(Arc::clone(&shared), subject, permit);
                 let about = live.protocol().about(&request);
-                let is_ready = match once(|cx| live.watch(|| service.poll_ready(cx))).await {
-                    Poll::Ready(Ok(())) => true,
-                    Poll::Ready(Err(error)) => return Err(live.fails(&about, error)),
-                    Poll::Pending => false,
-                };
-                if !is_ready && G::GIVES_TURNS {
-                    // A turn that is used later would be used with others at once.
+                let since = if G::GIVES_TURNS { clock::now() } else { Moment::MAX };
+                let ready = poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await;
+                if let Err(error) = ready {
+                    return Err(live.fails(&about, error));
+                }
+                if G::GIVES_TURNS && !is_last && turn::is_stale(since, clock::now()) {
+                    // The service was long in getting ready: used now, the turn would be used with
+                    // others at once. Once only, since that may be how the service is.
                     live.settle(&Ending::new(Outcome::Refused));
-                    poll_fn(|cx| service.poll_ready(cx)).await?;
                     subject = shared.guard.subject(&request);
                     let permit = match ask_at_once(&shared.guard, &subject, ask, &Now::default()) {
                         Admission::Go(permit) => permit,
@@ -131,15 +133,11 @@ where
                         Admission::Wait => {
                             // What it has reserved must not wait along.
                             service = service.clone();
+                            is_last = true;
                             continue;
                         }
                     };
                     live = Live::new(shared, subject, permit);
-                } else if !is_ready {
-                    let ready = poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await;
-                    if let Err(error) = ready {
-                        return Err(live.fails(&about, error));
-                    }
                 }
                 live.starts();
                 let future = live.watch(|| service.call(request));
@@ -214,11 +212,6 @@ where
 fn refused<E: CallError>(refused: Refused) -> E {
     tell(Event::Refused(&refused));
     refused.into()
-}
-
-/// What one poll says.
-async fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-    poll_fn(|cx| Poll::Ready(poll(cx))).await
 }
 
 impl<Req, S, G, P> fmt::Debug for GuardedFuture<Req, S, G, P>

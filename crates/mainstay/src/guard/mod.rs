@@ -95,7 +95,8 @@ pub trait Guard<Req> {
 
     /// Whether what it gives is a moment to start at, which must be used at once: a turn of a rate
     /// limit or a cool-down. In a set it is taken after whatever else can be had at once, and where
-    /// the service beneath turns out not to be ready, it is let go and asked for again.
+    /// the service beneath is long in getting ready, it is let go and asked for again, once. So
+    /// what the service beneath can take at once is best said outside, by a limit of concurrency.
     ///
     /// Two that give turns cannot be in one set, since one turn would wait for the other: put them
     /// at one turnstile, as [`TurnGuard`] of a tuple.
