@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::HeaderMap;
@@ -34,8 +35,11 @@ pub trait Protocol<Req, Res, E> {
         None
     }
 
-    /// Told of a request once per call, before its first attempt: whatever all attempts must have
-    /// in common is put into it here.
+    /// Told of a request before its first attempt, so that whatever all attempts must have in common
+    /// is put into it here.
+    ///
+    /// Each layer asks that may send the request more than once: a retry over a hedge, and that once
+    /// for each attempt of the retry. So what is there already must stay as it is.
     fn prepare(&self, request: &mut Req) {
         let _ = request;
     }
@@ -86,6 +90,14 @@ pub trait Protocol<Req, Res, E> {
 /// What becomes of an answer that nobody will see, because another attempt follows it.
 ///
 /// A protocol that only drops it, as most do, has nothing to write here.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what becomes of a failed answer of type `{Res}`",
+    label = "cannot discard a `{Res}`",
+    note = "`Http` reads the body of a failed answer to its end, so it takes answers whose body is a \
+            `http_body::Body` and `Send + 'static`",
+    note = "a protocol of your own says it with `impl mainstay::Discard<{Res}> for {Self} {{}}`, \
+            which drops the answer"
+)]
 pub trait Discard<Res> {
     /// Ends when the next attempt may be sent; the answer is gone by then.
     fn discard(&self, answer: Res) -> impl Future<Output = ()> + Send + 'static
@@ -101,6 +113,70 @@ pub trait Discard<Res> {
 pub trait EndOfBody {
     /// The body has come to its end, with these trailers, after a head that said this.
     fn end_of_body(&self, head: &Ending, trailers: Option<&HeaderMap>) -> Ending;
+}
+
+/// A shared protocol is the same one.
+impl<Req, Res, E, P: Protocol<Req, Res, E> + ?Sized> Protocol<Req, Res, E> for Arc<P> {
+    type About = P::About;
+
+    fn copies(&self, request: &Req) -> Copies {
+        (**self).copies(request)
+    }
+
+    fn copy(&self, request: &Req) -> Option<Req> {
+        (**self).copy(request)
+    }
+
+    fn prepare(&self, request: &mut Req) {
+        (**self).prepare(request);
+    }
+
+    fn cost(&self, request: &Req) -> u32 {
+        (**self).cost(request)
+    }
+
+    fn deadline(&self, request: &Req) -> Option<Deadline> {
+        (**self).deadline(request)
+    }
+
+    fn set_deadline(&self, request: &mut Req, deadline: Deadline) {
+        (**self).set_deadline(request, deadline);
+    }
+
+    fn label(&self, request: &Req) -> Option<Cow<'static, str>> {
+        (**self).label(request)
+    }
+
+    fn about(&self, request: &Req) -> P::About {
+        (**self).about(request)
+    }
+
+    fn may_repeat(&self, about: &P::About) -> bool {
+        (**self).may_repeat(about)
+    }
+
+    fn may_send_twice(&self, about: &P::About) -> bool {
+        (**self).may_send_twice(about)
+    }
+
+    fn end(&self, about: &P::About, end: Result<&Res, &E>) -> Ending {
+        (**self).end(about, end)
+    }
+}
+
+impl<Res, P: Discard<Res>> Discard<Res> for Arc<P> {
+    fn discard(&self, answer: Res) -> impl Future<Output = ()> + Send + 'static
+    where
+        Res: Send + 'static,
+    {
+        (**self).discard(answer)
+    }
+}
+
+impl<P: EndOfBody + ?Sized> EndOfBody for Arc<P> {
+    fn end_of_body(&self, head: &Ending, trailers: Option<&HeaderMap>) -> Ending {
+        (**self).end_of_body(head, trailers)
+    }
 }
 
 /// What the end of an attempt says: to guards by its outcome, to the driver by whether the request

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ::http::{HeaderMap, Response, response};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -107,9 +107,37 @@ pin_project! {
 /// What has been read of an answer.
 struct Read {
     head: Option<response::Parts>,
-    chunks: Vec<Bytes>,
-    len: usize,
+    chunks: Chunks,
     trailers: Option<HeaderMap>,
+}
+
+/// A single chunk as it came, or several in one buffer: a body of single bytes costs no more memory
+/// than one that comes whole.
+#[derive(Default)]
+struct Chunks {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Chunks {
+    fn len(&self) -> usize {
+        self.first.len() + self.all.len()
+    }
+
+    fn add(&mut self, mut data: impl Buf) {
+        if data.has_remaining() && self.len() == 0 {
+            self.first = data.copy_to_bytes(data.remaining());
+            return;
+        }
+        if data.has_remaining() {
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+            self.all.put(data);
+        }
+    }
+
+    fn join(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.freeze() }
+    }
 }
 
 impl<F, B, E> Future for CollectFuture<F, B>
@@ -126,8 +154,7 @@ where
             match this.state.as_mut().project() {
                 StateProj::Head { future } => {
                     let (head, body) = ready!(future.poll(cx))?.into_parts();
-                    let (chunks, trailers) = (Vec::new(), None);
-                    let read = Read { head: Some(head), chunks, len: 0, trailers };
+                    let read = Read { head: Some(head), chunks: Chunks::default(), trailers: None };
                     this.state.set(State::Body { body, read });
                 }
                 StateProj::Body { body, read } => {
@@ -153,13 +180,11 @@ impl Read {
         while let Some(frame) = ready!(body.as_mut().poll_frame(cx)) {
             let frame = frame.map_err(|error| Cut::Broken(Arc::from(error.into())))?;
             match frame.into_data() {
-                Ok(mut data) => {
-                    let len = data.remaining();
-                    if len > limit - self.len {
+                Ok(data) => {
+                    if data.remaining() > limit - self.chunks.len() {
                         return Poll::Ready(Err(Cut::TooLarge { limit }));
                     }
-                    self.len += len;
-                    self.chunks.push(data.copy_to_bytes(len));
+                    self.chunks.add(data);
                 }
                 Err(frame) => {
                     if let Ok(more) = frame.into_trailers() {
@@ -174,15 +199,7 @@ impl Read {
     #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
     fn answer(&mut self, cut: Option<Cut>) -> Response<Collected> {
         let head = self.head.take().expect("polled after it was ready");
-        let mut chunks = std::mem::take(&mut self.chunks);
-        let data = match chunks.len() {
-            0 | 1 => chunks.pop().unwrap_or_default(),
-            _ => {
-                let mut all = BytesMut::with_capacity(self.len);
-                chunks.iter().for_each(|chunk| all.extend_from_slice(chunk));
-                all.freeze()
-            }
-        };
+        let data = std::mem::take(&mut self.chunks).join();
         let left = data.clone();
         let trailers = self.trailers.take();
         Response::from_parts(head, Collected { data, left, trailers, cut })
@@ -345,6 +362,23 @@ mod tests {
             );
         }
         assert!(collected(Empty::<Bytes>::new(), 0).await.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn a_body_in_small_pieces_takes_no_more_memory_than_its_bytes() {
+        let mut chunks = Chunks::default();
+        for _ in 0..1_000 {
+            chunks.add(&b""[..]);
+            chunks.add(&b"x"[..]);
+        }
+        assert_eq!((chunks.len(), chunks.first.len()), (1_000, 0));
+        assert!(chunks.all.capacity() < 4_000, "{}", chunks.all.capacity());
+        assert_eq!(chunks.join(), "x".repeat(1_000));
+
+        let whole = Bytes::from_static(b"whole");
+        let mut one = Chunks::default();
+        one.add(whole.clone());
+        assert_eq!(one.join().as_ptr(), whole.as_ptr(), "it is not copied");
     }
 
     #[tokio::test]

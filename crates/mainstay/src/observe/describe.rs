@@ -1,5 +1,7 @@
 //! What may be said of a request and an answer to those who look on.
 
+use std::sync::Arc;
+
 use super::CallReport;
 use crate::http::{Http, RequestView, ResponseView};
 
@@ -47,6 +49,25 @@ pub struct Described<'a> {
 /// Asks for the report of one call: an extension of the request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WithReport;
+
+/// A shared protocol is the same one.
+impl<Req, Res, P: Describe<Req, Res> + ?Sized> Describe<Req, Res> for Arc<P> {
+    fn request<'a>(&self, request: &'a Req) -> Described<'a> {
+        (**self).request(request)
+    }
+
+    fn wants_report(&self, request: &Req) -> bool {
+        (**self).wants_report(request)
+    }
+
+    fn status(&self, answer: &Res) -> Option<u16> {
+        (**self).status(answer)
+    }
+
+    fn attach(&self, answer: &mut Res, report: CallReport) {
+        (**self).attach(answer, report);
+    }
+}
 
 /// Says method, host and port; the report goes into the answer's extensions.
 impl<Req: RequestView, Res: ResponseView> Describe<Req, Res> for Http {

@@ -24,7 +24,7 @@ struct Words {
     prepared: AtomicU32,
 }
 
-impl Protocol<String, &'static str, BoxError> for Arc<Words> {
+impl Protocol<String, &'static str, BoxError> for Words {
     type About = bool;
 
     fn copies(&self, request: &String) -> Copies {
@@ -58,7 +58,7 @@ impl Protocol<String, &'static str, BoxError> for Arc<Words> {
     }
 }
 
-impl Discard<&'static str> for Arc<Words> {
+impl Discard<&'static str> for Words {
     fn discard(&self, _: &'static str) -> impl Future<Output = ()> + Send + 'static {
         std::future::pending()
     }
