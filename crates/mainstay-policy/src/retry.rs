@@ -228,7 +228,21 @@ impl Ended {
         self
     }
 
-    fn waits(&self) -> Option<Duration> {
+    /// How it ended.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Whether the request may be sent again.
+    #[must_use]
+    pub const fn repeats(&self) -> Repeat {
+        self.repeat
+    }
+
+    /// How long to wait at least, where that was asked.
+    #[must_use]
+    pub fn waits(&self) -> Option<Duration> {
         self.asked.filter(|asked| !asked.is_zero())
     }
 }

@@ -1,7 +1,8 @@
 //! What attempts beyond the first are paid from: retries and hedges draw on it.
 //!
 //! A [`Budget`] bounds them: in every interval, extra attempts ≤ ratio × calls + reserve. By
-//! default each layer keeps one for every host. One that several layers share is an `Arc`:
+//! default each layer keeps one for every host, and each of these has its own bound; a hedge draws
+//! on that of a retry by `hedge.budget(retry.budgets())`. One that several layers share is an `Arc`:
 //!
 //! ```
 //! use mainstay::budget::{Account, Budget, Budgets, Paid, RetryBudget};
@@ -11,16 +12,24 @@
 //! let account = Budgets::<&str>::account(&shared, &"any request");
 //! account.deposit(); // a call begins
 //! let extra = account.withdraw().ok_or("one is in reserve")?; // a second attempt is decided
-//! extra.spend(); // it is sent; dropped instead, it would be refunded
+//! extra.spend(); // it was sent; dropped instead, it would be refunded
 //! assert!(account.withdraw().is_none());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What counts as a call
+//!
+//! A call that passes two layers with one budget pays in once, since the layer further in is told.
+//! Three things it cannot be told. Beneath tower's own retry layer, and behind a spawned task or a
+//! `Buffer`, it takes each attempt for a call, so that these too may earn extra attempts. And a call
+//! that is made inside of a second attempt, as one for a token, is taken for a part of that attempt,
+//! and pays nothing in.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use mainstay_policy::budget::Extra;
-use mainstay_policy::{Moment, SettingsError};
+use mainstay_policy::{Moment, Outcome, SettingsError};
 
 use crate::http::{ByHost, Key, KeyBy};
 use crate::keyed::{AtRest, Keyed};
@@ -30,8 +39,14 @@ pub use mainstay_policy::budget::{Budget, BudgetSnapshot, RetryBudget};
 
 /// Accounts that extra attempts are paid from: one for all requests, or one for each key.
 ///
-/// There is `Arc<Budget>`, `Keyed<Budget, K>` and an `Arc` of that, [`Unbounded`], and with the
-/// feature `tower` its own budgets in a [`TowerBudget`].
+/// There is `Arc<Budget>`, `Arc<Keyed<Budget, K>>`, [`Unbounded`], and with the feature `tower` its
+/// own budgets in a [`TowerBudget`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no budget for requests of type `{Req}`",
+    label = "not a budget for these requests",
+    note = "layers share their budget: give an `Arc<Budget>`, or an `Arc<Keyed<Budget, K>>` whose \
+            `K: KeyBy<{Req}>`"
+)]
 pub trait Budgets<Req> {
     /// One of the accounts.
     type Account: Account + Send + 'static;
@@ -58,10 +73,43 @@ pub trait Account {
     }
 }
 
-/// An extra attempt that is paid for and not yet sent; its drop refunds it.
+/// An extra attempt that is paid for; its drop refunds it, as nothing was sent.
 pub trait Paid {
-    /// The attempt is sent; there is no refund.
+    /// The attempt was sent; there is no refund.
     fn spend(self);
+}
+
+/// What pays for an attempt that is handed on. As long as nothing of it has been sent, its drop
+/// refunds that; afterwards it spends it, whichever way the attempt ends.
+#[derive(Debug)]
+pub(crate) struct Fare<T: Paid> {
+    paid: Option<T>,
+    was_sent: bool,
+}
+
+impl<T: Paid> Fare<T> {
+    /// The attempt is handed on; nothing pays for it where nothing was sent before.
+    pub(crate) const fn new(paid: Option<T>) -> Self {
+        Self { paid, was_sent: true }
+    }
+
+    /// Whether it stands in a queue of ours, so that nothing of it has been sent.
+    pub(crate) const fn stands(&mut self, is_queued: bool) {
+        self.was_sent = !is_queued;
+    }
+
+    /// The attempt has ended; what was refused was not sent.
+    pub(crate) fn ends(mut self, outcome: Outcome) {
+        self.was_sent = outcome != Outcome::Refused;
+    }
+}
+
+impl<T: Paid> Drop for Fare<T> {
+    fn drop(&mut self) {
+        if let Some(paid) = self.paid.take().filter(|_| self.was_sent) {
+            paid.spend();
+        }
+    }
 }
 
 /// A call begins: its account, paid into, and what layers further in are to be told.
@@ -96,14 +144,6 @@ impl<Req> Budgets<Req> for Arc<Budget> {
 
     fn account(&self, _: &Req) -> Self {
         Self::clone(self)
-    }
-}
-
-impl<Req, K: KeyBy<Req>> Budgets<Req> for Keyed<Budget, K> {
-    type Account = Arc<Budget>;
-
-    fn account(&self, request: &Req) -> Arc<Budget> {
-        self.of(request)
     }
 }
 
@@ -182,10 +222,10 @@ impl Paid for () {
 pub struct TowerBudget<T: ?Sized>(Arc<T>);
 
 #[cfg(feature = "tower")]
-impl<T> TowerBudget<T> {
+impl<T: ?Sized> TowerBudget<T> {
     /// This budget.
-    pub fn new(budget: impl Into<Arc<T>>) -> Self {
-        Self(budget.into())
+    pub const fn new(budget: Arc<T>) -> Self {
+        Self(budget)
     }
 }
 
@@ -298,7 +338,7 @@ mod tests {
     fn a_budget_of_tower_s_serves_as_it_is() {
         use tower::retry::budget::TpsBudget;
         let ten_seconds = std::time::Duration::from_secs(10);
-        let theirs = TowerBudget::new(TpsBudget::new(ten_seconds, 0, 1.0));
+        let theirs = TowerBudget::new(Arc::new(TpsBudget::new(ten_seconds, 0, 1.0)));
         assert_eq!(theirs.withdraw(), None);
         let (account, _) = begin(&theirs, &"call");
         assert_eq!(account.withdraw(), Some(()));

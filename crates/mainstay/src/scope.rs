@@ -4,6 +4,13 @@
 //! left: an insertion into a request's extensions allocates, and not every request has some. So it
 //! is set for the thread around every call and poll of what lies beneath, and set back after. It
 //! does not cross a spawned task.
+//!
+//! The other way round go two marks: whoever polls an attempt learns whether it still stands in a
+//! queue of ours, and how many attempts a driver further in has made of it.
+//!
+//! Nothing tells a call that is made inside of an attempt, such as one for a token, from a further
+//! part of the attempt: it has the attempt's number, and beneath a second attempt it pays into no
+//! budget.
 
 use std::cell::Cell;
 
@@ -23,6 +30,56 @@ pub(crate) struct Scope {
 thread_local! {
     static HERE: Cell<Scope> = const { Cell::new(Scope::OUTSIDE) };
     static WATCHED: Cell<Moment> = const { Cell::new(Moment::MAX) };
+    static BENEATH: Cell<Beneath> = const { Cell::new(Beneath::NOTHING) };
+}
+
+/// What whoever polled an attempt learns of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Beneath {
+    /// It stands in a queue of ours: nothing of it has been sent.
+    pub(crate) is_queued: bool,
+    /// So many attempts a driver further in has made of it and told the ends of, now that it has
+    /// ended; zero if there is none, or it told nothing.
+    pub(crate) told: u32,
+}
+
+impl Beneath {
+    const NOTHING: Self = Self { is_queued: false, told: 0 };
+}
+
+/// What is polled here stands in a queue.
+pub(crate) fn is_queued() {
+    BENEATH.set(Beneath { is_queued: true, ..BENEATH.get() });
+}
+
+/// What is polled here ends, and the ends of so many attempts of it have been told.
+pub(crate) fn has_told(attempts: u32) {
+    BENEATH.set(Beneath { told: attempts, ..BENEATH.get() });
+}
+
+/// Polls an attempt, and says what was learnt of it. Who stands outside learns none of this: it is
+/// for whoever polls here to say.
+pub(crate) fn attempt<T>(poll: impl FnOnce() -> T) -> (T, Beneath) {
+    let before = Outside(BENEATH.replace(Beneath::NOTHING));
+    let polled = poll();
+    let beneath = BENEATH.get();
+    drop(before);
+    (polled, beneath)
+}
+
+struct Outside(Beneath);
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        BENEATH.set(self.0);
+    }
+}
+
+/// Polls what belongs to none of those who wait for it: no deadline and no timer of theirs holds
+/// for it, and nothing is learnt of it.
+pub(crate) fn apart<T>(poll: impl FnOnce() -> T) -> T {
+    let _before = Unwatched(WATCHED.replace(Moment::MAX));
+    attempt(|| Scope::OUTSIDE.around(poll)).0
 }
 
 /// When somebody who polls this ends it, by a timer of their own: further in none is needed for the
@@ -126,5 +183,38 @@ mod tests {
             assert_eq!(Scope::current(), Scope::OUTSIDE);
         });
         Scope::current().until(at(5)).around(|| assert_eq!(watched(), Moment::MAX));
+    }
+
+    #[test]
+    fn what_belongs_to_nobody_has_no_end_and_no_timer() {
+        let within = || {
+            is_queued();
+            has_told(3);
+            (Scope::current(), watched())
+        };
+        let scope = Scope::current().until(at(5)).attempt(2);
+        let (seen, learnt) = attempt(|| scope.around(|| watching(at(5), || apart(within))));
+        assert_eq!(seen, (Scope::OUTSIDE, Moment::MAX));
+        assert_eq!(learnt, Beneath::NOTHING);
+        assert_eq!(watched(), Moment::MAX);
+    }
+
+    #[test]
+    fn who_polls_an_attempt_learns_of_it_and_nobody_else_does() {
+        let (inner, outer) = attempt(|| {
+            let ((), inner) = attempt(is_queued);
+            has_told(2);
+            inner
+        });
+        assert_eq!(inner, Beneath { is_queued: true, told: 0 });
+        assert_eq!(outer, Beneath { is_queued: false, told: 2 });
+        assert_eq!(attempt(|| ()).1, Beneath::NOTHING);
+
+        let panics = || -> () {
+            is_queued();
+            panic!("inside")
+        };
+        assert!(catch_unwind(|| attempt(panics)).is_err());
+        assert_eq!(BENEATH.get(), Beneath::NOTHING);
     }
 }

@@ -30,7 +30,7 @@ use crate::sync::{AtomicU64, Line, Relaxed, update};
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`ratio`](RetryBudget::ratio) | 0.2 | an outage gets at most 1.2 times the usual load, however many attempts each call may make |
+/// | [`ratio`](RetryBudget::ratio) | 0.2 | an outage gets at most 1.2 times the usual load from all that draws on one budget, however many attempts each call may make |
 /// | [`reserve`](RetryBudget::reserve) | 100 | a script of a few calls can still retry each; the same burst as AWS's SDKs and Finagle |
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[must_use]
@@ -61,7 +61,7 @@ impl RetryBudget {
     }
 
     /// Extra attempts that need no calls before them; also the most that can be saved up, and the
-    /// most that can be waiting to be sent at one time.
+    /// most that can be waiting, or on their way, at one time.
     pub const fn reserve(mut self, reserve: u32) -> Self {
         self.reserve = reserve;
         self
@@ -87,9 +87,9 @@ impl RetryBudget {
 ///
 /// **In every interval of time, extra attempts decided in it ≤ ratio × calls begun in it +
 /// reserve.** The interval may be as short or as long as you like, and the decision counts, not
-/// the sending: an attempt is charged when it is decided, before its wait. What is waiting to be
-/// sent keeps its place in the account, so that a refund never lets more be saved up than the
-/// reserve; hence at most `reserve` extra attempts wait at one time.
+/// the sending: an attempt is charged when it is decided, before its wait. What is not known to
+/// have been sent keeps its place in the account, so that a refund never lets more be saved up than
+/// the reserve; hence at most `reserve` extra attempts wait, or are on their way, at one time.
 ///
 /// One word, no lock; shared by retry and hedge, through an `Arc` or a reference.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl Budget {
     }
 }
 
-/// One extra attempt that is paid for and not yet sent.
+/// One extra attempt that is paid for and not known to have been sent.
 #[derive(Debug)]
 #[must_use = "dropping it refunds it at once"]
 pub struct Extra<B: Deref<Target = Budget>> {
@@ -193,7 +193,8 @@ impl<B: Deref<Target = Budget>> Drop for Extra<B> {
 pub struct BudgetSnapshot {
     /// Extra attempts that could be paid for.
     pub available: u32,
-    /// Extra attempts that are paid for and not yet sent.
+    /// Extra attempts that are paid for and not known to have been sent: they wait, or are on their
+    /// way.
     pub waiting: u32,
     /// The most that both together can be.
     pub reserve: u32,

@@ -1,14 +1,18 @@
 //! One call, of which several attempts may be on their way.
 
+use std::time::Duration;
+
 use crate::outcome::Outcome;
+use crate::retry::{Ended, Repeat};
 
 /// One call, of which several attempts may be on their way; begun when its first one is sent.
 ///
 /// * **The first end that decides wins**: a success, and what asking again cannot change, such as a
 ///   404. A failure that may pass decides nothing while another attempt is on its way: it came
 ///   quickly because it is one.
-/// * **If all fail**, the caller gets the last failure; a refusal of ours gives way to what was
-///   said of an attempt that was sent.
+/// * **If all fail**, the caller gets the one that binds a retry outside most: the last of those
+///   after which the request may not be sent again; else the one that asks for the longest wait;
+///   else the last. A refusal of ours gives way to what was said of an attempt that was sent.
 /// * **After a failure no further attempt goes out.** Hedges are for what is slow; what becomes of
 ///   a failure is for a retry to say, which waits before it asks again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +21,24 @@ pub struct Race {
     sent: u32,
     running: u32,
     has_failed: bool,
-    kept: Option<Outcome>,
+    kept: Option<Weight>,
+}
+
+/// How much a failure binds who may send the request again: first whether it was sent at all, then
+/// whether it forbids that, then how long it asks to wait.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Weight {
+    was_sent: bool,
+    forbids: bool,
+    asks: Duration,
+}
+
+impl Weight {
+    fn of(ended: Ended) -> Self {
+        let was_sent = !matches!(ended.outcome(), Outcome::Refused | Outcome::Abandoned);
+        let forbids = was_sent && ended.repeats() == Repeat::Forbidden;
+        Self { was_sent, forbids, asks: ended.waits().unwrap_or_default() }
+    }
 }
 
 /// What the end of an attempt means for its call.
@@ -65,21 +86,20 @@ impl Race {
     }
 
     /// An attempt has ended.
-    pub const fn end(&mut self, outcome: Outcome) -> Finish {
+    pub fn end(&mut self, ended: Ended) -> Finish {
         self.running = self.running.saturating_sub(1);
-        let says_more = match outcome {
+        match ended.outcome() {
             Outcome::Success | Outcome::Fatal | Outcome::Invalid => return Finish::This,
-            Outcome::Transient | Outcome::Throttled => true,
-            Outcome::Refused | Outcome::Abandoned => {
-                matches!(self.kept, None | Some(Outcome::Refused | Outcome::Abandoned))
-            }
-        };
+            Outcome::Transient | Outcome::Throttled | Outcome::Refused | Outcome::Abandoned => {}
+        }
         self.has_failed = true;
+        let weight = Weight::of(ended);
+        let says_more = self.kept.is_none_or(|kept| weight >= kept);
         match (self.running, says_more) {
             (0, true) => Finish::This,
             (0, false) => Finish::Kept,
             (_, true) => {
-                self.kept = Some(outcome);
+                self.kept = Some(weight);
                 Finish::Keep
             }
             (_, false) => Finish::Forget,
@@ -103,7 +123,11 @@ mod tests {
     fn what_asking_again_cannot_change_decides_whatever_else_is_on_its_way() {
         for outcome in [Success, Fatal, Invalid] {
             for attempts in [1, 2, 3] {
-                assert_eq!(with(attempts).end(outcome), Finish::This, "{outcome:?} of {attempts}");
+                assert_eq!(
+                    with(attempts).end(Ended::new(outcome)),
+                    Finish::This,
+                    "{outcome:?} of {attempts}"
+                );
             }
         }
     }
@@ -111,10 +135,10 @@ mod tests {
     #[test]
     fn a_failure_waits_for_what_else_is_on_its_way() {
         for outcome in [Transient, Throttled, Refused, Abandoned] {
-            assert_eq!(with(1).end(outcome), Finish::This, "{outcome:?} alone");
+            assert_eq!(with(1).end(Ended::new(outcome)), Finish::This, "{outcome:?} alone");
             let mut race = with(2);
-            assert_eq!(race.end(outcome), Finish::Keep, "{outcome:?}");
-            assert_eq!(race.end(Success), Finish::This);
+            assert_eq!(race.end(Ended::new(outcome)), Finish::Keep, "{outcome:?}");
+            assert_eq!(race.end(Ended::new(Success)), Finish::This);
         }
     }
 
@@ -122,7 +146,7 @@ mod tests {
     fn of_failures_the_last_counts_and_a_refusal_least() {
         let ends = |outcomes: [Outcome; 3]| {
             let mut race = with(3);
-            outcomes.map(|outcome| race.end(outcome))
+            outcomes.map(|outcome| race.end(Ended::new(outcome)))
         };
         use Finish::{Forget, Keep, Kept, This};
         assert_eq!(ends([Transient, Throttled, Transient]), [Keep, Keep, This]);
@@ -137,10 +161,29 @@ mod tests {
         let mut race = Race::default();
         race.send();
         assert_eq!((race.sent(), race.has_failed()), (2, false));
-        let _ = race.end(Refused);
+        let _ = race.end(Ended::new(Refused));
         assert!(race.has_failed());
         let mut won = with(2);
-        let _ = won.end(Success);
+        let _ = won.end(Ended::new(Success));
         assert!(!won.has_failed());
+    }
+
+    #[test]
+    fn of_failures_the_one_counts_that_binds_who_asks_again_most() {
+        use Finish::{Forget, Keep, Kept, This};
+        let ends = |ends: [Ended; 3]| {
+            let mut race = with(3);
+            ends.map(|ended| race.end(ended))
+        };
+        let plain = Ended::new(Transient);
+        let asks = |secs| Ended::new(Throttled).asked(Duration::from_secs(secs));
+        let forbids = plain.repeat(Repeat::Forbidden);
+        let refused = Ended::new(Refused).asked(Duration::from_secs(99));
+
+        assert_eq!(ends([asks(10), plain, asks(9)]), [Keep, Forget, Kept]);
+        assert_eq!(ends([plain, asks(9), asks(10)]), [Keep, Keep, This]);
+        assert_eq!(ends([forbids, asks(10), plain]), [Keep, Forget, Kept]);
+        assert_eq!(ends([asks(10), forbids, forbids]), [Keep, Keep, This]);
+        assert_eq!(ends([refused, plain, refused]), [Keep, Keep, Kept]);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::retry::Ended;
 
 fn at(millis: u64) -> Moment {
     Moment::ORIGIN + ms(millis)
@@ -179,7 +180,7 @@ fn nothing_goes_out_that_could_not_end_in_time_or_after_a_failure() {
     assert!(hedger.is_next_the_last(&race));
     assert_eq!(hedger.next_of(&race, then, Moment::MAX), Some(then + ms(10)));
     let mut failed = race;
-    let _ = failed.end(Outcome::Transient);
+    let _ = failed.end(Ended::new(Outcome::Transient));
     assert_eq!(hedger.next_of(&failed, then, Moment::MAX), None);
     race.send();
     assert_eq!(hedger.next_of(&race, then, Moment::MAX), None, "these were all");

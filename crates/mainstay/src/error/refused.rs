@@ -32,9 +32,11 @@ pub enum Reason {
     Throttled,
     /// The time of the whole call would not suffice, so nothing was sent.
     Deadline,
-    /// The attempt may have been sent, and its answer did not come in time; the only refusal that
-    /// leaves open what the server has done.
+    /// The attempt may have been sent, and its answer did not come in time: it is open what the
+    /// server has done, as after no other refusal but [`Panicked`](Self::Panicked).
     TimedOut,
+    /// The code that was sending panicked: it is open how far the request came.
+    Panicked,
     /// No new calls are taken.
     Closed,
     /// What a guard of your own says.
@@ -133,6 +135,7 @@ impl fmt::Display for Reason {
             Self::Throttled => "the server refuses too much",
             Self::Deadline => "not enough time left",
             Self::TimedOut => "no answer in time",
+            Self::Panicked => "the request panicked",
             Self::Closed => "no new calls are taken",
             Self::Other(reason) => reason,
         })
@@ -173,7 +176,8 @@ mod tests {
     #[test]
     fn every_reason_has_words_of_its_own() {
         use Reason::{
-            Closed, CoolingDown, Deadline, NoSlot, NoTurn, Open, Other, Throttled, TimedOut,
+            Closed, CoolingDown, Deadline, NoSlot, NoTurn, Open, Other, Panicked, Throttled,
+            TimedOut,
         };
         let all = [
             Open,
@@ -183,6 +187,7 @@ mod tests {
             Throttled,
             Deadline,
             TimedOut,
+            Panicked,
             Closed,
             Other("out of coins"),
         ];

@@ -16,6 +16,7 @@ use crate::clock;
 use crate::error::{CallError, Refused};
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
+use crate::scope;
 
 pin_project! {
     /// The response future of [`Guarded`](super::Guarded).
@@ -170,11 +171,15 @@ where
                     let refused = refused.take().expect("polled after it was ready");
                     return Poll::Ready(made(Err(refused.into()), None));
                 }
-                StateProj::Waiting { waiting } => match ready!(waiting.as_mut().poll(cx)) {
-                    Ok((future, attempt)) => {
+                StateProj::Waiting { waiting } => match waiting.as_mut().poll(cx) {
+                    Poll::Pending => {
+                        scope::is_queued();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok((future, attempt))) => {
                         state.set(State::Running { future, attempt: Some(attempt) });
                     }
-                    Err(error) => return Poll::Ready(made(Err(error), None)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(made(Err(error), None)),
                 },
                 StateProj::Running { future, attempt } => {
                     let end = ready!(match attempt {

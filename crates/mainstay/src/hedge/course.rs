@@ -5,21 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use mainstay_policy::Moment;
 use mainstay_policy::hedge::{Finish, Hedger, Race};
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
 
-use super::LAYER;
 use super::attempt::{Extra, Sent, Waiting};
 use super::layer::Hedgers;
-use crate::budget::{self, Account, Budgets, Paid};
-use crate::clock;
+use super::next::Next;
+use crate::budget::{self, Account, Budgets, Fare};
 use crate::http::Copies;
-use crate::observe::{Event, tell};
 use crate::protocol::Protocol;
-use crate::scope::Scope;
+use crate::scope::{self, Beneath, Scope};
 
 /// What all services of a layer share.
 #[derive(Debug)]
@@ -27,6 +24,7 @@ pub(super) struct Shared<P, H, B> {
     pub(super) protocol: Arc<P>,
     pub(super) hedgers: H,
     pub(super) budgets: B,
+    pub(super) name: Option<Arc<str>>,
 }
 
 pin_project! {
@@ -37,37 +35,28 @@ pin_project! {
         P: Protocol<Req, S::Response, S::Error>,
         B: Budgets<Req>,
     {
-        shared: Arc<Shared<P, H, B>>,
-        hedger: Arc<Hedger>,
-        account: B::Account,
-        about: P::About,
-        scope: Scope,
-        race: Race,
+        pub(super) shared: Arc<Shared<P, H, B>>,
+        pub(super) hedger: Arc<Hedger>,
+        pub(super) account: B::Account,
+        pub(super) about: P::About,
+        pub(super) scope: Scope,
+        pub(super) race: Race,
         // The first attempt, until it has ended.
-        first: Option<Sent>,
-        extras: Vec<Extra<S::Future>>,
-        waiting: Option<Waiting<S, Req, Paying<Req, B>>>,
+        pub(super) first: Option<Sent>,
+        pub(super) extras: Vec<Extra<S::Future, Paying<Req, B>>>,
+        pub(super) waiting: Option<Waiting<S, Req, Paying<Req, B>>>,
         // What further attempts are made of; the last one takes it with it.
-        spare: Option<(S, Req)>,
-        next: Next,
+        pub(super) spare: Option<(S, Req)>,
+        pub(super) next: Next,
         #[pin]
-        timer: Option<Sleep>,
-        kept: Option<Result<S::Response, S::Error>>,
+        pub(super) timer: Option<Sleep>,
+        pub(super) kept: Option<Result<S::Response, S::Error>>,
+        // How many attempts drivers further in have made beyond these.
+        pub(super) told: u32,
     }
 }
 
 type Paying<Req, B> = <<B as Budgets<Req>>::Account as Account>::Paid;
-
-/// When the next attempt goes out.
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    /// Not asked yet; the last one was sent then.
-    After(Moment),
-    /// When the timer says so.
-    Timed,
-    /// There is none.
-    Never,
-}
 
 impl<Req, S, P, H, B> Course<Req, S, P, H, B>
 where
@@ -85,7 +74,7 @@ where
         S: Clone,
         H: Hedgers<Req>,
     {
-        let Shared { protocol, hedgers, budgets } = &**shared;
+        let Shared { protocol, hedgers, budgets, .. } = &**shared;
         if protocol.copies(request) != Copies::Alongside {
             return None;
         }
@@ -104,13 +93,14 @@ where
             about,
             scope,
             race: Race::new(),
-            next: Next::After(first.at),
+            next: Next::Unasked,
             first: Some(first),
             extras: Vec::new(),
             waiting: None,
             spare: Some((service.clone(), copy)),
             timer: None,
             kept: None,
+            told: 0,
             hedger,
         }))
     }
@@ -138,12 +128,28 @@ where
         mut first: Pin<&mut Option<S::Future>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<S::Response, S::Error>> {
+        self.as_mut().begins();
+        let (mut on_its_way, mut queued) = (0, 0);
         if let Some(future) = first.as_mut().as_pin_mut() {
-            if let Poll::Ready(end) = self.scope.around(|| future.poll(cx)) {
-                first.set(None);
-                let sent = self.as_mut().project().first.take();
-                if let Some(end) = self.as_mut().ended(sent, end) {
-                    return Poll::Ready(end);
+            let scope = self.scope;
+            match scope::attempt(|| scope.around(|| future.poll(cx))) {
+                (Poll::Pending, beneath) => {
+                    on_its_way += 1;
+                    queued += u32::from(beneath.is_queued);
+                    if let Some(sent) = self.as_mut().project().first {
+                        if beneath.is_queued {
+                            sent.waits();
+                        } else {
+                            sent.begins();
+                        }
+                    }
+                }
+                (Poll::Ready(end), Beneath { told, .. }) => {
+                    first.set(None);
+                    let sent = self.as_mut().project().first.take();
+                    if let Some(end) = self.as_mut().ended(sent, None, end, told) {
+                        return Poll::Ready(end);
+                    }
                 }
             }
         }
@@ -151,16 +157,31 @@ where
         loop {
             while place < self.extras.len() {
                 let scope = self.scope;
-                let Extra { sent, future } = &mut self.as_mut().project().extras[place];
-                match scope.attempt(sent.number).around(|| future.as_mut().poll(cx)) {
-                    Poll::Pending => place += 1,
-                    Poll::Ready(end) => {
-                        let Extra { sent, .. } = self.as_mut().project().extras.remove(place);
-                        if let Some(end) = self.as_mut().ended(Some(sent), end) {
+                let Extra { sent, fare, future } = &mut self.as_mut().project().extras[place];
+                let scope = scope.attempt(sent.number);
+                fare.stands(false);
+                match scope::attempt(|| scope.around(|| future.as_mut().poll(cx))) {
+                    (Poll::Pending, Beneath { is_queued, .. }) => {
+                        fare.stands(is_queued);
+                        on_its_way += 1;
+                        queued += u32::from(is_queued);
+                        place += 1;
+                    }
+                    (Poll::Ready(end), Beneath { told, .. }) => {
+                        let Extra { sent, fare, .. } = self.as_mut().project().extras.remove(place);
+                        let end = self.as_mut().ended(Some(sent), Some(fare), end, told);
+                        if let Some(end) = end {
                             return Poll::Ready(end);
                         }
                     }
                 }
+            }
+            if queued > 0 {
+                self.as_mut().holds();
+                if queued == on_its_way && !self.race.has_failed() {
+                    scope::is_queued();
+                }
+                return Poll::Pending;
             }
             // Whoever is sent now is polled at once.
             if self.as_mut().poll_next(cx).is_pending() {
@@ -173,18 +194,27 @@ where
     fn ended(
         self: Pin<&mut Self>,
         sent: Option<Sent>,
+        fare: Option<Fare<Paying<Req, B>>>,
         end: Result<S::Response, S::Error>,
+        told: u32,
     ) -> Option<Result<S::Response, S::Error>> {
         let mut this = self.project();
         let ending = this.shared.protocol.end(this.about, end.as_ref());
         if let Some(mut sent) = sent {
+            if told > 0 {
+                sent.is_told();
+            }
             sent.end(ending.outcome());
         }
+        if let Some(fare) = fare {
+            fare.ends(ending.outcome());
+        }
+        *this.told = this.told.saturating_add(told.saturating_sub(1));
         // Whatever the end means, nothing more is sent, and what was to be is given back.
         *this.next = Next::Never;
         *this.waiting = None;
         this.timer.set(None);
-        match this.race.end(ending.for_drivers()) {
+        let end = match this.race.end(ending.for_retry()) {
             Finish::This => Some(end),
             Finish::Kept => Some(this.kept.take().unwrap_or(end)),
             Finish::Keep => {
@@ -192,86 +222,10 @@ where
                 None
             }
             Finish::Forget => None,
-        }
-    }
-
-    /// Ready when an extra attempt has been sent.
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if self.waiting.is_some() {
-                return self.poll_waiting(cx);
-            }
-            let mut this = self.as_mut().project();
-            match *this.next {
-                Next::Never => return Poll::Pending,
-                Next::After(sent) => match this.hedger.next_of(this.race, sent, this.scope.until) {
-                    None => *this.next = Next::Never,
-                    Some(at) => {
-                        *this.next = Next::Timed;
-                        this.timer.set(Some(clock::sleep(at.since(clock::now()))));
-                    }
-                },
-                Next::Timed => {
-                    let timer = this.timer.as_mut().as_pin_mut();
-                    if timer.is_some_and(|timer| timer.poll(cx).is_pending()) {
-                        return Poll::Pending;
-                    }
-                    this.timer.set(None);
-                    *this.next = Next::Never; // until this one is sent
-                    self.as_mut().decide();
-                }
-            }
-        }
-    }
-
-    /// It is time for an extra attempt, if it can be paid for.
-    fn decide(self: Pin<&mut Self>) {
-        let this = self.project();
-        let Some(paid) = this.account.withdraw() else {
-            let attempts = this.race.sent();
-            tell(Event::NoBudget { layer: LAYER, attempts });
-            return;
         };
-        let made_of = if this.hedger.is_next_the_last(this.race) {
-            this.spare.take()
-        } else {
-            let another = |(service, request): &(S, Req)| {
-                Some((service.clone(), this.shared.protocol.copy(request)?))
-            };
-            this.spare.as_ref().and_then(another)
-        };
-        if let Some((service, request)) = made_of {
-            *this.waiting = Some(Waiting { service, request, paid });
+        if end.is_some() && (this.race.sent() > 1 || told > 0) {
+            scope::has_told(this.race.sent().saturating_add(*this.told));
         }
-    }
-
-    /// Sends the extra attempt that is decided as soon as its service is ready.
-    fn poll_waiting(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let number = this.scope.attempt.saturating_add(this.race.sent());
-        let scope = this.scope.attempt(number);
-        let Some(waiting) = this.waiting.as_mut() else { return Poll::Pending };
-        match scope.around(|| waiting.service.poll_ready(cx)) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => {
-                // Nothing was sent, and what is on its way goes on.
-                *this.waiting = None;
-                return Poll::Pending;
-            }
-        }
-        let Some(Waiting { mut service, request, paid }) = this.waiting.take() else {
-            return Poll::Pending;
-        };
-        paid.spend();
-        this.race.send();
-        if let Some(first) = this.first {
-            first.has_company();
-        }
-        let sent = Sent::extra(number);
-        *this.next = Next::After(sent.at);
-        let future = Box::pin(scope.around(|| service.call(request)));
-        this.extras.push(Extra { sent, future });
-        Poll::Ready(())
+        end
     }
 }

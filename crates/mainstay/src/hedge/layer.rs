@@ -26,6 +26,7 @@ pub struct HedgeLayer<P = Http, H = Arc<Keyed<Hedger, ByHost>>, B = Arc<Keyed<Bu
     protocol: Arc<P>,
     hedgers: H,
     budgets: B,
+    name: Option<Arc<str>>,
 }
 
 impl HedgeLayer {
@@ -48,20 +49,22 @@ impl<P, H, B> HedgeLayer<P, H, B> {
     /// Hedges for another protocol: when extra attempts go out is said by this, and this pays for
     /// them. An `Arc<Hedger>` and an `Arc<Budget>` serve all requests alike.
     pub fn of(hedgers: H, budgets: B, protocol: P) -> Self {
-        Self { protocol: Arc::new(protocol), hedgers, budgets }
+        Self { protocol: Arc::new(protocol), hedgers, budgets, name: None }
     }
 
     /// HTTP with other rules, or any other protocol in its place.
     #[must_use]
     pub fn protocol<Q>(self, protocol: Q) -> HedgeLayer<Q, H, B> {
-        HedgeLayer::of(self.hedgers, self.budgets, protocol)
+        let Self { hedgers, budgets, name, .. } = self;
+        HedgeLayer { protocol: Arc::new(protocol), hedgers, budgets, name }
     }
 
     /// Draws on this budget: an `Arc<Budget>` for all requests, a `Keyed<Budget, K>` in an `Arc`, a
     /// [`TowerBudget`](crate::budget::TowerBudget). A layer of retries may be given the same.
     #[must_use]
     pub fn budget<C>(self, budgets: C) -> HedgeLayer<P, H, C> {
-        HedgeLayer { protocol: self.protocol, hedgers: self.hedgers, budgets }
+        let Self { protocol, hedgers, name, .. } = self;
+        HedgeLayer { protocol, hedgers, budgets, name }
     }
 
     /// Draws on no budget: while a server is slow every call may make all its extra attempts, see
@@ -69,6 +72,13 @@ impl<P, H, B> HedgeLayer<P, H, B> {
     #[must_use]
     pub fn without_budget(self) -> HedgeLayer<P, H, Unbounded> {
         self.budget(Unbounded)
+    }
+
+    /// A name that its events say; the ends of attempts are nobody's, and say none.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// What says when extra attempts go out, to look at what it has observed.
@@ -79,8 +89,11 @@ impl<P, H, B> HedgeLayer<P, H, B> {
 
     /// The budget, to look at it or to share it.
     #[must_use]
-    pub const fn budgets(&self) -> &B {
-        &self.budgets
+    pub fn budgets(&self) -> B
+    where
+        B: Clone,
+    {
+        self.budgets.clone()
     }
 }
 
@@ -90,6 +103,7 @@ impl<P, H: Clone, B: Clone> Clone for HedgeLayer<P, H, B> {
             protocol: Arc::clone(&self.protocol),
             hedgers: self.hedgers.clone(),
             budgets: self.budgets.clone(),
+            name: self.name.clone(),
         }
     }
 }
@@ -98,8 +112,8 @@ impl<S, P, H: Clone, B: Clone> Layer<S> for HedgeLayer<P, H, B> {
     type Service = Hedged<S, P, H, B>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let Self { protocol, hedgers, budgets } = self.clone();
-        Hedged { inner, shared: Arc::new(Shared { protocol, hedgers, budgets }) }
+        let Self { protocol, hedgers, budgets, name } = self.clone();
+        Hedged { inner, shared: Arc::new(Shared { protocol, hedgers, budgets, name }) }
     }
 }
 
@@ -155,7 +169,13 @@ where
 
 /// What says when the extra attempts of a call go out: one for all requests, or one for each key.
 ///
-/// There is `Arc<Hedger>`, and `Keyed<Hedger, K>` in an `Arc`.
+/// There is `Arc<Hedger>`, and `Arc<Keyed<Hedger, K>>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say when requests of type `{Req}` are hedged",
+    label = "no hedger for these requests",
+    note = "layers share it: give an `Arc<Hedger>`, or an `Arc<Keyed<Hedger, K>>` whose \
+            `K: KeyBy<{Req}>`"
+)]
 pub trait Hedgers<Req> {
     /// The one for the call of this request.
     fn hedger(&self, request: &Req) -> Arc<Hedger>;

@@ -8,7 +8,7 @@
 //! // When a GET takes longer than 95 of 100 of its host's take, it is sent a second time.
 //! let hedge = HedgeLayer::new(Hedge::at_percentile(95.0))?;
 //! # let inner = tower::service_fn(|_: http::Request<()>| async {
-//! #     Ok::<_, std::convert::Infallible>(http::Response::new(()))
+//! #     Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Empty::<bytes::Bytes>::new()))
 //! # });
 //! let service = ServiceBuilder::new().layer(hedge).layer(LiftLayer::new()).service(inner);
 //! # let _ = service;
@@ -25,14 +25,17 @@
 //!
 //! What was observed and the budget belong to the layer: every service that one layer value and its
 //! clones make shares them. By default both are kept per host. A [budget](HedgeLayer::budget) can
-//! be shared with a retry; a call pays into it once, whichever of the two stands outside.
+//! be shared with a retry, and should be: `hedge.budget(retry.budgets())`. A call pays into it once,
+//! whichever of the two stands outside.
 //!
 //! # What ends a call
 //!
 //! The first attempt that succeeds, or ends in a way that asking again cannot change, such as a
 //! 404; the others are dropped. A failure that may pass does not: it waits for what else is on its
-//! way, and if nothing is, the caller gets it at once. If all fail, the caller gets the last
-//! failure; a refusal of ours gives way to what was said of an attempt that was sent.
+//! way, and if nothing is, the caller gets it at once. If all fail, the caller gets the one that
+//! binds a retry outside most: one after which the request may not be sent again, else the one that
+//! asks for the longest wait, else the last. A refusal of ours gives way to what was said of an
+//! attempt that was sent.
 //!
 //! [`RetryRules::twice_at_once`]: crate::http::RetryRules::twice_at_once
 
@@ -40,6 +43,7 @@ mod attempt;
 mod course;
 mod future;
 mod layer;
+mod next;
 
 pub use future::HedgeFuture;
 pub use layer::{HedgeLayer, Hedged, Hedgers};

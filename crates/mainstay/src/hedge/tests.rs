@@ -24,6 +24,7 @@ type Layered = HedgeLayer<Http, Arc<Hedger>, Arc<Budget>>;
 type Client = Hedged<Inner, Http, Arc<Hedger>, Arc<Budget>>;
 type Call = task::Spawn<HedgeFuture<Req, Inner, Http, Arc<Hedger>, Arc<Budget>>>;
 
+mod queued;
 mod ways_out;
 
 const DELAY: Duration = Duration::from_millis(100);
@@ -128,6 +129,20 @@ async fn a_slow_request_is_sent_a_second_time_after_the_delay_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_delay_counts_from_the_first_poll() {
+    let mut stand = fixed();
+    let mut call = stand.send(Method::GET);
+    pass(DELAY * 100).await;
+    assert_pending!(call.poll());
+    pass(DELAY / 2).await;
+    assert_pending!(call.poll());
+    assert_eq!(stand.server.calls(), 1);
+    pass(DELAY / 2).await;
+    assert_pending!(call.poll());
+    assert_eq!(stand.server.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_quick_request_is_sent_once() {
     let mut stand = fixed();
     let mut call = stand.waits();
@@ -197,7 +212,7 @@ async fn what_its_user_repeats_decides_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn if_all_fail_the_last_failure_is_returned_and_a_refusal_gives_way() {
+async fn of_equal_failures_the_last_is_returned_and_a_refusal_gives_way() {
     let mut stand = fixed();
     let mut call = stand.hedged().await;
     let (first, second) = (stand.server.next(), stand.server.next());
@@ -214,6 +229,39 @@ async fn if_all_fail_the_last_failure_is_returned_and_a_refusal_gives_way() {
     assert_eq!(answered(&mut call), "sent");
 }
 
+fn asks_for(
+    status: StatusCode,
+    name: &'static str,
+    value: &'static str,
+) -> Result<Res, Error<Wrong>> {
+    let mut answer = says(status, name)?;
+    answer.headers_mut().insert(name, value.parse().unwrap());
+    Ok(answer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn if_all_fail_the_one_is_returned_that_binds_a_retry_most() {
+    use crate::http::ServerWord;
+    let rules = RetryRules::standard().obey(ServerWord::XShouldRetry);
+    let throttled = asks_for(StatusCode::TOO_MANY_REQUESTS, "retry-after", "10");
+    let forbids = asks_for(StatusCode::SERVICE_UNAVAILABLE, "x-should-retry", "false");
+    for (ends, kept) in [
+        ([throttled, unavailable("plain")], "retry-after"),
+        (
+            [forbids, asks_for(StatusCode::SERVICE_UNAVAILABLE, "retry-after", "10")],
+            "x-should-retry",
+        ),
+    ] {
+        let mut stand = stand(Hedge::after(DELAY), Http::new().rules(rules.clone()));
+        let mut call = stand.hedged().await;
+        let [one, two] = ends;
+        stand.server.next().ends(one);
+        assert_pending!(call.poll());
+        stand.server.next().ends(two);
+        assert_eq!(answered(&mut call), kept);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refused_hedge_leaves_the_first_attempt_alone() {
     let mut stand = fixed();
@@ -221,6 +269,7 @@ async fn a_refused_hedge_leaves_the_first_attempt_alone() {
     let (first, second) = (stand.server.next(), stand.server.next());
     second.ends(Err(no_slot()));
     assert_pending!(call.poll());
+    assert_eq!(stand.account(), (3, 0), "nothing was sent");
     first.ends(well("first"));
     assert_eq!(answered(&mut call), "first");
 }
@@ -264,11 +313,11 @@ async fn after_a_failure_one_that_waits_to_be_sent_is_refunded() {
     stand.server.is_busy();
     pass(DELAY).await;
     assert_pending!(call.poll());
-    assert_eq!(stand.account(), (1, 1));
+    assert_eq!(stand.account(), (1, 2));
     let (first, _second) = (stand.server.next(), stand.server.next());
     first.ends(unavailable("quick"));
     assert_pending!(call.poll());
-    assert_eq!(stand.account(), (2, 0));
+    assert_eq!(stand.account(), (2, 1));
     stand.server.is_ready();
     assert_pending!(call.poll());
     assert_eq!(stand.server.calls(), 0);

@@ -181,6 +181,7 @@ fn read(error: &(dyn StdError + 'static)) -> Sign {
     if let Some(refused) = error.downcast_ref::<Refused>() {
         return Sign::Cause(match refused.reason() {
             Reason::TimedOut => Cause::TimedOut,
+            Reason::Panicked => Cause::Broken,
             _ => Cause::Refused,
         });
     }

@@ -274,6 +274,7 @@ mod tests {
             (Reason::Throttled, 503),
             (Reason::Deadline, 503),
             (Reason::TimedOut, 503),
+            (Reason::Panicked, 503),
             (Reason::Closed, 503),
             (Reason::Other("full moon"), 503),
         ] {

@@ -122,9 +122,10 @@ impl<P, A> Seen<P, A> {
 
     fn failed<E: CallError>(&mut self, outcome: Outcome, error: &E) -> Option<CallReport> {
         let (was_sent, word) = match error.refused() {
-            Some(refused) => {
-                (refused.reason() == Reason::TimedOut, words::reason(refused.reason()))
-            }
+            Some(refused) => (
+                matches!(refused.reason(), Reason::TimedOut | Reason::Panicked),
+                words::reason(refused.reason()),
+            ),
             None => (true, words::cause(Failure::of(error.as_error()).cause())),
         };
         self.tell(outcome, was_sent, None, Some(word))
@@ -140,7 +141,7 @@ impl<P, A> Seen<P, A> {
     ) -> Option<CallReport> {
         let log = *self.log.take()?;
         let settings = &self.shared.settings;
-        let attempts = log.attempts.max(u32::from(was_sent));
+        let attempts = log.attempts().max(u32::from(was_sent));
         let total = clock::now().since(self.began);
         let waited = log.waited;
         let left_out = log.left_out;

@@ -24,7 +24,10 @@ thread_local! {
 /// The notes of one call.
 #[derive(Debug)]
 pub(super) struct Log {
-    pub(super) attempts: u32,
+    /// Whether the first attempt was sent, as far as anybody told.
+    first: Option<bool>,
+    /// How many were sent beyond the first.
+    again: u32,
     pub(super) waited: Duration,
     /// Only where a report is wanted.
     pub(super) entries: Option<Vec<Entry>>,
@@ -38,22 +41,33 @@ impl Log {
     pub(super) fn new(since: Moment, is_report: bool) -> Box<Self> {
         let entries = is_report.then(Vec::new);
         let waited = Duration::ZERO;
-        Box::new(Self { attempts: 0, waited, entries, left_out: 0, since, outer: None })
+        Box::new(Self { first: None, again: 0, waited, entries, left_out: 0, since, outer: None })
+    }
+
+    /// How many attempts were sent.
+    pub(super) fn attempts(&self) -> u32 {
+        let was_sent = self.first.unwrap_or(self.again > 0);
+        self.again.saturating_add(u32::from(was_sent))
     }
 
     fn add(&mut self, event: &Event<'_>) {
         match *event {
-            Event::Ended { outcome: Outcome::Refused, .. } => {} // nothing was sent
-            Event::Again { attempt, .. } | Event::Ended { attempt, .. } => {
-                self.attempts = self.attempts.max(attempt);
+            Event::Again { .. } => self.again = self.again.saturating_add(1),
+            // Nothing was sent.
+            Event::Ended { attempt, outcome: Outcome::Refused, .. } if attempt > 1 => {
+                self.again = self.again.saturating_sub(1);
+            }
+            Event::Ended { attempt: 1, outcome, .. } => {
+                let was_sent = outcome != Outcome::Refused;
+                self.first = Some(was_sent || self.first == Some(true));
             }
             Event::Waited { took, .. } => self.waited += took,
-            Event::Waits { .. }
+            Event::Ended { .. }
+            | Event::Waits { .. }
             | Event::Refused(_)
             | Event::WouldRefuse(_)
             | Event::WouldWait { .. }
             | Event::NotRetried { .. }
-            | Event::NoBudget { .. }
             | Event::FellBack { .. }
             | Event::Changed { .. }
             | Event::Warning { .. } => {}
@@ -94,6 +108,24 @@ pub(super) fn around<T>(log: &mut Option<Box<Log>>, run: impl FnOnce() -> T) -> 
     put(Some(own));
     let _leave = Leave(log);
     run()
+}
+
+/// Runs what belongs to none of those who wait for it: nobody takes notes of it.
+pub(crate) fn apart<T>(run: impl FnOnce() -> T) -> T {
+    if !is_kept() {
+        return run();
+    }
+    let _back = Back(take());
+    put(None);
+    run()
+}
+
+struct Back(Option<Box<Log>>);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        put(self.0.take());
+    }
 }
 
 struct Leave<'a>(&'a mut Option<Box<Log>>);

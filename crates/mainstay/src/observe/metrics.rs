@@ -193,9 +193,6 @@ pub(super) fn count(event: &Event<'_>) {
         Event::NotRetried { why, .. } => {
             increment(STOPS, vec![what("reason", words::stop(why))]);
         }
-        Event::NoBudget { .. } => {
-            increment(STOPS, vec![what("reason", words::stop(Stop::NoBudget))]);
-        }
         Event::Changed { layer, name, to } => {
             let [layer, name] = of(layer, name);
             increment(STATE_CHANGES, vec![layer, name, what("state", to)]);

@@ -34,7 +34,11 @@
 //! # What is shared
 //!
 //! Nothing but the settings: a span and a report belong to one call. What is told by whatever a
-//! call runs in its own task stands in its report; what runs in a spawned task does not.
+//! call runs in its own task stands in its report; what runs in a spawned task does not, nor what
+//! several calls [share](crate::coalesce): of that each has only waited.
+//!
+//! A call that is made inside of an attempt, such as one for a token, is told as a part of the
+//! attempt, and has its number.
 
 mod describe;
 mod future;
@@ -52,6 +56,7 @@ pub mod metrics;
 pub use describe::{Describe, Described, WithReport};
 pub use future::ObserveFuture;
 pub use layer::{Observe, ObserveLayer};
+pub(crate) use log::apart;
 pub use report::{CallReport, Entry, What};
 pub(crate) use wait::Wait;
 
@@ -73,10 +78,12 @@ pub enum Event<'a> {
     Again {
         /// The layer that sends it: retry or hedge.
         layer: &'static str,
+        /// The name of the layer, if it was given one.
+        name: Option<&'a str>,
         /// Which attempt of the call it is, from 2.
         attempt: u32,
     },
-    /// An attempt has ended.
+    /// An attempt has ended. It is told by the innermost driver that made it.
     Ended {
         /// Which attempt of the call it was, from 1.
         attempt: u32,
@@ -116,17 +123,14 @@ pub enum Event<'a> {
     },
     /// There is no further attempt.
     NotRetried {
+        /// The layer that would have sent it: retry or hedge.
+        layer: &'static str,
+        /// The name of the layer, if it was given one.
+        name: Option<&'a str>,
         /// How many attempts there were.
         attempts: u32,
         /// Why there is none after them.
         why: Stop,
-    },
-    /// There is no further attempt because the budget is spent.
-    NoBudget {
-        /// The layer that would have sent it: retry or hedge.
-        layer: &'static str,
-        /// How many attempts there were.
-        attempts: u32,
     },
     /// A call failed, and something else is answered instead.
     FellBack {

@@ -178,7 +178,7 @@ pub enum What {
 impl Entry {
     pub(super) fn new(at: Duration, event: &Event<'_>) -> Self {
         let (layer, name, what) = match *event {
-            Event::Again { layer, attempt } => (Some(layer), None, What::Again { attempt }),
+            Event::Again { layer, name, attempt } => (Some(layer), name, What::Again { attempt }),
             Event::Ended { attempt, outcome, took } => {
                 (None, None, What::Ended { attempt, outcome, took })
             }
@@ -198,9 +198,8 @@ impl Entry {
             Event::FellBack { name, outcome } => {
                 (Some("fallback"), name, What::FellBack { outcome })
             }
-            Event::NotRetried { attempts, why } => (None, None, What::NotRetried { attempts, why }),
-            Event::NoBudget { layer, attempts } => {
-                (Some(layer), None, What::NotRetried { attempts, why: Stop::NoBudget })
+            Event::NotRetried { layer, name, attempts, why } => {
+                (Some(layer), name, What::NotRetried { attempts, why })
             }
             Event::Changed { layer, name, to } => (Some(layer), name, What::Changed { to }),
             Event::Warning { layer, name, what, took } => {

@@ -58,7 +58,7 @@ async fn at_the_second_attempt(_: Req) -> Answer {
         let _wait = Wait::begins("retry", None, Some(ms(100)));
         tokio::time::sleep(ms(100)).await;
     }
-    tell(Event::Again { layer: "retry", attempt: 2 });
+    tell(Event::Again { layer: "retry", name: None, attempt: 2 });
     tell(Event::Ended { attempt: 2, outcome: Outcome::Success, took: None });
     well()
 }

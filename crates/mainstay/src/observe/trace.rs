@@ -35,8 +35,7 @@ const fn level(event: &Event<'_>) -> Level {
         | Event::WouldRefuse(_)
         | Event::WouldWait { .. }
         | Event::FellBack { .. }
-        | Event::NotRetried { .. }
-        | Event::NoBudget { .. } => Level::DEBUG,
+        | Event::NotRetried { .. } => Level::DEBUG,
         Event::Changed { .. } => Level::INFO, // or louder
         Event::Warning { .. } => Level::WARN,
     }
@@ -58,9 +57,15 @@ macro_rules! at {
 pub(super) fn show(event: &Event<'_>) {
     let secs = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64());
     match *event {
-        Event::Again { layer, attempt } => {
+        Event::Again { layer, name, attempt } => {
             let resent = attempt.saturating_sub(1);
-            at!(DEBUG, mainstay.layer = layer, http.request.resend_count = resent, "sent again");
+            at!(
+                DEBUG,
+                mainstay.layer = layer,
+                mainstay.name = name,
+                http.request.resend_count = resent,
+                "sent again"
+            );
         }
         Event::Ended { attempt, outcome: Outcome::Success, took } => {
             let outcome = words::outcome(Outcome::Success);
@@ -121,19 +126,23 @@ pub(super) fn show(event: &Event<'_>) {
                 "fell back"
             );
         }
-        Event::NotRetried { attempts, why: Stop::Succeeded } => {
+        Event::NotRetried { layer, name, attempts, why: Stop::Succeeded } => {
             let why = words::stop(Stop::Succeeded);
-            at!(TRACE, mainstay.attempts = attempts, mainstay.why = why, "no further attempt");
+            at!(
+                TRACE,
+                mainstay.layer = layer,
+                mainstay.name = name,
+                mainstay.attempts = attempts,
+                mainstay.why = why,
+                "no further attempt"
+            );
         }
-        Event::NotRetried { attempts, why } => {
+        Event::NotRetried { layer, name, attempts, why } => {
             let why = words::stop(why);
-            at!(DEBUG, mainstay.attempts = attempts, mainstay.why = why, "no further attempt");
-        }
-        Event::NoBudget { layer, attempts } => {
-            let why = words::stop(Stop::NoBudget);
             at!(
                 DEBUG,
                 mainstay.layer = layer,
+                mainstay.name = name,
                 mainstay.attempts = attempts,
                 mainstay.why = why,
                 "no further attempt"

@@ -32,6 +32,7 @@ pub(super) const fn reason(reason: Reason) -> &'static str {
         Reason::Throttled => "throttled",
         Reason::Deadline => "deadline",
         Reason::TimedOut => "timed_out",
+        Reason::Panicked => "panicked",
         Reason::Closed => "closed",
         Reason::Other(reason) => reason,
     }

@@ -13,7 +13,7 @@ use crate::budget::{Account, Paid};
 use crate::http::Copies;
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 use crate::{chance, clock};
 
 /// What all services of a layer share.
@@ -30,8 +30,22 @@ pub(super) struct Shared<P, B> {
 #[derive(Default)]
 pub(super) struct Course {
     pub(super) tries: Tries,
+    /// How many attempts drivers further in have made beyond ours.
+    beneath: u32,
     /// The waits of a schedule that is not ours, from the first that was asked for.
     waits: Option<Waits>,
+}
+
+impl Course {
+    /// How many attempts have ended, those that drivers further in have made included.
+    pub(super) const fn attempts(&self) -> u32 {
+        self.tries.ended().saturating_add(self.beneath)
+    }
+
+    /// Which attempt of its call the next one is: a layer further out may have made some.
+    pub(super) const fn next(&self, scope: Scope) -> u32 {
+        scope.attempt.saturating_add(self.attempts())
+    }
 }
 
 /// From when until when to wait.
@@ -49,7 +63,7 @@ pub(super) struct Again<T> {
 }
 
 impl<T: Paid> Again<T> {
-    /// The attempt is handed on.
+    /// The attempt is sent, for all that can be known.
     pub(super) fn spend(self) {
         if let Some(paid) = self.paid {
             paid.spend();
@@ -59,16 +73,43 @@ impl<T: Paid> Again<T> {
 
 impl<P, B> Shared<P, B> {
     /// The first attempt of a call that cannot have another has ended.
-    pub(super) fn explains(&self, scope: Scope, ending: &Ending) {
-        let mut tries = Tries::default();
-        ended(scope, 1, ending);
-        if let Some(why) = self.settings.stops(&mut tries, without_copy(ending)) {
-            stopped(1, why);
+    pub(super) fn explains(&self, scope: Scope, ending: &Ending, told: u32) {
+        let mut course = Course::default();
+        self.ended(&mut course, scope, ending, told);
+        let end = self.end(&course, false, ending);
+        if let Some(why) = self.settings.stops(&mut course.tries, end) {
+            self.stopped(&course, why);
         }
     }
 
-    /// An attempt has ended, of which there is this copy: whether there is another, when, and paid
-    /// from what.
+    /// Tells of the end of an attempt, unless a driver further in has told of so many that it made.
+    fn ended(&self, course: &mut Course, scope: Scope, ending: &Ending, told: u32) {
+        if told == 0 {
+            let attempt = course.next(scope);
+            tell(Event::Ended { attempt, outcome: ending.outcome(), took: None });
+        }
+        course.beneath = course.beneath.saturating_add(told.saturating_sub(1));
+    }
+
+    /// What the end of an attempt says, which `tries` has not been told of. Without a copy not even
+    /// a refusal can be waited out, since the request went with the attempt; of the last attempt
+    /// there never is one.
+    fn end(&self, course: &Course, is_kept: bool, ending: &Ending) -> Ended {
+        let is_last = self.settings.attempts_left(&course.tries) <= 1;
+        if is_kept || is_last { ending.for_retry() } else { without_copy(ending) }
+    }
+
+    /// Tells why there is no further attempt, and whoever stands outside that all is told.
+    pub(super) fn stopped(&self, course: &Course, why: Stop) {
+        let (layer, name, attempts) = (LAYER, self.name.as_deref(), course.attempts());
+        if why != Stop::Succeeded {
+            tell(Event::NotRetried { layer, name, attempts, why });
+        }
+        scope::has_told(attempts);
+    }
+
+    /// An attempt has ended, of which there is this copy, and a driver further in has told of so
+    /// many: whether there is another, when, and paid from what.
     pub(super) fn next<Req, Res, E, A>(
         &self,
         course: &mut Course,
@@ -76,15 +117,16 @@ impl<P, B> Shared<P, B> {
         account: &A,
         copy: Option<&Req>,
         ending: &Ending,
+        told: u32,
     ) -> Option<Again<A::Paid>>
     where
         P: Protocol<Req, Res, E>,
         A: Account,
     {
-        ended(scope, course.tries.ended() + 1, ending);
+        self.ended(course, scope, ending, told);
         // A copy of a stream may have become useless while the attempt read it.
         let copy = copy.filter(|copy| self.protocol.copies(copy) != Copies::Never);
-        let end = if copy.is_some() { ending.for_retry() } else { without_copy(ending) };
+        let end = self.end(course, copy.is_some(), ending);
         let (now, step) = match self.settings.stops(&mut course.tries, end) {
             Some(why) => (Moment::MIN, Step::Return(why)),
             None => {
@@ -92,18 +134,17 @@ impl<P, B> Shared<P, B> {
                 (now, self.wait(course, scope, end, now))
             }
         };
-        let attempts = course.tries.ended();
         let wait = match step {
             Step::Wait(wait) => wait,
             Step::Return(why) => {
-                stopped(attempts, why);
+                self.stopped(course, why);
                 return None;
             }
         };
         let was_sent = ending.outcome() != Outcome::Refused;
         let paid = if was_sent { account.withdraw() } else { None };
         if was_sent && paid.is_none() {
-            tell(Event::NoBudget { layer: LAYER, attempts });
+            self.stopped(course, Stop::NoBudget);
             return None;
         }
         Some(Again { pause: Pause { decided: now, due: now + wait }, paid })
@@ -121,25 +162,8 @@ impl<P, B> Shared<P, B> {
     }
 }
 
-/// Without a copy not even a refusal can be waited out: the request went with the attempt.
 fn without_copy(ending: &Ending) -> Ended {
     ending.for_retry().repeat(Repeat::Forbidden).asked(Duration::ZERO)
-}
-
-fn ended(scope: Scope, attempt: u32, ending: &Ending) {
-    let attempt = number(scope, attempt);
-    tell(Event::Ended { attempt, outcome: ending.outcome(), took: None });
-}
-
-pub(super) fn stopped(attempts: u32, why: Stop) {
-    if why != Stop::Succeeded {
-        tell(Event::NotRetried { attempts, why });
-    }
-}
-
-/// Which attempt of its call the n-th of ours is: a layer further out may have made some.
-pub(super) fn number(scope: Scope, nth: u32) -> u32 {
-    scope.attempt.saturating_add(nth).saturating_sub(1)
 }
 
 impl fmt::Debug for Course {

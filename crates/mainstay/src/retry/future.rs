@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -14,7 +14,7 @@ use super::rest::{Kept, Rest, rest};
 use crate::budget::{self, Budgets};
 use crate::http::Copies;
 use crate::protocol::{Discard, Protocol};
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 
 pin_project! {
     /// The response future of [`Retried`](super::Retried).
@@ -95,14 +95,14 @@ where
     B: Budgets<Req> + Send + Sync + 'static,
 {
     /// The first attempt has ended.
-    fn goes_on(self, end: Result<S::Response, S::Error>) -> Next<S::Response, S::Error> {
+    fn goes_on(self, end: Result<S::Response, S::Error>, told: u32) -> Next<S::Response, S::Error> {
         let Self { shared, about, scope, kept } = self;
         let ending = shared.protocol.end(&about, end.as_ref());
         let Some(mut kept) = kept else {
-            shared.explains(scope, &ending);
+            shared.explains(scope, &ending, told);
             return Next::Ends(end);
         };
-        match kept.next(&shared, scope, &ending) {
+        match kept.next(&shared, scope, &ending, told) {
             None => Next::Ends(end),
             Some(again) => Next::GoesOn(Box::pin(rest(kept, shared, about, scope, end, again))),
         }
@@ -135,9 +135,15 @@ where
             match state.as_mut().project() {
                 StateProj::First { future, call } => {
                     let scope = call.as_ref().expect("polled after it was ready").scope;
-                    let end = ready!(scope.around(|| future.poll(cx)));
+                    let (polled, beneath) = scope::attempt(|| scope.around(|| future.poll(cx)));
+                    let Poll::Ready(end) = polled else {
+                        if beneath.is_queued {
+                            scope::is_queued();
+                        }
+                        return Poll::Pending;
+                    };
                     let call = call.take().expect("polled after it was ready");
-                    match call.goes_on(end) {
+                    match call.goes_on(end, beneath.told) {
                         Next::Ends(end) => return Poll::Ready(end),
                         Next::GoesOn(rest) => state.set(State::Rest { rest }),
                     }

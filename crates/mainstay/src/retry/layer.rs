@@ -102,7 +102,7 @@ impl<P, B> RetryLayer<P, B> {
         self
     }
 
-    /// A name that its events say.
+    /// A name that its events say; the ends of attempts are nobody's, and say none.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
@@ -111,7 +111,7 @@ impl<P, B> RetryLayer<P, B> {
 
     /// The budget, to look at it or to share it.
     #[must_use]
-    pub fn handle(&self) -> B
+    pub fn budgets(&self) -> B
     where
         B: Clone,
     {

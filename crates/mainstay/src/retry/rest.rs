@@ -10,13 +10,13 @@ use mainstay_policy::retry::Stop;
 use tower_service::Service;
 
 use super::LAYER;
-use super::course::{Again, Course, Pause, Shared, number, stopped};
-use crate::budget::{Account, Budgets};
+use super::course::{Again, Course, Pause, Shared};
+use crate::budget::{Account, Budgets, Fare};
 use crate::clock;
 use crate::http::body::DRAIN_TIME;
 use crate::observe::{Event, tell};
 use crate::protocol::{Discard, Ending, Protocol};
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 
 /// What comes after the first attempt is boxed: few calls come so far.
 pub(super) type Rest<Res, E> = Pin<Box<dyn Future<Output = Result<Res, E>> + Send>>;
@@ -40,6 +40,7 @@ impl<Req, S, A: Account> Kept<Req, S, A> {
         shared: &Shared<P, B>,
         scope: Scope,
         ending: &Ending,
+        told: u32,
     ) -> Option<Again<A::Paid>>
     where
         S: Service<Req>,
@@ -52,6 +53,7 @@ impl<Req, S, A: Account> Kept<Req, S, A> {
             account,
             request.as_ref(),
             ending,
+            told,
         )
     }
 
@@ -86,24 +88,31 @@ where
     B: Budgets<Req>,
 {
     loop {
-        let ended = kept.course.tries.ended();
         pause(&shared, outside, end, again.pause).await;
 
-        let attempt = number(outside, ended + 1);
+        let attempt = kept.course.next(outside);
         let scope = outside.attempt(attempt);
         let ready = poll_fn(|cx| scope.around(|| kept.service.poll_ready(cx))).await;
         if let Err(error) = ready {
-            stopped(ended, Stop::Fatal);
+            shared.stopped(&kept.course, Stop::Fatal);
             return Err(error);
         }
         let request = kept.take(&shared).expect("the copy that was asked about");
-        tell(Event::Again { layer: LAYER, attempt });
-        again.spend();
+        tell(Event::Again { layer: LAYER, name: shared.name.as_deref(), attempt });
+        let mut fare = Fare::new(again.paid);
         let mut future = pin!(scope.around(|| kept.service.call(request)));
-        end = poll_fn(|cx| scope.around(|| future.as_mut().poll(cx))).await;
+        let told;
+        (end, told) = poll_fn(|cx| {
+            fare.stands(false);
+            let (polled, beneath) = scope::attempt(|| scope.around(|| future.as_mut().poll(cx)));
+            fare.stands(beneath.is_queued);
+            polled.map(|end| (end, beneath.told))
+        })
+        .await;
 
         let ending = shared.protocol.end(&about, end.as_ref());
-        match kept.next(&shared, outside, &ending) {
+        fare.ends(ending.outcome());
+        match kept.next(&shared, outside, &ending, told) {
             None => return end,
             Some(next) => again = next,
         }

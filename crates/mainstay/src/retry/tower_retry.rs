@@ -6,15 +6,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use mainstay_policy::Moment;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
+use super::LAYER;
 use super::course::{Again, Course, Pause, Shared};
 use super::layer::RetryLayer;
 use crate::budget::{self, Account, Budget, Budgets, Paid};
 use crate::clock;
 use crate::http::{ByHost, Copies, Http};
 use crate::keyed::Keyed;
+use crate::observe::{Event, tell};
 use crate::protocol::Protocol;
 use crate::scope::Scope;
 
@@ -35,8 +38,10 @@ use crate::scope::Scope;
 /// * The failed answer is dropped unread, which costs an HTTP/1.1 connection.
 /// * No idempotency key is minted: the first attempt is out of reach.
 /// * The budget is charged when the wait is over, also for an attempt that is dropped while the
-///   service beneath is made ready for it.
-/// * Guards further in do not learn which attempt it is.
+///   service beneath is made ready for it, or that a guard refuses.
+/// * Guards further in do not learn which attempt it is. A driver further in, such as a hedge, takes
+///   each attempt for a call: it pays into its budget, also where that is the same one, and the ends
+///   of its attempts are told twice.
 /// * Of a request that cannot be copied it is not asked again: it pays into the budget, and no
 ///   event says why there is no further attempt.
 #[derive(Debug)]
@@ -74,9 +79,12 @@ where
         let account = shared.budgets.account(copy);
         let copy = Some(&*copy);
         let scope = Scope::current();
-        let again = shared.next::<Req, Res, E, _>(course, scope, &account, copy, &ending)?;
+        let again = shared.next::<Req, Res, E, _>(course, scope, &account, copy, &ending, 0)?;
         let Pause { decided, due } = again.pause;
-        Some(RetryWait { sleep: clock::sleep(due.since(decided)), again: Some(again) })
+        let wait = due.since(decided);
+        let (name, attempt) = (shared.name.clone(), course.next(scope));
+        tell(Event::Waits { layer: LAYER, name: name.as_deref(), wait: Some(wait) });
+        Some(RetryWait { sleep: clock::sleep(wait), decided, name, attempt, again: Some(again) })
     }
 
     fn clone_request(&mut self, request: &Req) -> Option<Req> {
@@ -98,6 +106,9 @@ pin_project! {
     pub struct RetryWait<T> {
         #[pin]
         sleep: Sleep,
+        decided: Moment,
+        name: Option<Arc<str>>,
+        attempt: u32,
         again: Option<Again<T>>,
     }
 }
@@ -109,6 +120,9 @@ impl<T: Paid> Future for RetryWait<T> {
         let this = self.project();
         ready!(this.sleep.poll(cx));
         if let Some(again) = this.again.take() {
+            let (layer, name) = (LAYER, this.name.as_deref());
+            tell(Event::Waited { layer, name, took: clock::now().since(*this.decided) });
+            tell(Event::Again { layer, name, attempt: *this.attempt });
             again.spend();
         }
         Poll::Ready(())

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_hedge_is_paid_for_when_decided_and_spent_when_sent() {
+async fn a_hedge_is_paid_for_when_decided_and_spent_when_it_has_ended() {
     let mut stand = fixed();
     let mut call = stand.waits();
     stand.server.is_busy();
@@ -15,7 +15,7 @@ async fn a_hedge_is_paid_for_when_decided_and_spent_when_sent() {
     stand.server.is_ready();
     assert!(call.is_woken());
     assert_pending!(call.poll());
-    assert_eq!((stand.server.calls(), stand.account()), (2, (2, 0)));
+    assert_eq!((stand.server.calls(), stand.account()), (2, (2, 1)));
     drop(call);
     assert_eq!(stand.account(), (2, 0));
 }

@@ -99,8 +99,8 @@ async fn calls_attempts_waits_and_refusals_are_counted() {
     layer.layer(stack(at_the_second_attempt)).oneshot(get()).await.unwrap();
     tell(Event::Refused(&open()));
     tell(Event::Refused(&open()));
-    tell(Event::NotRetried { attempts: 3, why: Stop::AttemptsSpent });
-    tell(Event::NotRetried { attempts: 1, why: Stop::Succeeded });
+    tell(Event::NotRetried { layer: "retry", name: None, attempts: 3, why: Stop::AttemptsSpent });
+    tell(Event::NotRetried { layer: "retry", name: None, attempts: 1, why: Stop::Succeeded });
 
     let of_users = "{name=users,outcome=success}";
     assert_eq!(kept.of("mainstay_calls_total"), only_of(of_users, 1.0));

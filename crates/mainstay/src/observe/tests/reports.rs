@@ -39,7 +39,12 @@ async fn a_report_says_what_was_not_tried_and_why() {
         let refused = open();
         tell(Event::Refused(&refused));
         tell(Event::Ended { attempt: 1, outcome: Outcome::Refused, took: None });
-        tell(Event::NotRetried { attempts: 1, why: Stop::NoTime { needed: ms(1_500) } });
+        tell(Event::NotRetried {
+            layer: "retry",
+            name: None,
+            attempts: 1,
+            why: Stop::NoTime { needed: ms(1_500) },
+        });
         Err(refused.into())
     }));
     refused.oneshot(get()).await.unwrap_err();
@@ -51,7 +56,7 @@ async fn a_report_says_what_was_not_tried_and_why() {
         [
             "circuit breaker \"billing\": refuses: the circuit is open; retry in 1.500 s",
             "attempt 1 ends: refused",
-            "no attempt after 1: no time for a wait of 1.500 s",
+            "retry: no attempt after 1: no time for a wait of 1.500 s",
         ]
     );
 }
@@ -73,7 +78,7 @@ async fn a_long_report_is_cut_and_says_so() {
     let (layer, reports) = reporting();
     let restless = layer.layer(stack(|_| async {
         for attempt in 2..=101 {
-            tell(Event::Again { layer: "retry", attempt });
+            tell(Event::Again { layer: "retry", name: None, attempt });
         }
         well()
     }));
@@ -104,7 +109,7 @@ async fn two_calls_at_once_keep_their_notes_apart() {
 async fn a_call_within_a_call_is_in_the_reports_of_both() {
     let ((outer, outside), (inner, inside)) = (reporting(), reporting());
     let within = stack(|_| async {
-        tell(Event::Again { layer: "retry", attempt: 2 });
+        tell(Event::Again { layer: "retry", name: None, attempt: 2 });
         well()
     });
     let service = outer.layer(stack(move |request| {
@@ -154,7 +159,7 @@ async fn a_protocol_of_one_s_own_is_seen_without_a_word_of_http() {
 
     let (listener, _guard) = listener::Listener::listens();
     let doubles = service_fn(|n: u32| async move { Ok::<_, Error<Infallible>>(2 * n) });
-    let service = ObserveLayer::of(Words).report(true).layer(doubles);
+    let service = ObserveLayer::of(Arc::new(Words)).report(true).layer(doubles);
     assert_eq!(service.oneshot(3).await, Ok(6));
     let told = listener.told();
     assert_eq!(told.spans[0]["error.type"], "fatal");

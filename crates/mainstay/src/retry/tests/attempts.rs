@@ -25,6 +25,22 @@ async fn the_last_error_comes_back_unchanged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_used_up_its_attempts_is_told_so() {
+    for attempts in [1, 2] {
+        let server = Server::always(Reply::Status(503));
+        crate::observe::testing::heard();
+        called(&layer(plain(attempts)).named("users"), &server, get()).await.unwrap();
+        let expected = crate::observe::Event::NotRetried {
+            layer: LAYER,
+            name: Some("users"),
+            attempts,
+            why: Stop::AttemptsSpent,
+        };
+        assert_eq!(crate::observe::testing::heard().pop(), Some(format!("{expected:?}")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_success_ends_the_call() {
     let server = Server::replies([resets(), Reply::Status(503), Reply::Status(200), resets()]);
     assert_eq!(said(called(&layer(plain(9)), &server, get()).await), Ok(200));

@@ -100,7 +100,7 @@ async fn every_host_has_a_budget_of_its_own() {
     *elsewhere.uri_mut() = "https://other.example.com/".parse().unwrap();
     called(&layer, &server, elsewhere).await.unwrap();
     assert_eq!(server.count(), 5, "and one for that");
-    assert_eq!(holds(&layer.handle().of(&get())), (0, 0));
+    assert_eq!(holds(&layer.budgets().of(&get())), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +124,7 @@ async fn without_a_budget_every_call_has_all_its_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_drawn_on_at_the_decision_and_spent_when_the_attempt_is_sent() {
+async fn it_is_drawn_on_at_the_decision_and_spent_when_the_attempt_has_ended() {
     let shared = budget(0.0, 2);
     let server = Server::replies([Reply::Status(503), Reply::Hangs]);
     let mut service = layer(plain(3)).budget(Arc::clone(&shared)).layer(server.clone());
@@ -133,7 +133,39 @@ async fn it_is_drawn_on_at_the_decision_and_spent_when_the_attempt_is_sent() {
     assert_eq!((server.count(), holds(&shared)), (1, (1, 1)));
     tokio::time::advance(ms(101)).await;
     assert_pending!(call.poll());
-    assert_eq!((server.count(), holds(&shared)), (2, (1, 0)));
+    assert_eq!((server.count(), holds(&shared)), (2, (1, 1)));
+    drop(call);
+    assert_eq!(holds(&shared), (1, 0), "it had been sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_refused_or_never_leaves_a_queue_is_refunded() {
+    use crate::breaker::{CircuitBreaker, CircuitBreakerLayer};
+    use crate::concurrency::{Concurrency, ConcurrencyLayer};
+
+    let shared = budget(0.0, 9);
+    let retry = layer(plain(3)).budget(Arc::clone(&shared));
+    let breaker = CircuitBreaker::new().consecutive_failures(Some(1));
+    let breaker = breaker.open_time(Backoff::constant(secs(600)));
+    let breaker = CircuitBreakerLayer::new(breaker).unwrap();
+    let server = Server::always(Reply::Status(503));
+    let mut service = retry.layer(breaker.layer(server.clone()));
+    assert!(start(&mut service, get()).await.is_err());
+    assert_eq!((server.count(), holds(&shared)), (1, (9, 0)));
+
+    let slots = ConcurrencyLayer::new(Concurrency::limit(1)).unwrap();
+    let server = Server::replies([Reply::Status(503), Reply::Hangs]);
+    let limited = slots.layer(server.clone());
+    let mut service = retry.layer(limited.clone());
+    let mut call = task::spawn(start(&mut service, get()));
+    assert_pending!(call.poll());
+    let mut other = task::spawn(start(&mut limited.clone(), get()));
+    assert_pending!(other.poll());
+    tokio::time::advance(ms(101)).await;
+    assert_pending!(call.poll());
+    assert_eq!((server.count(), holds(&shared)), (2, (8, 1)));
+    drop(call);
+    assert_eq!(holds(&shared), (9, 0), "it stood in the queue");
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,6 +37,23 @@ async fn tower_s_retry_waits_as_long_as_asked_and_within_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tower_s_retry_tells_of_its_waits_and_attempts() {
+    use crate::observe::Event;
+    let theirs = TowerLayer::new(layer(plain(2)).named("users").as_policy());
+    let server = Server::replies([Reply::Status(503), Reply::Status(200)]);
+    crate::observe::testing::heard();
+    start(&mut theirs.layer(server), get()).await.unwrap();
+    let (layer, name) = (LAYER, Some("users"));
+    let heard = crate::observe::testing::heard();
+    let told = [
+        Event::Waits { layer, name, wait: Some(ms(100)) },
+        Event::Waited { layer, name, took: ms(100) },
+        Event::Again { layer, name, attempt: 2 },
+    ];
+    assert_eq!(heard[1..4], told.map(|event| format!("{event:?}")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn tower_s_retry_does_not_send_a_post_twice() {
     let theirs = TowerLayer::new(layer(plain(3)).as_policy());
     let server = Server::always(Reply::Status(503));
@@ -82,7 +99,7 @@ async fn tower_s_retry_pays_in_for_every_call_also_for_one_that_cannot_be_copied
 
 #[tokio::test(start_paused = true)]
 async fn a_budget_of_tower_s_bounds_our_retries() {
-    let theirs = TowerBudget::new(TpsBudget::new(secs(10), 0, 0.5));
+    let theirs = TowerBudget::new(Arc::new(TpsBudget::new(secs(10), 0, 0.5)));
     let at_once = Retry::up_to(2).backoff(Backoff::constant(Duration::ZERO));
     let layer = layer(at_once).budget(theirs);
     let server = Server::always(Reply::Status(503));

@@ -1,0 +1,154 @@
+//! Over a limit of ours, whose queue holds attempts back.
+
+use super::*;
+use crate::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
+use crate::guard::Guarded;
+use crate::observe::{CallReport, ObserveLayer, What};
+use crate::retry::{Backoff, Retry, RetryLayer};
+
+type Limited = Guarded<Inner, Arc<ConcurrencyGuard>>;
+
+struct Crowd {
+    client: Hedged<Limited, Http, Arc<Hedger>, Arc<Budget>>,
+    server: Script<Req, Res>,
+    budget: Arc<Budget>,
+    hedger: Arc<Hedger>,
+}
+
+/// Only one attempt at a time is let through.
+fn crowd(settings: Hedge) -> Crowd {
+    let budget = Arc::new(Budget::new(RetryBudget::new().ratio(0.0).reserve(9)).unwrap());
+    let hedger = Arc::new(Hedger::new(settings).unwrap());
+    let layer = HedgeLayer::of(Arc::clone(&hedger), Arc::clone(&budget), Http::new());
+    let (server, service) = script();
+    let limited = ConcurrencyLayer::new(Concurrency::limit(1)).unwrap().layer(service);
+    Crowd { client: layer.layer(limited), server, budget, hedger }
+}
+
+impl Crowd {
+    fn waits(&mut self) -> task::Spawn<HedgeFuture<Req, Limited, Http, Arc<Hedger>, Arc<Budget>>> {
+        assert_ready_ok!(task::spawn(std::future::poll_fn(|cx| self.client.poll_ready(cx))).poll());
+        let mut call = task::spawn(self.client.call(Request::new("body")));
+        assert_pending!(call.poll());
+        call
+    }
+
+    fn account(&self) -> (u32, u32) {
+        let snapshot = self.budget.snapshot();
+        (snapshot.available, snapshot.waiting)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_hedge_goes_out_beside_an_attempt_that_stands_in_a_queue_of_ours() {
+    let mut crowd = crowd(Hedge::after(DELAY));
+    let mut calls: Vec<_> = (0..5).map(|_| crowd.waits()).collect();
+    pass(DELAY * 10).await;
+    for call in &mut calls {
+        assert_pending!(call.poll());
+    }
+    assert_eq!((crowd.server.calls(), crowd.account()), (1, (8, 1)), "of the first alone");
+
+    crowd.server.next().ends(well("first"));
+    assert_ready_ok!(calls.remove(0).poll());
+    let second = &mut calls[0];
+    assert!(second.is_woken());
+    assert_pending!(second.poll());
+    assert_eq!((crowd.server.calls(), crowd.account()), (1, (9, 0)));
+    pass(DELAY / 2).await;
+    assert_pending!(second.poll());
+    assert_eq!(crowd.account(), (9, 0), "its delay began when it left the queue");
+    pass(DELAY / 2).await;
+    assert_pending!(second.poll());
+    assert_eq!(crowd.account(), (8, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_never_left_a_queue_is_refunded() {
+    for is_dropped in [false, true] {
+        let mut crowd = crowd(Hedge::after(DELAY));
+        let mut call = crowd.waits();
+        pass(DELAY).await;
+        assert_pending!(call.poll());
+        assert_eq!((crowd.server.calls(), crowd.account()), (1, (8, 1)));
+        if is_dropped {
+            drop(call);
+        } else {
+            crowd.server.next().ends(well("first"));
+            assert_ready_ok!(call.poll());
+        }
+        assert_eq!((crowd.server.calls(), crowd.account()), (0, (9, 0)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_in_a_queue_is_not_observed() {
+    let settings = Hedge::at_percentile(50.0).min_observations(2).max_delay(DELAY * 100);
+    let mut crowd = crowd(settings);
+    let (mut one, mut two) = (crowd.waits(), crowd.waits());
+    advance(DELAY * 20).await;
+    crowd.server.next().ends(well("one"));
+    assert_ready_ok!(one.poll());
+    assert_pending!(two.poll());
+    advance(DELAY).await;
+    crowd.server.next().ends(well("two"));
+    assert_ready_ok!(two.poll());
+    assert_eq!(crowd.hedger.snapshot().observations, 2);
+    // One took 2 s, and the other 100 ms and not 2.1 s.
+    advance(Hedger::REFRESH * 2).await;
+    let delay = crowd.hedger.next_at(1, clock::now()).unwrap().since(clock::now());
+    assert!(delay < DELAY * 2, "{delay:?}");
+}
+
+/// All that happened to one call through a retry over a hedge, each of whose attempts fails.
+async fn told(attempts: u32) -> CallReport {
+    let slow = tower::service_fn(|_: Req| async {
+        clock::sleep(DELAY + DELAY / 2).await;
+        unavailable("slow")
+    });
+    let hedge = HedgeLayer::new(Hedge::after(DELAY)).unwrap();
+    let backoff = Backoff::constant(DELAY);
+    let retry = RetryLayer::new(Retry::up_to(attempts).backoff(backoff)).unwrap().named("outside");
+    struct Empty;
+    impl crate::Protocol<Req, Res, Error<Wrong>> for Empty {
+        type About = <Http as crate::Protocol<Req, Res, Error<Wrong>>>::About;
+        fn about(&self, request: &Req) -> Self::About {
+            crate::Protocol::<Req, Res, Error<Wrong>>::about(&Http::new(), request)
+        }
+        fn copies(&self, _: &Req) -> crate::http::Copies {
+            crate::http::Copies::Alongside
+        }
+        fn copy(&self, request: &Req) -> Option<Req> {
+            crate::Protocol::<Req, Res, Error<Wrong>>::copy(&Http::new(), request)
+        }
+        fn may_repeat(&self, _: &Self::About) -> bool {
+            true
+        }
+        fn end(&self, about: &Self::About, end: Result<&Res, &Error<Wrong>>) -> crate::Ending {
+            crate::Protocol::<Req, Res, Error<Wrong>>::end(&Http::new(), about, end)
+        }
+    }
+    impl crate::Discard<Res> for Empty {}
+    let service = retry.protocol(Empty).layer(hedge.layer(slow));
+    let mut observed = ObserveLayer::new().report(true).layer(service);
+    let request = Request::get("https://a.example").body("").unwrap();
+    let answer = observed.call(request).await.unwrap();
+    answer.extensions().get::<CallReport>().unwrap().clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn beneath_a_retry_each_attempt_is_counted_and_its_end_told_once() {
+    for calls in [1, 2] {
+        let report = told(calls).await;
+        assert_eq!(report.attempts(), calls * 2, "{report}");
+        let ends = report.entries().iter().filter_map(|entry| match entry.what() {
+            What::Ended { attempt, .. } => Some(*attempt),
+            _ => None,
+        });
+        assert_eq!(ends.collect::<Vec<_>>(), (1..=calls * 2).collect::<Vec<_>>(), "{report}");
+        let last = report.entries().last().unwrap();
+        assert_eq!(last.name(), Some("outside"));
+        let why = mainstay_policy::retry::Stop::AttemptsSpent;
+        assert_eq!(*last.what(), What::NotRetried { attempts: calls * 2, why });
+    }
+}
