@@ -4,12 +4,19 @@ use ::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use ::http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
 
+use crate::deadline::Deadline;
 use crate::http::Key;
 
 /// Says which requests are equal. A closure that returns an `Option<Key>` does.
 pub trait CoalesceBy<Req> {
     /// Requests with equal keys are sent once; one that has none is sent by itself.
     fn key(&self, request: &Req) -> Option<Key>;
+
+    /// Takes out of a request that is sent for several what holds only for its own caller, such as
+    /// the time until which that one waits. By default nothing, for a closure too.
+    fn make_common(&self, request: &mut Req) {
+        let _ = request;
+    }
 }
 
 impl<Req, F: Fn(&Req) -> Option<Key>> CoalesceBy<Req> for F {
@@ -33,7 +40,8 @@ impl<Req, F: Fn(&Req) -> Option<Key>> CoalesceBy<Req> for F {
 /// # let _ = by;
 /// ```
 ///
-/// A request's extensions do not count. Where a service beneath acts upon one, as upon the caller's
+/// A request's extensions do not count, and a [`Deadline`] among them is not sent along: the caller
+/// it belongs to is only one of those that wait. Where a service beneath acts upon one, as upon the caller's
 /// name, write a closure that puts it into the key.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[must_use]
@@ -82,6 +90,10 @@ impl<B: Body> CoalesceBy<Request<B>> for ByRequest {
             return None;
         }
         self.of(request.method(), &request.uri().to_string(), headers)
+    }
+
+    fn make_common(&self, request: &mut Request<B>) {
+        request.extensions_mut().remove::<Deadline>();
     }
 }
 

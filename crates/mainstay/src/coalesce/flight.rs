@@ -7,10 +7,11 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
 
 use super::flights::Flights;
 use crate::http::Key;
-use crate::scope::Scope;
+use crate::{observe, scope};
 
 /// What is on its way.
 pub(super) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -25,6 +26,8 @@ pub(super) struct Flight<T> {
 
 struct Board<T> {
     stage: Stage<T>,
+    /// The thread that last held it.
+    holder: ThreadId,
     /// Whether it was woken since it was last polled.
     is_woken: bool,
     next: u64,
@@ -56,6 +59,15 @@ pub(super) struct Seat<T> {
     number: u64,
 }
 
+/// Whether there is a place in a flight.
+pub(super) enum Door<T> {
+    Open(Seat<T>),
+    /// Not for what is a part of it: that would wait for itself.
+    Within,
+    /// It has ended.
+    Closed,
+}
+
 /// What somebody aboard finds.
 pub(super) enum Found<T> {
     /// The end.
@@ -81,6 +93,7 @@ impl<T> Flight<T> {
         let first = Aboard { waker: None, has_spare: false };
         let board = Board {
             stage: Stage::Held,
+            holder: thread::current().id(),
             is_woken: false,
             next: 1,
             aboard: BTreeMap::from([(0, first)]),
@@ -89,16 +102,19 @@ impl<T> Flight<T> {
         Seat { flight: Arc::new(flight), number: 0 }
     }
 
-    /// A place for one more, who has a request of its own; nobody boards a flight that has ended.
-    pub(super) fn board(self: &Arc<Self>) -> Option<Seat<T>> {
+    /// A place for one more, who has a request of its own.
+    pub(super) fn board(self: &Arc<Self>) -> Door<T> {
         let mut board = self.lock();
-        if matches!(board.stage, Stage::Landed(_) | Stage::Over) {
-            return None;
+        match board.stage {
+            Stage::Landed(_) | Stage::Over => return Door::Closed,
+            // Who is called on the thread that makes it or polls it is called by it.
+            Stage::Held if board.holder == thread::current().id() => return Door::Within,
+            Stage::Held | Stage::Waits(_) | Stage::Broken => {}
         }
         let number = board.next;
         board.next += 1;
         board.aboard.insert(number, Aboard { waker: None, has_spare: true });
-        Some(Seat { flight: Arc::clone(self), number })
+        Door::Open(Seat { flight: Arc::clone(self), number })
     }
 
     pub(super) const fn key(&self) -> &Key {
@@ -128,6 +144,11 @@ impl<T: Send + Sync + 'static> Wake for Flight<T> {
     }
 }
 
+/// It is nobody's own: no caller's deadline holds for it, and it is in nobody's report.
+fn nobodys<T>(run: impl FnOnce() -> T) -> T {
+    observe::apart(|| scope::apart(run))
+}
+
 fn wake_all(wakers: Vec<Waker>) {
     wakers.into_iter().for_each(Waker::wake);
 }
@@ -140,7 +161,7 @@ impl<T> Seat<T> {
     /// Makes the work; if that panics, the flight is broken.
     pub(super) fn launch(&self, make: impl FnOnce() -> Work<T>) {
         let breaks = Breaks(self);
-        let work = make();
+        let work = nobodys(make);
         mem::forget(breaks);
         let mut board = self.flight.lock();
         board.stage = Stage::Waits(work);
@@ -155,16 +176,20 @@ impl<T> Seat<T> {
         // Cloned before and dropped after the lock is held: a waker is somebody else's code.
         let waker = cx.waker().clone();
         let mut board = self.flight.lock();
-        let Board { stage, is_woken, aboard, .. } = &mut *board;
+        let Board { stage, holder, is_woken, aboard, .. } = &mut *board;
         let (is_last, any_spare) = (aboard.len() == 1, aboard.values().any(|one| one.has_spare));
         let Some(own) = aboard.get_mut(&self.number) else { return Look::Stranded };
         let old = own.waker.replace(waker);
         let look = match mem::replace(stage, Stage::Held) {
             Stage::Waits(work) if *is_woken => {
+                *holder = thread::current().id();
                 *is_woken = false;
                 Look::Fly(work)
             }
-            Stage::Broken if mem::take(&mut own.has_spare) => Look::Broken,
+            Stage::Broken if mem::take(&mut own.has_spare) => {
+                *holder = thread::current().id();
+                Look::Broken
+            }
             Stage::Broken if !any_spare => {
                 *stage = Stage::Broken;
                 Look::Stranded
@@ -225,8 +250,7 @@ impl<T: Clone + Send + Sync + 'static> Seat<T> {
         };
         let waker = Waker::from(Arc::clone(&self.flight));
         let breaks = Breaks(self);
-        // It is nobody's own, so no caller's deadline holds for it.
-        let polled = Scope::OUTSIDE.around(|| work.as_mut().poll(&mut Context::from_waker(&waker)));
+        let polled = nobodys(|| work.as_mut().poll(&mut Context::from_waker(&waker)));
         match polled {
             Poll::Pending => {
                 mem::forget(breaks);
@@ -234,7 +258,7 @@ impl<T: Clone + Send + Sync + 'static> Seat<T> {
                 Poll::Pending
             }
             Poll::Ready(end) => {
-                drop(work); // which gives back what it held, before anybody goes on
+                nobodys(|| drop(work)); // which gives back what it held, before anybody goes on
                 mem::forget(breaks);
                 Poll::Ready(Found::Landed(Arc::unwrap_or_clone(self.land(end))))
             }
@@ -259,7 +283,8 @@ impl<T> Seat<T> {
         if is_over {
             self.flight.home.remove(&self.flight);
         }
-        drop((own, left));
+        drop(own);
+        nobodys(|| drop(left));
         wake_all(wakers);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::flight::{Flight, Seat};
+use super::flight::{Door, Flight, Seat};
 use crate::http::Key;
 
 /// What is on its way, by its key.
@@ -19,6 +19,8 @@ pub(super) enum Boarded<T> {
     First(Seat<T>),
     /// Of another's.
     Joined(Seat<T>),
+    /// It is a part of that flight, and must not wait for it.
+    Within,
 }
 
 impl<T> Default for Flights<T> {
@@ -39,8 +41,10 @@ impl<T> Flights<T> {
             }
             Entry::Occupied(entry) => entry,
         };
-        if let Some(seat) = entry.get().board() {
-            return Boarded::Joined(seat);
+        match entry.get().board() {
+            Door::Open(seat) => return Boarded::Joined(seat),
+            Door::Within => return Boarded::Within,
+            Door::Closed => {}
         }
         // It has ended, and whoever ended it comes to remove it.
         let seat = Flight::begin(entry.key().clone(), self);

@@ -44,8 +44,8 @@ pub(super) struct Aboard<Req, S: Service<Req>> {
     pub(super) seat: Seat<Result<S::Response, S::Error>>,
     /// To begin anew with, if the flight breaks; who began it has none.
     pub(super) spare: Option<(S, Req)>,
-    /// Since when it waits for what another began.
-    pub(super) since: Option<Moment>,
+    /// Since when it waits.
+    pub(super) since: Moment,
     pub(super) name: Option<Arc<str>>,
 }
 
@@ -101,16 +101,14 @@ where
                     continue;
                 }
                 Found::Stranded => {
-                    let refused = Refused::new(LAYER, Reason::Other("the request panicked"));
+                    let refused = Refused::new(LAYER, Reason::Panicked);
                     let refused = refused.named_if(self.name.as_ref());
                     tell(Event::Refused(&refused));
                     Err(refused.into())
                 }
             };
-            if let Some(since) = self.since {
-                let took = clock::now().since(since);
-                tell(Event::Waited { layer: LAYER, name: self.name.as_deref(), took });
-            }
+            let took = clock::now().since(self.since);
+            tell(Event::Waited { layer: LAYER, name: self.name.as_deref(), took });
             return Poll::Ready(end);
         }
     }

@@ -15,7 +15,6 @@ use super::future::{Aboard, CoalesceFuture};
 use crate::clock;
 use crate::error::CallError;
 use crate::observe::{Event, tell};
-use crate::scope::Scope;
 
 /// Sends equal requests once that are made at the same time.
 ///
@@ -128,24 +127,29 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Req) -> Self::Future {
+    fn call(&mut self, mut request: Req) -> Self::Future {
         let CoalesceLayer { by, flights, name } = &self.shared;
         let Some(key) = by.key(&request) else {
             return CoalesceFuture::alone(self.inner.call(request));
         };
-        let name = name.clone();
-        CoalesceFuture::aboard(match flights.board(key) {
+        let (name, boarded) = (name.clone(), flights.board(key));
+        if matches!(boarded, Boarded::First(_) | Boarded::Joined(_)) {
+            tell(Event::Waits { layer: LAYER, name: name.as_deref(), wait: None });
+            by.make_common(&mut request);
+        }
+        let since = clock::now();
+        CoalesceFuture::aboard(match boarded {
+            Boarded::Within => return CoalesceFuture::alone(self.inner.call(request)),
             Boarded::First(seat) => {
-                seat.launch(|| Box::pin(Scope::OUTSIDE.around(|| self.inner.call(request))));
-                Aboard { seat, spare: None, since: None, name }
+                seat.launch(|| Box::pin(self.inner.call(request)));
+                Aboard { seat, spare: None, since, name }
             }
             Boarded::Joined(seat) => {
-                tell(Event::Waits { layer: LAYER, name: name.as_deref(), wait: None });
                 // What the ready service has reserved must not wait along.
                 let idle = self.inner.clone();
                 drop(mem::replace(&mut self.inner, idle));
                 let spare = Some((self.inner.clone(), request));
-                Aboard { seat, spare, since: Some(clock::now()), name }
+                Aboard { seat, spare, since, name }
             }
         })
     }

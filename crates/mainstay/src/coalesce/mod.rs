@@ -35,20 +35,24 @@
 //! # What is shared
 //!
 //! The flights belong to the layer: equal requests through any services that one layer value and
-//! its clones make share one. Nothing is kept of a flight that has ended: this is no cache.
+//! its clones make share one; what a flight itself calls is not made to wait for it. Nothing is kept of a flight that has ended: this is no cache.
 //!
 //! # Who flies
 //!
 //! Whoever is polled moves the flight on, so it does not hang on the one who began it: that call
 //! may be dropped, or not be polled any more, and the others go on with the same request. A call
 //! that is dropped, or whose time is over, ends its own wait; when the last one leaves, what is on
-//! its way is dropped. What is beneath sees no deadline of a single caller.
+//! its way is dropped. What is beneath sees no deadline of a single caller, and is in no caller's
+//! report: each has waited. All who wait are woken whenever the flight is.
+//!
+//! What is on its way belongs to the runtime in which it was polled. A call of another runtime that
+//! has joined it may wait for ever once that one is gone.
 //!
 //! # What ends a call
 //!
 //! The one answer or error, cloned for each. If a poll of the flight panics, the panic passes on
 //! through the call that was polled, and another sends its own request in the same flight; if all
-//! that are left have sent theirs, they are refused.
+//! that are left have sent theirs, they are refused, with `Reason::Panicked`.
 
 mod by;
 mod collect;

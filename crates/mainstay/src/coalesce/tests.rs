@@ -16,6 +16,8 @@ use crate::http::Key;
 use crate::scope::Scope;
 use crate::scripted::{Script, Scripted, Wrong, script};
 
+mod apart;
+
 type Inner = Scripted<&'static str, &'static str>;
 type By = fn(&&'static str) -> Option<Key>;
 type Layered = CoalesceLayer<By, &'static str, Error<Wrong>>;
@@ -248,7 +250,7 @@ fn who_has_no_request_left_after_a_panic_is_refused() {
     assert!(leader.is_woken());
     let error = assert_ready_err!(leader.poll());
     let reason = error.refused().map(crate::Refused::reason);
-    assert_eq!(reason, Some(Reason::Other("the request panicked")));
+    assert_eq!(reason, Some(Reason::Panicked));
     drop((leader, two));
     assert_eq!(stand.layer.in_flight(), 0);
 }
