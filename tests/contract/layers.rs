@@ -43,6 +43,7 @@ pub(crate) fn all() -> Vec<Subject> {
         breaker_after_failures(),
         chaos(),
         coalesce(),
+        coalesce_of_equal_requests(),
         collects(),
         concurrency(),
         concurrency_where_nobody_waits(),
@@ -55,6 +56,7 @@ pub(crate) fn all() -> Vec<Subject> {
         guards_with_an_open_breaker(),
         guards_that_both_let_wait(),
         hedge(),
+        hedge_at_once(),
         guards_per_key(),
         guards_in_shadow(),
         holds_bodies(),
@@ -253,10 +255,35 @@ fn hedge() -> Subject {
         HedgeLayer::new(Hedge::after(PERIOD)).unwrap().budget(budget)
     };
     http("HedgeLayer", layer)
-        .clean(|layer| format!("{} paid and not sent", layer.budgets().snapshot().waiting))
+        .clean(|layer| format!("{} on their way", layer.budgets().snapshot().waiting))
         .lets_all_through()
         .timers(1)
         .shareable()
+        .build()
+}
+
+/// The extra attempt goes out as soon as the first is pending.
+fn hedge_at_once() -> Subject {
+    let layer = || {
+        let budget = Arc::new(Budget::new(RetryBudget::new().reserve(1_000)).unwrap());
+        HedgeLayer::new(Hedge::after(Duration::from_millis(1))).unwrap().budget(budget)
+    };
+    http("HedgeLayer, at once", layer)
+        .clean(|layer| format!("{} on their way", layer.budgets().snapshot().waiting))
+        .lets_all_through()
+        .timers(2)
+        .build()
+}
+
+/// All wait for the first.
+fn coalesce_of_equal_requests() -> Subject {
+    let key = |_: &Req| Some(Key::new("the same"));
+    let death = || Error::Inner(Arc::new(dead()));
+    let answer = || Ok(answer(200).unwrap());
+    let layer = move || CoalesceLayer::new(key);
+    Subject::of("CoalesceLayer, of equal requests", layer, request, answer, death)
+        .clean(|layer| format!("{} in flight", layer.in_flight()))
+        .waiting(State::in_flight(1))
         .build()
 }
 
@@ -378,7 +405,7 @@ fn retries(
         RetryLayer::new(settings).unwrap().budget(Arc::new(budget))
     };
     http(name, layer)
-        .clean(|layer| format!("{} paid and not sent", layer.handle().snapshot().waiting))
+        .clean(|layer| format!("{} on their way", layer.budgets().snapshot().waiting))
         .lets_all_through()
         .tries_again_after(|| answer(503))
 }
