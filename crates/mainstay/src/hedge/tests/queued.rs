@@ -7,6 +7,7 @@ use crate::observe::{CallReport, ObserveLayer, What};
 use crate::retry::{Backoff, Retry, RetryLayer};
 
 type Limited = Guarded<Inner, Arc<ConcurrencyGuard>>;
+type Waits = task::Spawn<HedgeFuture<Req, Limited, Http, Arc<Hedger>, Arc<Budget>>>;
 
 struct Crowd {
     client: Hedged<Limited, Http, Arc<Hedger>, Arc<Budget>>,
@@ -26,7 +27,7 @@ fn crowd(settings: Hedge) -> Crowd {
 }
 
 impl Crowd {
-    fn waits(&mut self) -> task::Spawn<HedgeFuture<Req, Limited, Http, Arc<Hedger>, Arc<Budget>>> {
+    fn waits(&mut self) -> Waits {
         assert_ready_ok!(task::spawn(std::future::poll_fn(|cx| self.client.poll_ready(cx))).poll());
         let mut call = task::spawn(self.client.call(Request::new("body")));
         assert_pending!(call.poll());
