@@ -9,7 +9,7 @@ use mainstay_policy::{Moment, Outcome};
 
 use super::LAYER;
 use super::schedule::{Schedule, Waits};
-use crate::budget::{Account, Paid};
+use crate::budget::Account;
 use crate::http::Copies;
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
@@ -60,15 +60,6 @@ pub(super) struct Again<T> {
     pub(super) pause: Pause,
     /// What pays for it; nothing does where nothing was sent.
     pub(super) paid: Option<T>,
-}
-
-impl<T: Paid> Again<T> {
-    /// The attempt is sent, for all that can be known.
-    pub(super) fn spend(self) {
-        if let Some(paid) = self.paid {
-            paid.spend();
-        }
-    }
 }
 
 impl<P, B> Shared<P, B> {

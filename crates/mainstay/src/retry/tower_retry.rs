@@ -123,7 +123,9 @@ impl<T: Paid> Future for RetryWait<T> {
             let (layer, name) = (LAYER, this.name.as_deref());
             tell(Event::Waited { layer, name, took: clock::now().since(*this.decided) });
             tell(Event::Again { layer, name, attempt: *this.attempt });
-            again.spend();
+            if let Some(paid) = again.paid {
+                paid.spend();
+            }
         }
         Poll::Ready(())
     }
