@@ -92,18 +92,18 @@ impl Slots {
     /// What [`Concurrency::check`] finds.
     pub fn new(settings: Concurrency) -> Result<Self, SettingsError> {
         settings.check()?;
-        let word = Line(AtomicU64::new(Places::free(settings.limit).pack()));
+        let word = Line(AtomicU64::new(Places::free(settings.limit).word()));
         Ok(Self { word, max_waiting: settings.max_waiting })
     }
 
     /// Takes a slot, or else a place in the queue.
     pub fn enter(&self) -> Entry {
         update(&self.word, |word| {
-            let places = Places::unpack(word);
+            let places = Places::of(word);
             if let Some(places) = places.enter() {
-                (Some(places.pack()), Entry::Granted(Slot(())))
+                (Some(places.word()), Entry::Granted(Slot(())))
             } else if let Some(places) = places.queue(self.max_waiting) {
-                (Some(places.pack()), Entry::Queued(Waiting(())))
+                (Some(places.word()), Entry::Queued(Waiting(())))
             } else {
                 (None, Entry::Full)
             }
@@ -115,7 +115,7 @@ impl Slots {
     #[inline]
     pub fn try_enter(&self) -> Option<Slot> {
         update(&self.word, |word| {
-            let next = Places::unpack(word).enter().map(Places::pack);
+            let next = Places::of(word).enter().map(Places::word);
             (next, next.map(|_| Slot(())))
         })
     }
@@ -123,8 +123,8 @@ impl Slots {
     /// Turns the first waiter's place into a slot, if one is free.
     pub fn claim(&self, waiting: Waiting) -> Claim {
         let Waiting(()) = waiting;
-        update(&self.word, |word| match Places::unpack(word).claim() {
-            Some(places) => (Some(places.pack()), Claim::Granted(Slot(()), places.wake())),
+        update(&self.word, |word| match Places::of(word).claim() {
+            Some(places) => (Some(places.word()), Claim::Granted(Slot(()), places.wake())),
             None => (None, Claim::NotYet(Waiting(()))),
         })
     }
@@ -157,7 +157,7 @@ impl Slots {
     /// flight, this call among them, and of the limit.
     pub(crate) fn leave_and_move(&self, slot: Slot, next: impl Fn(u32, u32) -> u32) -> Moved {
         let Slot(()) = slot;
-        self.move_limit(|places| places.leave().resize(next(places.in_use, places.limit)))
+        self.move_limit(|places| places.leave().resize(next(places.in_use(), places.limit())))
     }
 
     /// Moves the limit to what `limit` says at that very moment: it is asked again whenever another
@@ -168,11 +168,11 @@ impl Slots {
 
     fn move_limit(&self, step: impl Fn(Places) -> Places) -> Moved {
         update(&self.word, |word| {
-            let before = Places::unpack(word);
+            let before = Places::of(word);
             let after = step(before);
-            let (from, to) = (before.limit, after.limit);
-            let moved = Moved { in_flight: before.in_use, from, to, wake: after.wake() };
-            ((after != before).then(|| after.pack()), moved)
+            let (from, to) = (before.limit(), after.limit());
+            let moved = Moved { in_flight: before.in_use(), from, to, wake: after.wake() };
+            ((after != before).then(|| after.word()), moved)
         })
     }
 
@@ -186,15 +186,15 @@ impl Slots {
     /// What it holds.
     #[must_use]
     pub fn snapshot(&self) -> SlotsSnapshot {
-        let Places { in_use, waiting, limit } = Places::unpack(self.word.load(Relaxed));
-        SlotsSnapshot { in_use, waiting, limit }
+        let places = Places::of(self.word.load(Relaxed));
+        SlotsSnapshot { in_use: places.in_use(), waiting: places.waiting(), limit: places.limit() }
     }
 
     #[inline]
     fn change(&self, step: impl Fn(Places) -> Places) -> Wake {
         update(&self.word, |word| {
-            let places = step(Places::unpack(word));
-            (Some(places.pack()), places.wake())
+            let places = step(Places::of(word));
+            (Some(places.word()), places.wake())
         })
     }
 }

@@ -2,79 +2,90 @@
 
 use super::Wake;
 
-/// The transitions of [`Slots`](super::Slots), as pure functions.
+/// The transitions of [`Slots`](super::Slots), as pure functions of the word: who is in stands
+/// highest, then who waits, then the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Places {
-    pub(super) in_use: u32,
-    pub(super) waiting: u32,
-    pub(super) limit: u32,
-}
+pub(super) struct Places(u64);
 
 impl Places {
     const BITS: u32 = 20;
     const MOST: u32 = (1 << Self::BITS) - 1;
+    const ONE_WAITS: u64 = 1 << Self::BITS;
+    const ONE_IN: u64 = 1 << (2 * Self::BITS);
 
     pub(super) const fn free(limit: u32) -> Self {
-        Self { in_use: 0, waiting: 0, limit }
+        Self(limit as u64)
+    }
+
+    #[inline]
+    pub(super) const fn of(word: u64) -> Self {
+        Self(word)
+    }
+
+    #[inline]
+    pub(super) const fn word(self) -> u64 {
+        self.0
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "no bit is set above these 20")]
+    #[inline]
+    pub(super) const fn in_use(self) -> u32 {
+        (self.0 >> (2 * Self::BITS)) as u32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "it is cut to its bits")]
+    #[inline]
+    pub(super) const fn waiting(self) -> u32 {
+        (self.0 >> Self::BITS) as u32 & Self::MOST
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "it is cut to its bits")]
+    #[inline]
+    pub(super) const fn limit(self) -> u32 {
+        self.0 as u32 & Self::MOST
     }
 
     /// A newcomer takes a slot, past nobody.
     #[inline]
     pub(super) fn enter(self) -> Option<Self> {
-        let may = self.has_room() && self.waiting == 0;
-        may.then_some(Self { in_use: self.in_use + 1, ..self })
+        let may = self.has_room() && self.waiting() == 0;
+        may.then_some(Self(self.0 + Self::ONE_IN))
     }
 
     /// A newcomer takes a place in the queue.
     pub(super) fn queue(self, max_waiting: u32) -> Option<Self> {
-        let may = self.waiting < max_waiting.min(Self::MOST);
-        may.then_some(Self { waiting: self.waiting + 1, ..self })
+        let may = self.waiting() < max_waiting.min(Self::MOST);
+        may.then_some(Self(self.0 + Self::ONE_WAITS))
     }
 
     /// The first waiter takes a slot.
     pub(super) fn claim(self) -> Option<Self> {
-        let waiting = self.waiting.checked_sub(1)?;
-        self.has_room().then_some(Self { in_use: self.in_use + 1, waiting, ..self })
+        let may = self.has_room() && self.waiting() > 0;
+        may.then_some(Self(self.0 + Self::ONE_IN - Self::ONE_WAITS))
     }
 
     pub(super) fn give_up(self) -> Self {
-        Self { waiting: self.waiting.saturating_sub(1), ..self }
+        if self.waiting() == 0 { self } else { Self(self.0 - Self::ONE_WAITS) }
     }
 
     #[inline]
     pub(super) fn leave(self) -> Self {
-        Self { in_use: self.in_use.saturating_sub(1), ..self }
+        if self.in_use() == 0 { self } else { Self(self.0 - Self::ONE_IN) }
     }
 
     pub(super) const fn resize(self, limit: u32) -> Self {
-        Self { limit, ..self }
+        Self(self.0 & !(Self::MOST as u64) | limit as u64)
     }
 
     /// Whom there is a slot for.
     #[inline]
     pub(super) const fn wake(self) -> Wake {
-        if self.has_room() && self.waiting > 0 { Wake::First } else { Wake::Nobody }
+        if self.waiting() > 0 && self.has_room() { Wake::First } else { Wake::Nobody }
     }
 
+    #[inline]
     const fn has_room(self) -> bool {
-        self.in_use < self.limit
-    }
-
-    #[inline]
-    pub(super) const fn pack(self) -> u64 {
-        (self.in_use as u64) << (2 * Self::BITS)
-            | (self.waiting as u64) << Self::BITS
-            | self.limit as u64
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "each field is cut to its bits")]
-    #[inline]
-    pub(super) const fn unpack(word: u64) -> Self {
-        Self {
-            in_use: (word >> (2 * Self::BITS)) as u32 & Self::MOST,
-            waiting: (word >> Self::BITS) as u32 & Self::MOST,
-            limit: word as u32 & Self::MOST,
-        }
+        self.in_use() < self.limit()
     }
 }
 
@@ -82,17 +93,32 @@ impl Places {
 mod tests {
     use super::*;
 
+    fn read(places: Places) -> (u32, u32, u32) {
+        (places.in_use(), places.waiting(), places.limit())
+    }
+
     #[test]
-    fn a_word_gives_back_what_was_packed() {
-        for (in_use, waiting, limit) in [(0, 0, 1), (1, 2, 3), (Places::MOST, 5, Places::MOST)] {
-            let places = Places { in_use, waiting, limit };
-            assert_eq!(Places::unpack(places.pack()), places);
-        }
+    fn each_transition_changes_its_own_bits() {
+        let places = Places::free(2);
+        assert_eq!(read(places), (0, 0, 2));
+        let Some(places) = places.enter() else { panic!("it is free") };
+        assert_eq!(read(places), (1, 0, 2));
+        let Some(places) = places.queue(7) else { panic!("there is room") };
+        assert_eq!(read(places), (1, 1, 2));
+        assert_eq!(places.enter(), None); // past nobody
+        let Some(places) = places.claim() else { panic!("one is free") };
+        assert_eq!(read(places), (2, 0, 2));
+        assert_eq!((places.enter(), places.claim()), (None, None));
+        assert_eq!(read(places.resize(Places::MOST)), (2, 0, Places::MOST));
+        assert_eq!(read(places.leave().leave()), (0, 0, 2));
+        assert_eq!(places.leave().leave().leave(), Places::free(2));
+        assert_eq!(Places::free(2).give_up(), Places::free(2));
     }
 
     #[test]
     fn the_queue_never_spills_over_its_bits() {
-        let full = Places { in_use: 0, waiting: Places::MOST, limit: 1 };
+        let full = Places::of(u64::from(Places::MOST) * Places::ONE_WAITS + 1);
+        assert_eq!(read(full), (0, Places::MOST, 1));
         assert_eq!(full.queue(u32::MAX), None);
     }
 }
