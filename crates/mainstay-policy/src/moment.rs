@@ -52,8 +52,9 @@ impl Add<Duration> for Moment {
     type Output = Self;
 
     /// Saturates at [`Moment::MAX`].
+    #[inline]
     fn add(self, duration: Duration) -> Self {
-        Self::from_nanos(self.0.saturating_add(nanos(duration)))
+        Self(self.0 + nanos(duration).min(Self::MAX.0 - self.0))
     }
 }
 
@@ -61,6 +62,7 @@ impl Sub<Duration> for Moment {
     type Output = Self;
 
     /// Saturates at [`Moment::MIN`].
+    #[inline]
     fn sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(duration)))
     }

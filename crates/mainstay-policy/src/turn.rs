@@ -171,6 +171,7 @@ impl Turnstile {
 
     /// Who stands.
     #[must_use]
+    #[inline]
     pub fn ahead(&self) -> Ahead {
         Ahead::unpack(self.word.load(Relaxed))
     }
@@ -184,6 +185,7 @@ impl Ahead {
         fits.then_some(u64::from(self.calls) << Self::COST_BITS | self.cost)
     }
 
+    #[inline]
     const fn unpack(word: u64) -> Self {
         let cost = word & ((1 << Self::COST_BITS) - 1);
         Self { calls: (word >> Self::COST_BITS) as u32, cost }

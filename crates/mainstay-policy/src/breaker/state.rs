@@ -45,7 +45,6 @@ pub(super) enum Sample {
 }
 
 impl Sample {
-    #[inline]
     pub(super) fn of(verdict: Verdict, took: Duration, settings: &CircuitBreaker) -> Self {
         let failed = match verdict {
             Verdict::Success => false,
@@ -59,6 +58,7 @@ impl Sample {
 }
 
 impl Machine {
+    #[inline]
     pub(super) const fn closed(generation: u32) -> Self {
         Self { generation, state: State::Closed { consecutive: 0 } }
     }

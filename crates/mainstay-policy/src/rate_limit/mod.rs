@@ -71,7 +71,6 @@ impl Kind {
         }
     }
 
-    #[inline]
     fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         match self {
             Self::Smooth(smooth) => smooth.peek(cost, since, now),
@@ -116,9 +115,14 @@ impl Limiter {
     /// `since` is when the call came to stand in the queue, and `now` if it did not stand.
     #[inline]
     pub fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
-        if self.quota.is_silent() {
-            return self.kind.take(cost, since, now);
+        match self.quota.is_silent() {
+            true => self.kind.take(cost, since, now),
+            false => self.take_of_both(cost, since, now),
         }
+    }
+
+    #[cold]
+    fn take_of_both(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         match self.quota.peek(cost, now) {
             Turn::Now => {}
             later @ (Turn::At(_) | Turn::Never) => {
@@ -134,7 +138,6 @@ impl Limiter {
     }
 
     /// What [`take`](Limiter::take) would say. Takes nothing.
-    #[inline]
     pub fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
         self.kind.peek(cost, since, now).and(self.quota.peek(cost, now))
     }

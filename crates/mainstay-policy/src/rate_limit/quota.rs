@@ -90,6 +90,7 @@ impl Quota {
     }
 
     /// Whether nothing has been told that may still hold.
+    #[inline]
     pub(super) fn is_silent(&self) -> bool {
         self.shared.word.load(Acquire) == 0
     }
