@@ -20,6 +20,7 @@
 //! ```
 
 mod answers;
+mod by_hand;
 mod settings;
 mod state;
 
@@ -201,41 +202,6 @@ impl Breaker {
         })
     }
 
-    /// Refuses every call until it is released.
-    pub fn isolate(&self) -> Option<Transition> {
-        self.by_hand(|machine| match machine.state {
-            State::Isolated => None,
-            State::Closed { .. } | State::Open { .. } | State::HalfOpen { .. } => {
-                let isolated = Machine { state: State::Isolated, ..machine };
-                Some((isolated, Some(Transition::Isolated)))
-            }
-        })
-    }
-
-    /// Ends an isolation, with an empty window. Does nothing to a breaker that is not isolated.
-    pub fn release(&self) -> Option<Transition> {
-        self.by_hand(|machine| match machine.state {
-            State::Isolated => {
-                let closed = Machine::closed(machine.next_generation());
-                Some((closed, Some(Transition::Closed)))
-            }
-            State::Closed { .. } | State::Open { .. } | State::HalfOpen { .. } => None,
-        })
-    }
-
-    /// Closes it, whatever it was doing, with an empty window.
-    pub fn reset(&self) -> Option<Transition> {
-        self.by_hand(|machine| {
-            let closed = Machine::closed(machine.next_generation());
-            match machine.state {
-                State::Closed { .. } => Some((closed, None)),
-                State::Open { .. } | State::HalfOpen { .. } | State::Isolated => {
-                    Some((closed, Some(Transition::Closed)))
-                }
-            }
-        })
-    }
-
     /// What it is doing. Open stays open until a call asks after the open time.
     #[must_use]
     #[inline]
@@ -325,25 +291,6 @@ impl Breaker {
         let number = u64::from(generation) << 32 | u64::from(openings);
         let open_time = self.settings.open_time.delay(openings, None, self.seed.nth(number));
         Stamp::at_or_after(now + open_time)
-    }
-
-    /// A change by hand; one that closes it forgets the window.
-    fn by_hand(
-        &self,
-        step: impl Fn(Machine) -> Option<(Machine, Option<Transition>)>,
-    ) -> Option<Transition> {
-        let (closed, transition) =
-            update(&self.shared.machine, |word| match step(Machine::unpack(word)) {
-                Some((machine, transition)) => {
-                    let closed = machine.kind() == BreakerState::Closed;
-                    (Some(machine.pack()), (closed, transition))
-                }
-                None => (None, (false, None)),
-            });
-        if closed {
-            self.forget();
-        }
-        transition
     }
 
     fn forget(&self) {

@@ -27,7 +27,6 @@ impl Places {
         self.0
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "no bit is set above these 20")]
     #[inline]
     pub(super) const fn in_use(self) -> u32 {
         (self.0 >> (2 * Self::BITS)) as u32
