@@ -13,7 +13,6 @@ use tokio::time::Sleep;
 ///
 /// The origin is of the clock that no test can pause: one taken in a runtime whose paused clock had
 /// run ahead would leave all others before it for a long time.
-#[inline]
 pub(crate) fn now() -> Moment {
     moment(tokio::time::Instant::now().into_std())
 }
@@ -29,16 +28,16 @@ pub(crate) fn real() -> Moment {
 fn moment(now: Instant) -> Moment {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
-    let origin = *ORIGIN.get_or_init(Instant::now);
-    match now.checked_duration_since(origin) {
+    let origin = ORIGIN.get_or_init(Instant::now);
+    match now.checked_duration_since(*origin) {
         Some(after) => Moment::ORIGIN + after,
-        None => before(origin, now),
+        None => before(origin, &now),
     }
 }
 
 #[cold]
-fn before(origin: Instant, now: Instant) -> Moment {
-    Moment::ORIGIN - origin.saturating_duration_since(now)
+fn before(origin: &Instant, now: &Instant) -> Moment {
+    Moment::ORIGIN - origin.saturating_duration_since(*now)
 }
 
 /// How long ago the Unix epoch was, by the wall clock; for dates, which are of no other clock.

@@ -174,13 +174,15 @@ impl BreakerGuard {
         self.told(self.breaker.reset())
     }
 
-    #[inline]
+    // Always, as what it asks of the policy.
+    #[inline(always)]
     fn ends(&self, ticket: Ticket, verdict: Verdict, now: &Now) {
         let now = self.breaker.settles_by(&ticket, verdict).unwrap_or_else(|| now.get());
         self.told(self.breaker.settle(ticket, verdict, now));
     }
 
     /// Tells of a change of state, if there was one.
+    #[inline]
     fn told(&self, transition: Option<Transition>) -> Option<Transition> {
         if let Some(to) = transition {
             self.changed(to);
@@ -198,6 +200,11 @@ impl BreakerGuard {
             _ => self.breaker.state(),
         };
         self.watch.changed(LAYER, self.name.as_ref(), to, || self.breaker.state());
+    }
+
+    #[cold]
+    fn glance_while_not_closed(&self, now: &Now) -> Result<(), Refused> {
+        self.breaker.would_refuse(now.get()).map_or(Ok(()), |refusal| Err(self.refused(refusal)))
     }
 
     #[cold]
@@ -226,6 +233,7 @@ impl<Req> Guard<Req> for BreakerGuard {
     /// The ticket, where the verdict stands behind the body.
     type Held = Option<Ticket>;
 
+    #[inline]
     fn subject(&self, _: &Req) {}
 
     #[inline]
@@ -233,7 +241,7 @@ impl<Req> Guard<Req> for BreakerGuard {
         if self.breaker.state() == BreakerState::Closed {
             return Ok(()); // and the clock need not be read
         }
-        self.breaker.would_refuse(now.get()).map_or(Ok(()), |refusal| Err(self.refused(refusal)))
+        self.glance_while_not_closed(now)
     }
 
     #[inline]
@@ -247,7 +255,7 @@ impl<Req> Guard<Req> for BreakerGuard {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) -> Option<Ticket> {
         if ending.is_open() {
             return Some(ticket);

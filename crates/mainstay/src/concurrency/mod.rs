@@ -204,6 +204,7 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
     type Permit = Slot;
     type Held = Option<Slot>;
 
+    #[inline]
     fn subject(&self, _: &Req) {}
 
     #[inline]

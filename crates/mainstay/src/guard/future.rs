@@ -40,10 +40,20 @@ pin_project! {
         G: Guard<Req>,
         P: Protocol<Req, S::Response, S::Error>,
     {
-        Refused { refused: Option<Refused> },
-        Waiting { waiting: Waiting<Req, S, G, P> },
-        Running { #[pin] future: S::Future, attempt: Option<Attempt<Req, S, G, P>> },
+        Held { held: HeldBack<Req, S, G, P> },
+        Running { #[pin] future: S::Future, attempt: Attempt<Req, S, G, P> },
     }
+}
+
+/// Not let go: apart from what runs, so that whoever runs is asked for no more than that.
+enum HeldBack<Req, S, G, P>
+where
+    S: Service<Req>,
+    G: Guard<Req>,
+    P: Protocol<Req, S::Response, S::Error>,
+{
+    Refused(Option<Refused>),
+    Waiting(Waiting<Req, S, G, P>),
 }
 
 /// An attempt that has been let go.
@@ -84,7 +94,7 @@ where
     P: Protocol<Req, S::Response, S::Error>,
 {
     pub(super) const fn refused(refused: Refused) -> Self {
-        Self { state: State::Refused { refused: Some(refused) } }
+        Self { state: State::Held { held: HeldBack::Refused(Some(refused)) } }
     }
 
     /// Starts an attempt; the service is ready. The permit is live before, since a call may panic.
@@ -93,7 +103,7 @@ where
         let about = live.protocol().about(&request);
         let future = live.watch(|| service.call(request));
         let attempt = Attempt { live, about };
-        Self { state: State::Running { future, attempt: Some(attempt) } }
+        Self { state: State::Running { future, attempt } }
     }
 
     pub(super) fn waits(
@@ -145,7 +155,7 @@ where
                 return Ok((future, Attempt { live, about }));
             }
         });
-        Self { state: State::Waiting { waiting } }
+        Self { state: State::Held { held: HeldBack::Waiting(waiting) } }
     }
 }
 
@@ -156,39 +166,58 @@ where
     G: Guard<Req>,
     P: Protocol<Req, S::Response, S::Error>,
 {
-    /// Polls on, and makes something of the end and of the attempt, if there was one.
+    /// Polls on. The end of an attempt is not settled: that is left to who looks at it.
     #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
     #[inline]
-    pub(super) fn poll_end<T>(
+    pub(super) fn poll_end(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        made: impl FnOnce(Result<S::Response, S::Error>, Option<&mut Attempt<Req, S, G, P>>) -> T,
-    ) -> Poll<T> {
+    ) -> Poll<Result<S::Response, S::Error>> {
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProj::Refused { refused } => {
+                StateProj::Held { held: HeldBack::Refused(refused) } => {
                     let refused = refused.take().expect("polled after it was ready");
-                    return Poll::Ready(made(Err(refused.into()), None));
+                    return Poll::Ready(Err(refused.into()));
                 }
-                StateProj::Waiting { waiting } => match waiting.as_mut().poll(cx) {
-                    Poll::Pending => {
-                        scope::is_queued();
-                        return Poll::Pending;
+                StateProj::Held { held: HeldBack::Waiting(waiting) } => {
+                    match waiting.as_mut().poll(cx) {
+                        Poll::Pending => {
+                            scope::is_queued();
+                            return Poll::Pending;
+                        }
+                        Poll::Ready(Ok((future, attempt))) => {
+                            state.set(State::Running { future, attempt });
+                        }
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     }
-                    Poll::Ready(Ok((future, attempt))) => {
-                        state.set(State::Running { future, attempt: Some(attempt) });
-                    }
-                    Poll::Ready(Err(error)) => return Poll::Ready(made(Err(error), None)),
-                },
+                }
                 StateProj::Running { future, attempt } => {
-                    let end = ready!(match attempt {
-                        Some(attempt) => attempt.live.watch(|| future.poll(cx)),
-                        None => future.poll(cx),
-                    });
-                    return Poll::Ready(made(end, attempt.as_mut()));
+                    return attempt.live.watch(|| future.poll(cx));
                 }
             }
+        }
+    }
+
+    #[inline]
+    fn settle(self: Pin<&mut Self>, end: Result<&S::Response, &S::Error>) {
+        if let Some(attempt) = self.attempt() {
+            let ending = attempt.ending(end);
+            attempt.live.settle(&ending);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_error(self: Pin<&mut Self>, error: &S::Error) {
+        self.settle(Err(error));
+    }
+
+    /// The attempt, if one was let go.
+    #[inline]
+    pub(super) fn attempt(self: Pin<&mut Self>) -> Option<&mut Attempt<Req, S, G, P>> {
+        match self.project().state.project() {
+            StateProj::Running { attempt, .. } => Some(attempt),
+            StateProj::Held { .. } => None,
         }
     }
 }
@@ -203,13 +232,17 @@ where
     type Output = Result<S::Response, S::Error>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_end(cx, |end, attempt| {
-            if let Some(attempt) = attempt {
-                let ending = attempt.ending(end.as_ref());
-                attempt.live.settle(&ending);
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Apart, so that an answer is not moved in a place that is as large as an error.
+        Poll::Ready(match ready!(self.as_mut().poll_end(cx)) {
+            Ok(answer) => {
+                self.settle(Ok(&answer));
+                Ok(answer)
             }
-            end
+            Err(error) => {
+                self.settle_error(&error);
+                Err(error)
+            }
         })
     }
 }
@@ -227,8 +260,8 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {
-            State::Refused { .. } => "GuardedFuture(refused)",
-            State::Waiting { .. } => "GuardedFuture(waiting)",
+            State::Held { held: HeldBack::Refused(_) } => "GuardedFuture(refused)",
+            State::Held { held: HeldBack::Waiting(_) } => "GuardedFuture(waiting)",
             State::Running { .. } => "GuardedFuture(running)",
         })
     }

@@ -34,6 +34,7 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
         Self { shared, given: Some((subject, permit)) }
     }
 
+    #[inline]
     pub(super) fn protocol(&self) -> &P {
         &self.shared.protocol
     }
@@ -81,10 +82,18 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
     }
 }
 
+impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
+    #[cold]
+    fn abandon(&mut self) {
+        self.settle(&Ending::new(Outcome::Abandoned));
+    }
+}
+
 impl<Req, G: Guard<Req>, P> Drop for Live<Req, G, P> {
+    #[inline]
     fn drop(&mut self) {
         if self.given.is_some() {
-            self.settle(&Ending::new(Outcome::Abandoned));
+            self.abandon();
         }
     }
 }
@@ -129,14 +138,18 @@ pub(super) struct Given<'a, Req, G: Guard<Req>> {
 }
 
 impl<'a, Req, G: Guard<Req>> Given<'a, Req, G> {
+    #[inline]
     pub(super) const fn new(guard: &'a G, subject: &'a G::Subject, permit: G::Permit) -> Self {
         Self { guard, subject, permit: Some(permit) }
     }
 
     /// The permit, which is the taker's to settle from now on.
     #[expect(clippy::expect_used, reason = "it is there until it is taken, which ends this")]
+    #[inline]
     pub(super) fn take(mut self) -> G::Permit {
-        self.permit.take().expect("it is taken once")
+        let permit = self.permit.take();
+        mem::forget(self); // there is nothing left to give back
+        permit.expect("it is taken once")
     }
 }
 
@@ -165,8 +178,11 @@ impl<'a, Req, G: Guard<Req>> Kept<'a, Req, G> {
     }
 
     #[expect(clippy::expect_used, reason = "it is there until it is taken, which ends this")]
+    #[inline]
     pub(super) fn take(mut self) -> G::Held {
-        self.held.take().expect("it is taken once")
+        let held = self.held.take();
+        mem::forget(self); // there is nothing left to let go
+        held.expect("it is taken once")
     }
 }
 

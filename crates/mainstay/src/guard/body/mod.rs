@@ -7,7 +7,7 @@ pub use held::HeldBody;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ::http::Response;
@@ -156,22 +156,20 @@ where
     type Output = Result<Response<HeldBody<B>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let idle = *this.idle;
-        this.inner.poll_end(cx, |end, attempt| {
-            let Some(attempt) = attempt else {
-                return end.map(|answer| answer.map(HeldBody::free));
-            };
-            let head = attempt.ending(end.as_ref());
-            match end {
-                Ok(answer) if !answer.body().is_end_stream() => {
-                    let lease = attempt.live.settle_head(&head);
-                    Ok(answer.map(|body| HeldBody::held(body, lease, head, idle)))
-                }
-                end => {
-                    attempt.live.settle(&head);
-                    end.map(|answer| answer.map(HeldBody::free))
-                }
+        let mut this = self.project();
+        let end = ready!(this.inner.as_mut().poll_end(cx));
+        let Some(attempt) = this.inner.attempt() else {
+            return Poll::Ready(end.map(|answer| answer.map(HeldBody::free)));
+        };
+        let head = attempt.ending(end.as_ref());
+        Poll::Ready(match end {
+            Ok(answer) if !answer.body().is_end_stream() => {
+                let lease = attempt.live.settle_head(&head);
+                Ok(answer.map(|body| HeldBody::held(body, lease, head, *this.idle)))
+            }
+            end => {
+                attempt.live.settle(&head);
+                end.map(|answer| answer.map(HeldBody::free))
             }
         })
     }

@@ -22,19 +22,19 @@ macro_rules! more {
             type Permit = <nested!($first, $($rest),+) as Guard<Req>>::Permit;
             type Held = <nested!($first, $($rest),+) as Guard<Req>>::Held;
 
-            #[inline]
+            #[inline(always)]
             fn subject(&self, request: &Req) -> Self::Subject {
                 let $set = self;
                 by_reference!($set, $place, $($places),+).subject(request)
             }
 
-            #[inline]
+            #[inline(always)]
             fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
                 let $set = self;
                 by_reference!($set, $place, $($places),+).glance(subject, ask, now)
             }
 
-            #[inline]
+            #[inline(always)]
             fn try_admit(
                 &self,
                 subject: &Self::Subject,
@@ -59,7 +59,7 @@ macro_rules! more {
                 by_reference!($set, $place, $($places),+).starts(subject, permit, now);
             }
 
-            #[inline]
+            #[inline(always)]
             fn settle(
                 &self,
                 subject: &Self::Subject,
@@ -71,7 +71,7 @@ macro_rules! more {
                 by_reference!($set, $place, $($places),+).settle(subject, permit, ending, now)
             }
 
-            #[inline]
+            #[inline(always)]
             fn let_go(
                 &self,
                 subject: &Self::Subject,

@@ -1,4 +1,7 @@
 //! Sets of guards are guards: tuples, an `Option` of one, an `Arc` of one.
+//!
+//! What only passes a question on is always put in place: pairs of references to pairs cost more
+//! than the guards that they lead to.
 
 mod many;
 mod pointers;
@@ -20,12 +23,12 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
     type Permit = Option<G::Permit>;
     type Held = Option<G::Held>;
 
-    #[inline]
+    #[inline(always)]
     fn subject(&self, request: &Req) -> Self::Subject {
         self.as_ref().map(|guard| guard.subject(request))
     }
 
-    #[inline]
+    #[inline(always)]
     fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
         match (self, subject) {
             (Some(guard), Some(subject)) => guard.glance(subject, ask, now),
@@ -33,7 +36,7 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
         match (self, subject) {
             (Some(guard), Some(subject)) => match guard.try_admit(subject, ask, now) {
@@ -58,7 +61,7 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn settle(
         &self,
         subject: &Self::Subject,
@@ -70,7 +73,7 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
         guard.map(|((guard, subject), permit)| guard.settle(subject, permit, ending, now))
     }
 
-    #[inline]
+    #[inline(always)]
     fn let_go(&self, subject: &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
         let guard = self.as_ref().zip(subject.as_ref()).zip(held);
         if let Some(((guard, subject), held)) = guard {
@@ -97,7 +100,7 @@ where
     type Permit = (A::Permit, B::Permit);
     type Held = (A::Held, B::Held);
 
-    #[inline]
+    #[inline(always)]
     fn subject(&self, request: &Req) -> Self::Subject {
         const {
             assert!(
@@ -109,13 +112,13 @@ where
         (self.0.subject(request), self.1.subject(request))
     }
 
-    #[inline]
+    #[inline(always)]
     fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
         self.0.glance(&subject.0, ask, now)?;
         self.1.glance(&subject.1, ask, now)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_admit(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Admission<Self::Permit> {
         if A::GIVES_TURNS {
             let (second, first) = (Asked(&self.1, &subject.1), Asked(&self.0, &subject.0));
@@ -145,7 +148,7 @@ where
         self.1.starts(&subject.1, &mut permit.1, now);
     }
 
-    #[inline]
+    #[inline(always)]
     fn settle(
         &self,
         subject: &Self::Subject,
@@ -161,7 +164,7 @@ where
         (first.take(), second)
     }
 
-    #[inline]
+    #[inline(always)]
     fn let_go(&self, subject: &Self::Subject, held: Self::Held, ending: &Ending, now: &Now) {
         let second = Kept::new(&self.1, &subject.1, held.1);
         self.0.let_go(&subject.0, held.0, ending, now);
@@ -176,7 +179,7 @@ where
 /// A guard of a pair, and what it is asked about.
 struct Asked<'a, Req, G: Guard<Req>>(&'a G, &'a G::Subject);
 
-#[inline]
+#[inline(always)]
 fn try_both<Req, A: Guard<Req>, B: Guard<Req>>(
     one: Asked<'_, Req, A>,
     other: Asked<'_, Req, B>,

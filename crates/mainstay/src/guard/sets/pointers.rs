@@ -21,17 +21,17 @@ macro_rules! pointer {
             type Permit = G::Permit;
             type Held = G::Held;
 
-            #[inline]
+            #[inline(always)]
             fn subject(&self, request: &Req) -> G::Subject {
                 G::subject(self, request)
             }
 
-            #[inline]
+            #[inline(always)]
             fn glance(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
                 G::glance(self, subject, ask, now)
             }
 
-            #[inline]
+            #[inline(always)]
             fn try_admit(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Admission<G::Permit> {
                 G::try_admit(self, subject, ask, now)
             }
@@ -48,7 +48,7 @@ macro_rules! pointer {
                 G::starts(self, subject, permit, now);
             }
 
-            #[inline]
+            #[inline(always)]
             fn settle(
                 &self,
                 subject: &G::Subject,
@@ -59,7 +59,7 @@ macro_rules! pointer {
                 G::settle(self, subject, permit, ending, now)
             }
 
-            #[inline]
+            #[inline(always)]
             fn let_go(&self, subject: &G::Subject, held: G::Held, ending: &Ending, now: &Now) {
                 G::let_go(self, subject, held, ending, now);
             }

@@ -133,15 +133,40 @@ impl<T: Turns> TurnGuard<T> {
         tell(Event::Warning { layer: T::LAYER, name, what, took });
     }
 
+    /// When a call that comes now is of no use any more.
+    fn end(&self, ask: Ask, now: Moment) -> Moment {
+        self.max_wait.map_or(ask.until, |wait| ask.until.min(now + wait))
+    }
+
+    /// When a call could start that comes now and stands in line.
+    #[cold]
+    fn forecast(&self, ask: Ask, now: Moment) -> Turn {
+        self.turns.forecast(self.turnstile.ahead(), ask.cost, now)
+    }
+
+    /// Whether its turn would come in time.
+    fn foresees(&self, ask: Ask, now: Moment) -> Result<(), Refused> {
+        let turn = self.forecast(ask, now);
+        match turn.comes_before(self.end(ask, now)) {
+            true => Ok(()),
+            false => Err(self.refused(turn, ask, now)),
+        }
+    }
+
+    /// It waits if its turn comes in time.
+    #[cold]
+    fn not_now(&self, turn: Turn, ask: Ask, now: Moment) -> Admission<()> {
+        match turn.comes_before(self.end(ask, now)) {
+            true => Admission::Wait,
+            false => Admission::Refuse(self.refused(turn, ask, now)),
+        }
+    }
+
+    #[cold]
     fn learn(&self, ending: &Ending, now: &Now) {
         if let Some(until) = self.turns.learn(ending, now) {
             self.holds_back(until, now.get());
         }
-    }
-
-    /// When a call that comes now is of no use any more.
-    fn end(&self, ask: Ask, now: Moment) -> Moment {
-        self.max_wait.map_or(ask.until, |wait| ask.until.min(now + wait))
     }
 
     #[cold]
@@ -167,6 +192,7 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
     /// Whether the verdict stands behind the body.
     type Held = bool;
 
+    #[inline]
     fn subject(&self, _: &Req) {}
 
     #[inline]
@@ -174,31 +200,23 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
         if ask.until == Moment::MAX && self.max_wait.is_none() {
             return Ok(()); // it would wait for as long as it takes
         }
-        let now = now.get();
-        let turn = self.turns.forecast(self.turnstile.ahead(), ask.cost, now);
-        match turn.comes_before(self.end(ask, now)) {
-            true => Ok(()),
-            false => Err(self.refused(turn, ask, now)),
-        }
+        self.foresees(ask, now.get())
     }
 
-    #[inline]
+    // Always: asked at two places, of which one waits, so that the compiler spares the other too.
+    #[inline(always)]
     fn try_admit(&self, (): &(), ask: Ask, now: &Now) -> Admission<()> {
         let now = now.get();
-        let turn = match self.turnstile.arrive() {
+        match self.turnstile.arrive() {
             Arrival::Pass => {
                 let turn = self.turns.take(ask.cost, now, now);
                 self.tell_changes(now);
                 match turn {
-                    Turn::Now => return Admission::Go(()),
-                    later @ (Turn::At(_) | Turn::Never) => later,
+                    Turn::Now => Admission::Go(()),
+                    later @ (Turn::At(_) | Turn::Never) => self.not_now(later, ask, now),
                 }
             }
-            Arrival::Stand => self.turns.forecast(self.turnstile.ahead(), ask.cost, now),
-        };
-        match turn {
-            _ if turn.comes_before(self.end(ask, now)) => Admission::Wait,
-            _ => Admission::Refuse(self.refused(turn, ask, now)),
+            Arrival::Stand => self.not_now(self.forecast(ask, now), ask, now),
         }
     }
 
