@@ -1,112 +1,97 @@
 //! What is measured.
 
-use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
-use std::hint::black_box;
-use std::pin::pin;
-use std::sync::{Arc, Barrier};
-use std::task::{Context, Poll, Waker};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
+use mainstay::adaptive::{AdaptiveGuard, AdaptiveLimit, Aimd};
 use mainstay::breaker::{BreakerGuard, CircuitBreaker};
+use mainstay::budget::{Budget, RetryBudget};
 use mainstay::concurrency::{Concurrency, ConcurrencyGuard};
+use mainstay::deadline::DeadlineLayer;
 use mainstay::guard::{Guard, GuardLayer, Guarded};
-use mainstay::policy::Outcome;
+use mainstay::observe::ObserveLayer;
+use mainstay::policy::SettingsError;
 use mainstay::rate_limit::{RateLimit, RateLimitGuard};
-use mainstay::{Ending, Error, Protocol};
+use mainstay::retry::{Retried, Retry, RetryLayer};
+use mainstay::throttle::{Throttle, ThrottleGuard};
+use mainstay::timeout::TimeoutLayer;
 use tower::limit::{ConcurrencyLimit, RateLimit as TowerRateLimit};
+use tower::retry::Retry as TowerRetry;
+use tower::timeout::Timeout as TowerTimeout;
 use tower::{Layer, Service};
 
-use crate::clock;
-
-type NoError = Error<Infallible>;
+use crate::calls::{calls, rate};
+use crate::services::{Bare, Plain, TowerPolicy};
 
 /// Something to be measured.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
+    /// What it may cost; nothing is said of what is not ours.
+    pub(crate) bar: Option<Bar>,
     /// Makes so many calls, one after the other.
     pub(crate) run: fn(u64) -> u64,
-    /// So many threads make so many calls each, through one stack; how long that took.
-    pub(crate) two_threads: Option<fn(usize, u64) -> Duration>,
+    /// The size of a call's future.
+    pub(crate) size: fn() -> usize,
+    /// Calls in a second that so many threads make through one stack.
+    pub(crate) rate: Option<fn(usize) -> f64>,
+}
+
+/// What a call may cost.
+pub(crate) struct Bar {
+    /// Exactly.
+    pub(crate) allocations: u64,
+    /// About: compilers differ.
+    pub(crate) instructions: Option<u32>,
+}
+
+/// One call's bar: so many instructions if that was said, and so many allocations.
+const fn at_most(instructions: Option<u32>, allocations: u64) -> Option<Bar> {
+    Some(Bar { allocations, instructions })
+}
+
+macro_rules! case {
+    ($name:literal, $bar:expr, $service:expr) => {
+        Case { rate: Some(|threads| rate($service, threads)), ..case!(alone $name, $bar, $service) }
+    };
+    (alone $name:literal, $bar:expr, $service:expr) => {
+        Case {
+            name: $name,
+            bar: $bar,
+            run: |n| calls($service, n),
+            size: || size(|| $service),
+            rate: None,
+        }
+    };
 }
 
 pub(crate) const CASES: &[Case] = &[
-    Case { name: "bare", run: |n| calls(Bare, n), two_threads: None },
-    Case {
-        name: "concurrency",
-        run: |n| calls(over(slots()), n),
-        two_threads: Some(|t, n| threads(over(slots()), t, n)),
-    },
-    Case {
-        name: "tower ConcurrencyLimit",
-        run: |n| calls(tower(), n),
-        two_threads: Some(|t, n| threads(tower(), t, n)),
-    },
-    Case {
-        name: "rate limit, smooth",
-        run: |n| calls(over(rate()), n),
-        two_threads: Some(|t, n| threads(over(rate()), t, n)),
-    },
-    Case {
-        name: "tower RateLimit (not Clone)",
-        run: |n| calls(tower_rate(), n),
-        two_threads: None,
-    },
-    Case {
-        name: "breaker",
-        run: |n| calls(over(breaker()), n),
-        two_threads: Some(|t, n| threads(over(breaker()), t, n)),
-    },
-    Case {
-        name: "breaker + concurrency + rate",
-        run: |n| calls(over((slots(), rate(), breaker())), n),
-        two_threads: Some(|t, n| threads(over((slots(), rate(), breaker())), t, n)),
-    },
-    Case {
-        name: "refused by an open breaker",
-        run: |n| calls(over(open()), n),
-        two_threads: Some(|t, n| threads(over(open()), t, n)),
-    },
+    case!("bare", at_most(None, 0), Bare),
+    case!("concurrency", at_most(Some(100), 0), over(slots())),
+    case!("tower ConcurrencyLimit", None, ConcurrencyLimit::new(Bare, 64)),
+    case!("adaptive", at_most(None, 0), over(adaptive())),
+    case!("rate limit, smooth", at_most(Some(200), 0), over(smooth())),
+    case!(alone "tower RateLimit (not Clone)", None, tower_rate()),
+    case!("breaker", at_most(Some(260), 0), over(breaker())),
+    case!("throttle", at_most(None, 0), over(throttle())),
+    case!(
+        "breaker + concurrency + rate",
+        at_most(Some(400), 0),
+        over((slots(), smooth(), breaker()))
+    ),
+    case!("refused by an open breaker", at_most(None, 0), over(open())),
+    case!("retry, not repeatable", at_most(None, 0), retry(Plain::<false>)),
+    case!("retry, repeatable", at_most(None, 1), retry(Plain::<true>)),
+    case!("tower Retry", None, TowerRetry::new(TowerPolicy, Bare)),
+    case!("attempt timeout", at_most(None, 0), TimeoutLayer::new(LONG).layer(Bare)),
+    case!("deadline", at_most(None, 0), DeadlineLayer::of(Some(LONG), Plain::<false>).layer(Bare)),
+    case!(alone "tower Timeout", None, TowerTimeout::new(Bare, LONG)),
+    case!("observe, nobody listens", at_most(None, 0), observed()),
 ];
 
-/// Answers at once.
-#[derive(Clone, Debug)]
-pub(crate) struct Bare;
+const LONG: Duration = Duration::from_secs(60);
 
-impl Service<u64> for Bare {
-    type Response = u64;
-    type Error = NoError;
-    type Future = Ready<Result<u64, NoError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: u64) -> Self::Future {
-        ready(Ok(black_box(request)))
-    }
-}
-
-/// A protocol where every answer is a success.
-#[derive(Clone, Debug)]
-pub(crate) struct Plain;
-
-impl Protocol<u64, u64, NoError> for Plain {
-    type About = ();
-
-    fn about(&self, _: &u64) {}
-
-    fn may_repeat(&self, (): &()) -> bool {
-        false
-    }
-
-    fn end(&self, (): &(), end: Result<&u64, &NoError>) -> Ending {
-        Ending::new(match end {
-            Ok(_) => Outcome::Success,
-            Err(_) => Outcome::Transient,
-        })
-    }
+fn size<S: Service<u64>>(_: impl FnOnce() -> S) -> usize {
+    size_of::<S::Future>()
 }
 
 fn over<G: Guard<u64> + Send + Sync + 'static>(guard: G) -> Guarded<Bare, G, Plain> {
@@ -114,18 +99,24 @@ fn over<G: Guard<u64> + Send + Sync + 'static>(guard: G) -> Guarded<Bare, G, Pla
 }
 
 #[expect(clippy::unwrap_used, reason = "the settings are written here")]
+fn made<T>(made: Result<T, SettingsError>) -> T {
+    made.unwrap()
+}
+
 fn slots() -> ConcurrencyGuard {
-    ConcurrencyGuard::new(Concurrency::limit(64)).unwrap()
+    made(ConcurrencyGuard::new(Concurrency::limit(64)))
 }
 
-#[expect(clippy::unwrap_used, reason = "the settings are written here")]
-fn rate() -> RateLimitGuard {
-    RateLimitGuard::new(RateLimit::per_second(100_000_000).burst(1_000_000)).unwrap()
+fn adaptive() -> AdaptiveGuard {
+    made(AdaptiveGuard::new(AdaptiveLimit::aimd(Aimd::new())))
 }
 
-#[expect(clippy::unwrap_used, reason = "the settings are written here")]
+fn smooth() -> RateLimitGuard {
+    made(RateLimitGuard::new(RateLimit::per_second(100_000_000).burst(1_000_000)))
+}
+
 fn breaker() -> BreakerGuard {
-    BreakerGuard::new(CircuitBreaker::new()).unwrap()
+    made(BreakerGuard::new(CircuitBreaker::new()))
 }
 
 fn open() -> BreakerGuard {
@@ -134,44 +125,21 @@ fn open() -> BreakerGuard {
     breaker
 }
 
-fn tower() -> ConcurrencyLimit<Bare> {
-    ConcurrencyLimit::new(Bare, 64)
+fn throttle() -> ThrottleGuard {
+    made(ThrottleGuard::new(Throttle::new()))
+}
+
+fn retry<const REPEATABLE: bool>(
+    protocol: Plain<REPEATABLE>,
+) -> Retried<Bare, Plain<REPEATABLE>, Arc<Budget>> {
+    let budget = Arc::new(made(Budget::new(RetryBudget::new())));
+    made(RetryLayer::of(Retry::up_to(3), budget, protocol)).layer(Bare)
+}
+
+fn observed() -> impl Service<u64, Response = u64> + Clone + Send {
+    ObserveLayer::of(Plain::<false>).layer(Bare)
 }
 
 fn tower_rate() -> TowerRateLimit<Bare> {
     TowerRateLimit::new(Bare, tower::limit::rate::Rate::new(u64::MAX, Duration::from_secs(3_600)))
-}
-
-#[inline(never)]
-fn calls<S: Service<u64, Response = u64>>(mut service: S, n: u64) -> u64 {
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut sum = 0;
-    for i in 0..n {
-        let _ = service.poll_ready(&mut cx);
-        let call = pin!(service.call(i));
-        if let Poll::Ready(Ok(value)) = call.poll(&mut cx) {
-            sum += value;
-        }
-    }
-    sum
-}
-
-fn threads<S>(service: S, threads: usize, n: u64) -> Duration
-where
-    S: Service<u64, Response = u64> + Clone + Send + 'static,
-{
-    let barrier = Arc::new(Barrier::new(threads));
-    let running: Vec<_> = (0..threads)
-        .map(|_| {
-            let (service, barrier) = (service.clone(), Arc::clone(&barrier));
-            thread::spawn(move || {
-                barrier.wait();
-                clock::time(|| {
-                    black_box(calls(service, n));
-                })
-            })
-        })
-        .collect();
-    let taken = running.into_iter().filter_map(|thread| thread.join().ok());
-    taken.max().unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! The only reader of time: the real one, which is what is measured.
 #![expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long it takes.
@@ -8,4 +9,18 @@ pub(crate) fn time(run: impl FnOnce()) -> Duration {
     let begin = Instant::now();
     run();
     begin.elapsed()
+}
+
+/// Runs it over and over, until it has taken so long or another thread says that it is over, and
+/// tells the others; says how long it took.
+pub(crate) fn time_until(long: Duration, is_over: &AtomicBool, mut run: impl FnMut()) -> Duration {
+    let begin = Instant::now();
+    loop {
+        run();
+        let taken = begin.elapsed();
+        if taken >= long || is_over.load(Ordering::Relaxed) {
+            is_over.store(true, Ordering::Relaxed);
+            return taken;
+        }
+    }
 }

@@ -1,49 +1,62 @@
-//! What a guard costs, beside tower's own limits in the same run.
+//! What layers cost, beside tower's own in the same run.
 //!
 //! ```text
-//! cargo run --release -p mainstay-bench            a table: instructions, nanoseconds, allocations
-//! cargo run --release -p mainstay-bench -- CASE N  one case, N calls, for a profiler
+//! cargo run --release -p mainstay-bench             a table: see below
+//! cargo run --release -p mainstay-bench -- --check  allocations only; fails where one is too many
+//! cargo run --release -p mainstay-bench -- CASE N   one case, N calls, for a profiler
 //! ```
 //!
 //! Instructions are exact: the difference between two runs under callgrind, divided by the calls
 //! between them, less those of the bare service. They need valgrind and are left out without it.
-//! Nanoseconds are medians of rounds that take turns. Callgrind does not see what a clock costs,
-//! and nanoseconds depend on the machine: quote both, and ratios.
+//! Nanoseconds are medians of rounds that take turns, in a runtime of one thread. Build with
+//! `-p mainstay-bench`: with the whole workspace tokio's clock is the one of tests, which takes a
+//! lock. Callgrind does not see what a clock costs, and nanoseconds depend on the machine: quote
+//! both, and ratios.
+//!
+//! Two threads run for as long as one another on one stack; what they do together is told in those
+//! of one alone, as the median of rounds. The bare service shows what the machine has to give.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
 mod callgrind;
+mod calls;
 mod cases;
 mod clock;
+mod services;
 
 use std::env;
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use cases::CASES;
+use cases::{CASES, Case};
 
 const ROUNDS: usize = 41;
 const CALLS: u64 = 20_000;
+/// Rounds of two threads take long.
+const ROUNDS_OF_TWO: usize = 15;
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     match arguments.as_slice() {
-        [] => table(),
+        [] => within(table),
+        [check] if check == "--check" => return within(check_allocations),
         [case, calls] => match (CASES.iter().find(|known| known.name == case), calls.parse()) {
-            (Some(case), Ok(calls)) => within(|| {
-                black_box((case.run)(calls));
-            }),
-            _ => usage(),
+            (Some(case), Ok(calls)) => {
+                within(|| black_box((case.run)(calls)));
+            }
+            _ => return usage(),
         },
-        _ => usage(),
+        _ => return usage(),
     }
+    ExitCode::SUCCESS
 }
 
-fn usage() {
-    println!("mainstay-bench [CASE CALLS]");
+fn usage() -> ExitCode {
+    println!("mainstay-bench [--check | CASE CALLS]");
     for case in CASES {
         println!("  {}", case.name);
     }
-    std::process::exit(2);
+    ExitCode::from(2)
 }
 
 /// Some layers ask for tokio's clock.
@@ -57,64 +70,78 @@ fn within<T>(run: impl FnOnce() -> T) -> T {
 
 fn table() {
     println!(
-        "{:<34} {:>12} {:>10} {:>8} {:>12}",
-        "case", "instructions", "ns", "allocs", "2 threads"
+        "{:<30} {:>12} {:>5} {:>8} {:>6} {:>6} {:>9}",
+        "case", "instructions", "bar", "ns", "allocs", "future", "2 threads"
     );
     let nanos = medians();
     let bare = CASES.first().and_then(callgrind::instructions);
     for (case, nanos) in CASES.iter().zip(nanos) {
         let net = callgrind::instructions(case).zip(bare).map(|(it, bare)| it - bare);
         let net = net.map_or_else(|| "?".into(), |net| format!("{net:.0}"));
-        let allocations = within(|| {
-            black_box((case.run)(1));
-            allocation_counter::measure(|| {
-                black_box((case.run)(1));
-            })
-            .count_total
-        });
-        let more = within(|| {
-            allocation_counter::measure(|| {
-                black_box((case.run)(101));
-            })
-            .count_total
-        });
-        let each = (more - allocations) / 100;
-        let threads =
-            case.two_threads.map_or_else(String::new, |run| format!("{:.2}", scaling(run)));
-        println!("{:<34} {net:>12} {nanos:>10.1} {each:>8} {threads:>12}", case.name);
+        let bar = case.bar.as_ref().and_then(|bar| bar.instructions);
+        let bar = bar.map_or_else(String::new, |bar| bar.to_string());
+        let (each, size) = (allocations(case), (case.size)());
+        let threads = case.rate.map_or_else(String::new, |rate| format!("{:.2}", scaling(rate)));
+        println!(
+            "{:<30} {net:>12} {bar:>5} {nanos:>8.1} {each:>6} {size:>6} {threads:>9}",
+            case.name
+        );
     }
-    println!(
-        "instructions: net of the bare service; 2 threads: throughput of two on one stack, in those of one"
-    );
+    println!("instructions: net of the bare service; future: its size in bytes;");
+    println!("2 threads: what two do on one stack, in those of one");
+}
+
+/// Allocations are the same everywhere, so they can be held to.
+fn check_allocations() -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for case in CASES {
+        let Some(bar) = &case.bar else { continue };
+        let each = allocations(case);
+        if each > bar.allocations {
+            println!("{}: {each} allocations, at most {} are allowed", case.name, bar.allocations);
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
+}
+
+/// How often a call allocates, once everything is warm.
+fn allocations(case: &Case) -> u64 {
+    let count = |calls| {
+        allocation_counter::measure(|| {
+            black_box((case.run)(calls));
+        })
+        .count_total
+    };
+    count(1);
+    let (one, more) = (count(1), count(101));
+    (more - one).div_ceil(100)
 }
 
 /// Every case has a turn in each round, so that a slow moment hits all of them.
 fn medians() -> Vec<f64> {
-    within(|| {
-        let mut rounds: Vec<Vec<Duration>> = vec![Vec::with_capacity(ROUNDS); CASES.len()];
-        for _ in 0..ROUNDS {
-            for (case, taken) in CASES.iter().zip(&mut rounds) {
-                taken.push(clock::time(|| {
-                    black_box((case.run)(CALLS));
-                }));
-            }
+    let mut rounds: Vec<Vec<Duration>> = vec![Vec::with_capacity(ROUNDS); CASES.len()];
+    for _ in 0..ROUNDS {
+        for (case, taken) in CASES.iter().zip(&mut rounds) {
+            taken.push(clock::time(|| {
+                black_box((case.run)(CALLS));
+            }));
         }
-        rounds.into_iter().map(|taken| median(taken).as_secs_f64() * 1e9 / CALLS as f64).collect()
-    })
+    }
+    let medians = rounds.into_iter().map(|taken| median(taken, Ord::cmp));
+    medians.map(|taken| taken.as_secs_f64() * 1e9 / CALLS as f64).collect()
 }
 
 /// How much more two threads do together than one does alone.
-fn scaling(run: fn(usize, u64) -> Duration) -> f64 {
-    let ratios = (0..ROUNDS).map(|_| {
-        let (one, two) = (run(1, CALLS), run(2, CALLS));
-        2.0 * one.as_secs_f64() / two.as_secs_f64()
+fn scaling(rate: fn(usize) -> f64) -> f64 {
+    let ratios = (0..ROUNDS_OF_TWO).map(|_| {
+        let (one, two) = (rate(1), rate(2));
+        two / one
     });
-    let mut ratios: Vec<_> = ratios.collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios[ratios.len() / 2]
+    median(ratios.collect(), f64::total_cmp)
 }
 
-fn median(mut taken: Vec<Duration>) -> Duration {
-    taken.sort_unstable();
-    taken[taken.len() / 2]
+fn median<T: Copy>(mut all: Vec<T>, order: impl Fn(&T, &T) -> std::cmp::Ordering) -> T {
+    all.sort_by(order);
+    all[all.len() / 2]
 }
