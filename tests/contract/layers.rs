@@ -1,5 +1,7 @@
 //! The list: what the probes must know of each layer.
 
+mod drivers;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,14 +12,11 @@ use governor::{Quota, RateLimiter};
 use http::{Request, Response};
 use http_body_util::Full;
 use mainstay::adaptive::{AdaptiveLimit, AdaptiveLimitLayer, Aimd};
-use mainstay::breaker::{BreakerGuard, CircuitBreaker, CircuitBreakerLayer};
+use mainstay::breaker::{BreakerGuard, BreakerState, CircuitBreaker, CircuitBreakerLayer};
 use mainstay::budget::{Budget, RetryBudget};
-use mainstay::chaos::{Chaos, ChaosLayer};
 use mainstay::coalesce::{CoalesceLayer, CollectLayer};
 use mainstay::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
 use mainstay::cooldown::{CoolDown, CoolDownLayer};
-use mainstay::deadline::{DeadlineHeaderLayer, DeadlineLayer};
-use mainstay::fallback::{Failed, FallbackLayer, function};
 use mainstay::guard::{GuardLayer, PerKey};
 use mainstay::hedge::{Hedge, HedgeLayer};
 use mainstay::http::body::{ReplayBody, ReplayLayer};
@@ -26,11 +25,14 @@ use mainstay::observe::ObserveLayer;
 use mainstay::policy::backoff::Backoff;
 use mainstay::rate_limit::{GovernorLayer, RateLimit, RateLimitGuard, RateLimitLayer, TokioClock};
 use mainstay::retry::{Retry, RetryLayer};
-use mainstay::stall::{Stall, StallLayer};
 use mainstay::throttle::{Throttle, ThrottleLayer};
-use mainstay::timeout::{BodyIdleLayer, TimeoutLayer};
 use mainstay::{Error, LiftLayer};
 use mainstay_testkit::contract::{State, Subject, SubjectBuilder};
+
+use drivers::{
+    body_idle, chaos, deadline, deadline_header, deadline_that_is_over, fallback,
+    fallback_on_a_service, stall, timeout,
+};
 
 /// Every layer, once for each state that the probes are to find it in. A name begins with that of
 /// the layer's type.
@@ -41,6 +43,7 @@ pub(crate) fn all() -> Vec<Subject> {
         body_idle(),
         breaker_by_hand(),
         breaker_after_failures(),
+        breaker_after_one_failure(),
         chaos(),
         coalesce(),
         coalesce_of_equal_requests(),
@@ -49,8 +52,10 @@ pub(crate) fn all() -> Vec<Subject> {
         concurrency_where_nobody_waits(),
         cool_down(),
         deadline(),
+        deadline_that_is_over(),
         deadline_header(),
         fallback(),
+        fallback_on_a_service(),
         governor(),
         guards(),
         guards_with_an_open_breaker(),
@@ -106,12 +111,11 @@ fn adaptive() -> Subject {
     http("AdaptiveLimitLayer", move || AdaptiveLimitLayer::new(limit).unwrap())
         .clean(|layer| format!("{:?}", layer.handle().snapshot()))
         .waiting(State::in_flight(2))
-        .shareable()
         .build()
 }
 
 fn answers_refusals() -> Subject {
-    http("AnswerRefusalsLayer", AnswerRefusalsLayer::new).lets_all_through().shareable().build()
+    http("AnswerRefusalsLayer", AnswerRefusalsLayer::new).lets_all_through().build()
 }
 
 const OPEN_TIME: Duration = Duration::from_secs(10);
@@ -123,7 +127,15 @@ fn opens_at_the_second_failure() -> CircuitBreaker {
 
 fn breaker(name: &str) -> SubjectBuilder<CircuitBreakerLayer, Req, Res, Fails> {
     http(name, || CircuitBreakerLayer::new(opens_at_the_second_failure()).unwrap())
-        .clean(|layer| format!("{:?}", layer.handle().state()))
+        .clean(|layer| closed_or_not(layer.handle().state()))
+}
+
+/// Whether it is open or half-open is up to when somebody last asked.
+fn closed_or_not(state: BreakerState) -> String {
+    match state {
+        BreakerState::Closed => "closed".to_owned(),
+        _ => "not closed".to_owned(),
+    }
 }
 
 fn breaker_by_hand() -> Subject {
@@ -131,7 +143,7 @@ fn breaker_by_hand() -> Subject {
         |layer: &CircuitBreakerLayer| _ = layer.handle().isolate(),
         |layer| _ = layer.handle().release(),
     );
-    breaker("CircuitBreakerLayer, isolated").refusing(isolated).shareable().build()
+    breaker("CircuitBreakerLayer, isolated").refusing(isolated).build()
 }
 
 fn breaker_after_failures() -> Subject {
@@ -139,11 +151,21 @@ fn breaker_after_failures() -> Subject {
     breaker("CircuitBreakerLayer, open").refusing(open).build()
 }
 
+/// Its first call after the open time is a probe.
+fn breaker_after_one_failure() -> Subject {
+    let settings = opens_at_the_second_failure().consecutive_failures(Some(1));
+    let layer = move || CircuitBreakerLayer::new(settings).unwrap();
+    http("CircuitBreakerLayer, after one failure", layer)
+        .clean(|layer| closed_or_not(layer.handle().state()))
+        .refusing(State::after(1, || answer(503), OPEN_TIME * 2))
+        .after_panic("not closed")
+        .build()
+}
+
 fn concurrency() -> Subject {
     http("ConcurrencyLayer", || ConcurrencyLayer::new(Concurrency::limit(2)).unwrap())
         .clean(|layer| format!("{:?}", layer.handle().snapshot()))
         .waiting(State::in_flight(2))
-        .shareable()
         .build()
 }
 
@@ -165,12 +187,12 @@ fn both(name: &str) -> SubjectBuilder<Guards, Req, Res, Fails> {
     };
     http(name, guards).clean(|layer| {
         let (breaker, slots) = layer.guard();
-        format!("{:?}, {:?}", breaker.state(), slots.snapshot())
+        format!("{}, {:?}", closed_or_not(breaker.state()), slots.snapshot())
     })
 }
 
 fn guards() -> Subject {
-    both("GuardLayer, breaker and slots").waiting(State::in_flight(1)).shareable().build()
+    both("GuardLayer, breaker and slots").waiting(State::in_flight(1)).build()
 }
 
 fn guards_with_an_open_breaker() -> Subject {
@@ -194,18 +216,16 @@ fn holds_bodies() -> Subject {
     http("HoldLayer", || ConcurrencyLayer::new(Concurrency::limit(1)).unwrap().hold_bodies())
         .clean(|layer| format!("{:?}", layer.guard().snapshot()))
         .waiting(State::in_flight(1))
-        .shareable()
         .build()
 }
 
 fn observe() -> Subject {
-    http("ObserveLayer, nobody listens", ObserveLayer::new).lets_all_through().shareable().build()
+    http("ObserveLayer, nobody listens", ObserveLayer::new).lets_all_through().build()
 }
 
 fn observe_with_a_report() -> Subject {
     http("ObserveLayer, with a report", || ObserveLayer::new().on_report(|_| {}))
         .lets_all_through()
-        .shareable()
         .build()
 }
 
@@ -214,7 +234,6 @@ fn rate_limit() -> Subject {
     http("RateLimitLayer", || RateLimitLayer::new(RateLimit::per(1, PERIOD)).unwrap())
         .clean(|layer| format!("{} wait", layer.handle().waiting()))
         .waiting(one)
-        .shareable()
         .build()
 }
 
@@ -237,7 +256,6 @@ fn governor() -> Subject {
     http("GovernorLayer", layer)
         .clean(|layer| format!("{} wait", layer.handle().waiting()))
         .waiting(State::after(1, || answer(200), PERIOD))
-        .shareable()
         .build()
 }
 
@@ -245,7 +263,6 @@ fn cool_down() -> Subject {
     http("CoolDownLayer", || CoolDownLayer::new(CoolDown::new().unasked(PERIOD)).unwrap())
         .clean(|layer| format!("{} wait", layer.handle().waiting()))
         .waiting(State::after(1, || answer(429), PERIOD * 2))
-        .shareable()
         .build()
 }
 
@@ -258,7 +275,6 @@ fn hedge() -> Subject {
         .clean(|layer| format!("{} on their way", layer.budgets().snapshot().waiting))
         .lets_all_through()
         .timers(1)
-        .shareable()
         .build()
 }
 
@@ -296,7 +312,6 @@ fn coalesce() -> Subject {
     Subject::of("CoalesceLayer", move || CoalesceLayer::new(key), request, answer, death)
         .clean(|layer| format!("{} in flight", layer.in_flight()))
         .lets_all_through()
-        .shareable()
         .build()
 }
 
@@ -305,7 +320,6 @@ fn collects() -> Subject {
     let death = || Fails::Inner(dead());
     Subject::of("CollectLayer", || CollectLayer::up_to(1024), request, answer, death)
         .lets_all_through()
-        .shareable()
         .build()
 }
 
@@ -332,14 +346,12 @@ fn throttle() -> Subject {
     http("ThrottleLayer", || ThrottleLayer::new(Throttle::new()).unwrap())
         .clean(|layer| format!("{:?}", layer.handle().snapshot().probability))
         .lets_all_through()
-        .shareable()
         .build()
 }
 
 fn lift() -> Subject {
     Subject::of("LiftLayer", LiftLayer::new, request, || answer(200), || Error::Inner(dead()))
         .lets_all_through()
-        .shareable()
         .build()
 }
 
@@ -348,50 +360,6 @@ fn replay() -> Subject {
         .sends::<Request<ReplayBody>>()
         .clean(|layer| format!("{} bytes kept", layer.kept()))
         .lets_all_through()
-        .shareable()
-        .build()
-}
-
-/// Longer than any probe takes.
-const LONG: Duration = Duration::from_secs(86_400);
-
-fn deadline() -> Subject {
-    http("DeadlineLayer", || DeadlineLayer::new(LONG)).lets_all_through().shareable().build()
-}
-
-fn deadline_header() -> Subject {
-    http("DeadlineHeaderLayer", DeadlineHeaderLayer::grpc).lets_all_through().shareable().build()
-}
-
-fn timeout() -> Subject {
-    http("TimeoutLayer", || TimeoutLayer::new(LONG)).lets_all_through().shareable().build()
-}
-
-fn body_idle() -> Subject {
-    http("BodyIdleLayer", || BodyIdleLayer::new(LONG)).lets_all_through().shareable().build()
-}
-
-fn fallback() -> Subject {
-    let as_it_was = || FallbackLayer::new(function(|failed: Failed<Res, Fails>| failed.end));
-    http("FallbackLayer", as_it_was).lets_all_through().shareable().build()
-}
-
-fn stall() -> Subject {
-    http("StallLayer", || StallLayer::new(Stall::new()).unwrap())
-        .lets_all_through()
-        .shareable()
-        .build()
-}
-
-fn chaos() -> Subject {
-    let fails = State::by_hand(
-        |layer: &ChaosLayer| layer.handle().enable(),
-        |layer| layer.handle().disable(),
-    );
-    http("ChaosLayer", || ChaosLayer::new(Chaos::seeded(1).errors(100.0)).unwrap())
-        .clean(|layer| format!("{}", layer.handle().is_on()))
-        .refusing(fails)
-        .shareable()
         .build()
 }
 
@@ -411,7 +379,7 @@ fn retries(
 }
 
 fn retry() -> Subject {
-    retries("RetryLayer", Duration::from_secs(1)).shareable().build()
+    retries("RetryLayer", Duration::from_secs(1)).build()
 }
 
 fn retry_without_a_wait() -> Subject {

@@ -47,6 +47,16 @@ pub fn watch(until: Moment, watched: Moment) -> Watch {
     }
 }
 
+/// Whose timer ends an attempt that is over then. At the same moment as the call it has a timer of
+/// its own: what stands between the two learns from its error that the server did not answer.
+#[must_use]
+pub fn watch_attempt(until: Moment, watched: Moment) -> Watch {
+    match watch(until, watched) {
+        Watch::FurtherOut if watched == until => Watch::Here,
+        watch => watch,
+    }
+}
+
 /// How long a server is told that it may take: what is left in whole units, rounded down so that
 /// it is never longer, but at least one, because zero is read as "no limit" by some. What it was
 /// told before stays if that is shorter.
@@ -98,6 +108,14 @@ mod tests {
         assert_eq!(watch(at(5), at(4)), Watch::FurtherOut);
         assert_eq!(watch(Moment::MAX, Moment::MAX), Watch::Nowhere);
         assert_eq!(watch(Moment::MAX, at(4)), Watch::Nowhere);
+    }
+
+    #[test]
+    fn an_attempt_that_ends_with_its_call_ends_by_itself() {
+        assert_eq!(watch_attempt(at(5), at(6)), Watch::Here);
+        assert_eq!(watch_attempt(at(5), at(5)), Watch::Here);
+        assert_eq!(watch_attempt(at(5), at(4)), Watch::FurtherOut);
+        assert_eq!(watch_attempt(Moment::MAX, Moment::MAX), Watch::Nowhere);
     }
 
     #[test]

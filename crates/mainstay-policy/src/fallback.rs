@@ -1,6 +1,7 @@
 //! After which ends of a call something else is answered.
 
 use crate::outcome::Outcome;
+use crate::retry::Repeat;
 
 /// After which ends of a call something else is answered instead.
 ///
@@ -71,9 +72,31 @@ impl FallbackOn {
     }
 }
 
+/// Whether a request whose call ended like this may be sent to somebody else: where it never
+/// reached a server, where it may be repeated after such an end, or where it may be sent twice at
+/// any time.
+#[must_use]
+pub const fn may_be_sent_again(outcome: Outcome, repeat: Repeat, twice: bool) -> bool {
+    match (outcome, repeat) {
+        (Outcome::Refused, _) | (_, Repeat::Allowed) => true,
+        (_, Repeat::Forbidden) => twice,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_have_been_done_is_not_asked_of_somebody_else() {
+        use Outcome::{Fatal, Refused, Throttled, Transient};
+        use Repeat::{Allowed, Forbidden};
+        assert!(may_be_sent_again(Refused, Forbidden, false));
+        assert!(may_be_sent_again(Throttled, Allowed, false));
+        assert!(!may_be_sent_again(Transient, Forbidden, false));
+        assert!(!may_be_sent_again(Fatal, Forbidden, false));
+        assert!(may_be_sent_again(Fatal, Forbidden, true));
+    }
 
     const ALL: [Outcome; 7] = [
         Outcome::Success,

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// A timer on tokio's clock.
 pub(crate) fn sleep(duration: Duration) -> Sleep {
     tokio::time::sleep(duration)
+}
+
+/// What time it is on tokio's clock.
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }

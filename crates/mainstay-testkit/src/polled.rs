@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::task::coop::{Unconstrained, unconstrained};
+use tokio::task::coop::unconstrained;
 
 /// A future that is polled by hand, and a count of how often it was woken.
 ///
@@ -25,7 +25,7 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 ///
 /// Tokio's budget for cooperation does not count in it, so that no poll is pending without need.
 pub struct Polled<F> {
-    future: Pin<Box<Unconstrained<F>>>,
+    future: Pin<Box<F>>,
     tally: Arc<Tally>,
     /// How often it had been woken before the last poll.
     before: usize,
@@ -35,15 +35,24 @@ pub struct Polled<F> {
 impl<F: Future> Polled<F> {
     /// Takes a future in hand; it is not polled yet.
     pub fn new(future: F) -> Self {
-        Self { future: Box::pin(unconstrained(future)), tally: Arc::default(), before: 0, polls: 0 }
+        Self { future: Box::pin(future), tally: Arc::default(), before: 0, polls: 0 }
     }
 
     /// Polls it once.
     pub fn poll(&mut self) -> Poll<F::Output> {
+        self.polled(|future, cx| pin!(unconstrained(future)).poll(cx))
+    }
+
+    /// The same with what budget the task has that runs this.
+    pub(crate) fn poll_on_budget(&mut self) -> Poll<F::Output> {
+        self.polled(|future, cx| future.poll(cx))
+    }
+
+    fn polled<T>(&mut self, poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> T) -> T {
         self.before = self.wakes();
         self.polls += 1;
         let waker = Waker::from(Arc::clone(&self.tally));
-        self.future.as_mut().poll(&mut Context::from_waker(&waker))
+        poll(self.future.as_mut(), &mut Context::from_waker(&waker))
     }
 
     /// Waits until it is woken, if it has not been since its last poll.

@@ -1,13 +1,16 @@
 //! The only reader of time.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mainstay_policy::{Moment, deadline};
+use tokio::task::unconstrained;
 use tokio::time::Sleep;
+
+use crate::deadline::Deadline;
 
 /// What time it is, by tokio's clock, which a test can pause.
 ///
@@ -46,9 +49,23 @@ pub(crate) fn unix_now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+impl From<tokio::time::Instant> for Deadline {
+    fn from(end: tokio::time::Instant) -> Self {
+        Self::at(moment(end.into_std()))
+    }
+}
+
 /// A timer on tokio's clock, which a test can pause.
 pub(crate) fn sleep(duration: Duration) -> Sleep {
     tokio::time::sleep(duration)
+}
+
+/// Asks a timer, also in a task that has used up its budget with tokio.
+///
+/// Such a task is told by every timer that it has not fired, and work beneath that uses the budget
+/// up at each poll would never be ended.
+pub(crate) fn poll(sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    pin!(unconstrained(sleep)).poll(cx)
 }
 
 /// When so much time will have passed on tokio's clock, to set a timer anew.
@@ -70,7 +87,7 @@ impl Timer {
     pub(crate) fn poll(&mut self, until: Moment, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if let Some(sleep) = &mut self.sleep {
-                ready!(sleep.as_mut().poll(cx));
+                ready!(poll(sleep.as_mut(), cx));
             }
             let Some(left) = deadline::left(until, now()) else { return Poll::Ready(()) };
             match &mut self.sleep {
@@ -96,7 +113,7 @@ pub(crate) fn poll_at(
         Some(timer) => timer.reset(after(wait)),
         None => timer.set(Some(sleep(wait))),
     }
-    timer.as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx))
+    timer.as_pin_mut().map_or(Poll::Pending, |timer| poll(timer, cx))
 }
 
 /// How long ago a timer ended, if it has.
@@ -125,6 +142,19 @@ mod tests {
         advance(SECOND).await;
         assert!(task.is_woken());
         task.enter(|cx, _| assert_ready!(timer.poll(end + SECOND, cx)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_fires_also_where_the_task_has_used_its_budget_up() {
+        let (mut timer, end) = (Timer::default(), now() + SECOND);
+        task::spawn(()).enter(|cx, _| assert_pending!(timer.poll(end, cx)));
+        advance(SECOND).await;
+        std::future::poll_fn(|cx| {
+            while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            assert_ready!(timer.poll(end, cx));
+            Poll::Ready(())
+        })
+        .await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,5 @@
 //! What requests and results mean, told to layers that know no protocol.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::future::Future;
 use std::sync::Arc;
@@ -59,12 +58,6 @@ pub trait Protocol<Req, Res, E> {
     /// Leaves in the request until when its call may take, where it has a place for that.
     fn set_deadline(&self, request: &mut Req, deadline: Deadline) {
         let _ = (request, deadline);
-    }
-
-    /// What to call the request in a warning, where that costs nothing.
-    fn label(&self, request: &Req) -> Option<Cow<'static, str>> {
-        let _ = request;
-        None
     }
 
     /// What must be known of the request when the attempt has ended.
@@ -141,10 +134,6 @@ impl<Req, Res, E, P: Protocol<Req, Res, E> + ?Sized> Protocol<Req, Res, E> for A
 
     fn set_deadline(&self, request: &mut Req, deadline: Deadline) {
         (**self).set_deadline(request, deadline);
-    }
-
-    fn label(&self, request: &Req) -> Option<Cow<'static, str>> {
-        (**self).label(request)
     }
 
     fn about(&self, request: &Req) -> P::About {
@@ -255,6 +244,11 @@ impl Ending {
     #[must_use]
     pub const fn may_be_repeated(&self) -> bool {
         matches!(self.repeat, Repeat::Allowed)
+    }
+
+    /// The same as a word of the policy.
+    pub(crate) const fn repeat(&self) -> Repeat {
+        self.repeat
     }
 
     /// What the server said of waiting and quotas.

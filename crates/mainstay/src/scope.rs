@@ -13,8 +13,11 @@
 //! budget.
 
 use std::cell::Cell;
+use std::future::Future;
+use std::ptr;
+use std::task::{Context, RawWakerVTable};
 
-use mainstay_policy::Moment;
+use mainstay_policy::{Moment, Outcome};
 
 /// What holds for whatever is called or polled now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +32,27 @@ pub(crate) struct Scope {
 
 thread_local! {
     static HERE: Cell<Scope> = const { Cell::new(Scope::OUTSIDE) };
-    static WATCHED: Cell<Moment> = const { Cell::new(Moment::MAX) };
+    static WATCHED: Cell<Watched> = const { Cell::new(Watched::BY_NOBODY) };
+    static TIME_IS_OVER: Cell<bool> = const { Cell::new(false) };
     static BENEATH: Cell<Beneath> = const { Cell::new(Beneath::NOTHING) };
+}
+
+/// When something is ended, and whom the timer for that wakes.
+#[derive(Clone, Copy)]
+struct Watched {
+    until: Moment,
+    wakes: Wakes,
+}
+
+impl Watched {
+    const BY_NOBODY: Self = Self { until: Moment::MAX, wakes: (ptr::null(), ptr::null()) };
+}
+
+/// What tells one waker from another; it is compared and never followed.
+type Wakes = (*const (), *const RawWakerVTable);
+
+fn wakes(cx: &Context<'_>) -> Wakes {
+    (cx.waker().data(), ptr::from_ref(cx.waker().vtable()))
 }
 
 /// What whoever polled an attempt learns of it.
@@ -78,29 +100,74 @@ impl Drop for Outside {
 /// Polls what belongs to none of those who wait for it: no deadline and no timer of theirs holds
 /// for it, and nothing is learnt of it.
 pub(crate) fn apart<T>(poll: impl FnOnce() -> T) -> T {
-    let _before = Unwatched(WATCHED.replace(Moment::MAX));
+    let _before = Unwatched(WATCHED.replace(Watched::BY_NOBODY));
     attempt(|| Scope::OUTSIDE.around(poll)).0
 }
 
 /// When somebody who polls this ends it, by a timer of their own: further in none is needed for the
 /// same end or a later one.
 ///
-/// It is apart from [`Scope`], because who captures a scope and sets it elsewhere sets no timer.
-pub(crate) fn watched() -> Moment {
-    WATCHED.get()
+/// It is apart from [`Scope`], because who captures a scope and sets it elsewhere sets no timer. What
+/// is polled with a waker of its own, as what many calls share or what blocks a thread is, may be
+/// woken and go on where nobody watches any more.
+pub(crate) fn watched(cx: &Context<'_>) -> Moment {
+    let watched = WATCHED.get();
+    if watched.wakes == wakes(cx) { watched.until } else { Moment::MAX }
 }
 
 /// Polls something that is ended then, if it is pending.
-pub(crate) fn watching<T>(until: Moment, poll: impl FnOnce() -> T) -> T {
-    let _before = Unwatched(WATCHED.replace(watched().min(until)));
-    poll()
+pub(crate) fn watching<T>(
+    until: Moment,
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> T,
+) -> T {
+    let watched = Watched { until: watched(cx).min(until), wakes: wakes(cx) };
+    let _before = Unwatched(WATCHED.replace(watched));
+    poll(cx)
 }
 
-struct Unwatched(Moment);
+struct Unwatched(Watched);
 
 impl Drop for Unwatched {
     fn drop(&mut self) {
         WATCHED.set(self.0);
+    }
+}
+
+/// Drops what has run out of time: whoever is dropped with it was not given up, but timed out.
+pub(crate) fn run_out(drop: impl FnOnce()) {
+    let _before = TimeIsOver(TIME_IS_OVER.replace(true));
+    drop();
+}
+
+/// What the drop of an attempt says: that it timed out, where one of our timers drops it.
+pub(crate) fn dropped() -> Outcome {
+    match TIME_IS_OVER.get() {
+        true => Outcome::Transient,
+        false => Outcome::Abandoned,
+    }
+}
+
+struct TimeIsOver(bool);
+
+impl Drop for TimeIsOver {
+    fn drop(&mut self) {
+        TIME_IS_OVER.set(self.0);
+    }
+}
+
+/// A wait before anything is sent. Dropped for want of time, it says that further out no attempt has
+/// timed out.
+pub(crate) async fn unsent<F: Future>(wait: F) -> F::Output {
+    let _unsent = Unsent;
+    wait.await
+}
+
+struct Unsent;
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        TIME_IS_OVER.set(false);
     }
 }
 
@@ -146,7 +213,9 @@ impl Drop for Before {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::catch_unwind;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
     use std::time::Duration;
 
     use super::*;
@@ -172,17 +241,52 @@ mod tests {
         let scope = Scope::current().until(at(5));
         assert!(catch_unwind(|| scope.around(|| panic!("inside"))).is_err());
         assert_eq!(Scope::current(), Scope::OUTSIDE);
-        assert!(catch_unwind(|| watching(at(5), || panic!("inside"))).is_err());
-        assert_eq!(watched(), Moment::MAX);
+        let mut cx = Context::from_waker(Waker::noop());
+        let watching = AssertUnwindSafe(|| watching(at(5), &mut cx, |_| panic!("inside")));
+        assert!(catch_unwind(watching).is_err());
+        assert_eq!(watched(&cx), Moment::MAX);
+        assert!(catch_unwind(|| run_out(|| panic!("inside"))).is_err());
+        assert_eq!(dropped(), Outcome::Abandoned);
     }
 
     #[test]
     fn a_scope_that_is_set_elsewhere_brings_no_timer_along() {
-        watching(at(5), || {
-            watching(at(9), || assert_eq!(watched(), at(5)));
+        let mut cx = Context::from_waker(Waker::noop());
+        watching(at(5), &mut cx, |cx| {
+            watching(at(9), cx, |cx| assert_eq!(watched(cx), at(5)));
             assert_eq!(Scope::current(), Scope::OUTSIDE);
         });
-        Scope::current().until(at(5)).around(|| assert_eq!(watched(), Moment::MAX));
+        Scope::current().until(at(5)).around(|| assert_eq!(watched(&cx), Moment::MAX));
+    }
+
+    #[test]
+    fn what_wakes_somebody_else_is_watched_by_nobody() {
+        struct Other;
+        impl Wake for Other {
+            fn wake(self: Arc<Self>) {}
+        }
+        let (one, other) = (Waker::from(Arc::new(Other)), Waker::from(Arc::new(Other)));
+        watching(at(5), &mut Context::from_waker(&one), |cx| {
+            assert_eq!(watched(&Context::from_waker(&one.clone())), at(5));
+            assert_eq!(watched(&Context::from_waker(&other)), Moment::MAX);
+            watching(at(9), &mut Context::from_waker(&other), |cx| assert_eq!(watched(cx), at(9)));
+            assert_eq!(watched(cx), at(5));
+        });
+    }
+
+    #[test]
+    fn who_is_dropped_for_want_of_time_has_timed_out_unless_nothing_was_sent() {
+        assert_eq!(dropped(), Outcome::Abandoned);
+        run_out(|| {
+            assert_eq!(dropped(), Outcome::Transient);
+            let mut waits = Box::pin(unsent(std::future::pending::<()>()));
+            assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert_eq!(dropped(), Outcome::Transient);
+            drop(waits);
+            assert_eq!(dropped(), Outcome::Abandoned);
+        });
+        run_out(|| assert_eq!(dropped(), Outcome::Transient));
+        assert_eq!(dropped(), Outcome::Abandoned);
     }
 
     #[test]
@@ -190,13 +294,15 @@ mod tests {
         let within = || {
             is_queued();
             has_told(3);
-            (Scope::current(), watched())
+            (Scope::current(), watched(&Context::from_waker(Waker::noop())))
         };
         let scope = Scope::current().until(at(5)).attempt(2);
-        let (seen, learnt) = attempt(|| scope.around(|| watching(at(5), || apart(within))));
+        let mut cx = Context::from_waker(Waker::noop());
+        let (seen, learnt) =
+            attempt(|| scope.around(|| watching(at(5), &mut cx, |_| apart(within))));
         assert_eq!(seen, (Scope::OUTSIDE, Moment::MAX));
         assert_eq!(learnt, Beneath::NOTHING);
-        assert_eq!(watched(), Moment::MAX);
+        assert_eq!(watched(&cx), Moment::MAX);
     }
 
     #[test]

@@ -32,6 +32,7 @@
 //! | [`wakers`] | a call that is polled by another task wakes that one |
 //! | [`spins`] | nobody is woken while nothing happens, and a call takes few polls |
 //! | [`panics`] | a panic beneath passes on and leaves nothing behind |
+//! | [`ends`] | a call that nobody answers ends when the subject says so, and leaves nothing behind |
 //! | [`shared`] | all services of a layer and its clones share one state |
 //!
 //! Each probe has a runtime of its own with paused time, so they run in a plain `#[test]`, and never
@@ -61,7 +62,7 @@ pub fn check(subject: &Subject) {
         "{}: say how it refuses or how it waits, or that it lets all through, and not both",
         subject.name
     );
-    for probe in [readiness, unready, strands, drops, wakers, spins, panics, shared] {
+    for probe in [readiness, unready, strands, drops, wakers, spins, ends, panics, shared] {
         probe(subject);
     }
 }
@@ -108,6 +109,11 @@ probe!(
     /// In an hour in which nothing happens nobody is woken more often than the subject says, and a
     /// call takes no more polls than it says.
     spins
+);
+probe!(
+    /// A call that nobody answers ends after as long as the subject says, also over a service that
+    /// uses up tokio's budget; it wakes its last waker, and leaves nothing behind.
+    ends
 );
 probe!(
     /// A panic of the service beneath, in its `call` or in a poll, reaches the caller. The state is

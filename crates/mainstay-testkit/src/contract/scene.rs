@@ -31,6 +31,8 @@ pub(super) enum Situation {
     Waiting,
     /// It is refused.
     Refused,
+    /// It is the first after a time of refusals, which ended by itself.
+    Afterwards,
 }
 
 impl fmt::Display for Situation {
@@ -40,6 +42,7 @@ impl fmt::Display for Situation {
             Self::Again => "a call that needs a further attempt",
             Self::Waiting => "a call that must wait",
             Self::Refused => "a call that is refused",
+            Self::Afterwards => "the first call after refusals",
         })
     }
 }
@@ -51,11 +54,13 @@ impl Subject {
         among: [Situation; N],
     ) -> impl Iterator<Item = Situation> {
         let (again, waits, refuses) = (self.tries_again, self.waits, self.refuses);
+        let recovers = self.recovers;
         among.into_iter().filter(move |situation| match situation {
             Situation::Plain => true,
             Situation::Again => again,
             Situation::Waiting => waits,
             Situation::Refused => refuses,
+            Situation::Afterwards => recovers,
         })
     }
 }
@@ -67,6 +72,8 @@ pub(super) struct Scene {
     pub(super) held: Vec<Call>,
     /// Whether the state has ended.
     pub(super) has_left: bool,
+    /// How often the call had been polled that the end of the state woke.
+    pub(super) woken_after: Option<usize>,
 }
 
 /// What a poll led to.
@@ -80,7 +87,8 @@ impl Scene {
     /// A layer of its own in this situation; what is called from here on is answered well.
     pub(super) async fn set(subject: &Subject, situation: Situation) -> Self {
         let bench = (subject.make)();
-        let mut scene = Self { bench, situation, held: Vec::new(), has_left: true };
+        let mut scene =
+            Self { bench, situation, held: Vec::new(), has_left: true, woken_after: None };
         if let Some(condition) = scene.condition() {
             (condition.enter)();
             match condition.kind {
@@ -94,6 +102,9 @@ impl Scene {
             }
         }
         scene.has_left = false;
+        if situation == Situation::Afterwards {
+            scene.leave().await;
+        }
         let again = situation == Situation::Again;
         (scene.bench.script)(if again { Act::AnswersAgainFirst } else { Act::AnswersWell });
         scene
@@ -103,7 +114,7 @@ impl Scene {
         match self.situation {
             Situation::Plain | Situation::Again => None,
             Situation::Waiting => self.bench.waiting.as_ref(),
-            Situation::Refused => self.bench.refusing.as_ref(),
+            Situation::Refused | Situation::Afterwards => self.bench.refusing.as_ref(),
         }
     }
 
@@ -178,6 +189,7 @@ impl Scene {
 
     /// Ends the state, if it has not ended, which must wake this call, and not some timer of it.
     pub(super) async fn wakes_when_it_ends(&mut self, call: &Call, when: &str) {
+        self.woken_after = Some(call.polls());
         let time = if self.ends_in_time() { HOUR } else { SECOND };
         if self.ends_in_time() {
             self.has_left = true;

@@ -21,6 +21,9 @@ pub struct Subject {
     pub(super) waits: bool,
     pub(super) refuses: bool,
     pub(super) tries_again: bool,
+    /// Its refusals end by themselves.
+    pub(super) recovers: bool,
+    pub(super) times_out: Option<Duration>,
     pub(super) is_told: bool,
     pub(super) after_panic: Option<String>,
     pub(super) timers: usize,
@@ -53,6 +56,7 @@ impl Subject {
             },
             is_stateless: false,
             after_panic: None,
+            times_out: None,
             timers: 0,
             polls: 3,
             sent: PhantomData,
@@ -80,6 +84,7 @@ pub struct SubjectBuilder<L, Req, Res, E, Sent = Req> {
     told: Told<L, Req, Res, E>,
     is_stateless: bool,
     after_panic: Option<String>,
+    times_out: Option<Duration>,
     timers: usize,
     polls: usize,
     sent: PhantomData<fn() -> Sent>,
@@ -121,6 +126,7 @@ impl<L, Req, Res, E, Sent> SubjectBuilder<L, Req, Res, E, Sent> {
             told: self.told,
             is_stateless: self.is_stateless,
             after_panic: self.after_panic,
+            times_out: self.times_out,
             timers: self.timers,
             polls: self.polls,
             sent: PhantomData,
@@ -172,6 +178,13 @@ impl<L, Req, Res, E, Sent> SubjectBuilder<L, Req, Res, E, Sent> {
         self
     }
 
+    /// A call that nobody answers ends by itself after so long, which must be less than an hour, and
+    /// with an error.
+    pub const fn times_out(mut self, after: Duration) -> Self {
+        self.times_out = Some(after);
+        self
+    }
+
     /// How often a call may be woken for nothing in an hour in which nothing happens; by default
     /// never.
     pub const fn timers(mut self, timers: usize) -> Self {
@@ -185,20 +198,26 @@ impl<L, Req, Res, E, Sent> SubjectBuilder<L, Req, Res, E, Sent> {
         self
     }
 
-    /// Asserts, at compile time, that the layer and its service can be shared between threads,
-    /// cloned and printed, and that the futures can be sent.
-    pub fn shareable(self) -> Self
-    where
-        L: Layer<Scripted<Sent, Res, E>> + Clone + Debug + Send + Sync,
-        L::Service: Service<Req> + Clone + Debug + Send + Sync,
-        <L::Service as Service<Req>>::Future: Debug + Send,
-    {
-        self
-    }
-
-    /// The subject.
+    /// The subject. The layer and its service can be shared between threads, cloned and printed, and
+    /// the futures sent, printed and moved, as those of the scripted service can.
     #[must_use]
     pub fn build(self) -> Subject
+    where
+        L: Layer<Scripted<Sent, Res, E>> + Clone + Debug + Send + Sync + 'static,
+        L::Service: Service<Req> + Clone + Debug + Send + Sync + 'static,
+        <L::Service as Service<Req>>::Error: Debug,
+        <L::Service as Service<Req>>::Future: Debug + Send + Unpin + 'static,
+        Req: 'static,
+        Sent: Send + 'static,
+        Res: Send + 'static,
+        E: Debug + Send + 'static,
+    {
+        self.build_unshared()
+    }
+
+    /// The subject, of a layer that is not all of what [`build`](SubjectBuilder::build) asks for.
+    #[must_use]
+    pub fn build_unshared(self) -> Subject
     where
         L: Layer<Scripted<Sent, Res, E>> + Clone + 'static,
         L::Service: Service<Req> + Clone + 'static,
@@ -211,6 +230,8 @@ impl<L, Req, Res, E, Sent> SubjectBuilder<L, Req, Res, E, Sent> {
     {
         let (waits, refuses) = (self.told.waiting.is_some(), self.told.refusing.is_some());
         let tries_again = self.told.again.is_some();
+        let ends_by_itself = |state: &Rc<State<L, Res, E>>| matches!(state.way, Way::After { .. });
+        let recovers = self.told.refusing.as_ref().is_some_and(ends_by_itself);
         let maker = Maker { layer: self.layer, told: self.told, sent: self.sent };
         Subject {
             name: self.name,
@@ -218,6 +239,8 @@ impl<L, Req, Res, E, Sent> SubjectBuilder<L, Req, Res, E, Sent> {
             waits,
             refuses,
             tries_again,
+            recovers,
+            times_out: self.times_out,
             is_told: self.is_stateless != (waits || refuses),
             after_panic: self.after_panic,
             timers: self.timers,

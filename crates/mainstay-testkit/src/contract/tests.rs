@@ -1,4 +1,5 @@
 mod again;
+mod ending;
 mod fault;
 mod towers;
 mod toy;
@@ -13,12 +14,12 @@ use super::*;
 
 /// One at a time, the others wait.
 fn waiting(fault: Fault) -> Subject {
-    toy(true, fault).waiting(State::in_flight(1)).build()
+    toy(true, fault).waiting(State::in_flight(1)).build_unshared()
 }
 
 /// One at a time, the others are refused.
 fn refusing(fault: Fault) -> Subject {
-    toy(false, fault).refusing(State::in_flight(1)).build()
+    toy(false, fault).refusing(State::in_flight(1)).build_unshared()
 }
 
 type Text = &'static str;
@@ -76,7 +77,7 @@ fn a_call_that_nobody_made_ready_is_caught() {
     assert_says(&caught(unready, "unready", &refusing(Fault::BorrowsReadiness)), expected);
     assert_says(&caught(unready, "unready", &waiting(Fault::CallsUnreadyAfterTheWait)), expected);
     let one = Subject::of("toy", || OneInstance, || "ask", || Ok("answer"), || "dead");
-    assert_says(&caught(unready, "unready", &one.lets_all_through().build()), expected);
+    assert_says(&caught(unready, "unready", &one.lets_all_through().build_unshared()), expected);
 }
 
 #[test]
@@ -121,11 +122,11 @@ fn a_state_that_is_not_what_was_said_is_caught() {
     }
     let text = caught(drops, "drops", &refusing(Fault::LetsAllIn));
     assert_says(&text, "a call that is refused: it was let through and ended with an answer");
-    let never = toy(true, Fault::None).refusing(State::in_flight(1)).build();
+    let never = toy(true, Fault::None).refusing(State::in_flight(1)).build_unshared();
     assert_says(&caught(drops, "drops", &never), "nobody wakes it, and it has not ended");
-    let many = toy(true, Fault::None).waiting(State::in_flight(2)).build();
+    let many = toy(true, Fault::None).waiting(State::in_flight(2)).build_unshared();
     assert_says(&caught(drops, "drops", &many), "so many calls should be in flight to begin with");
-    let many = toy(false, Fault::None).refusing(State::in_flight(2)).build();
+    let many = toy(false, Fault::None).refusing(State::in_flight(2)).build_unshared();
     assert_says(&caught(drops, "drops", &many), "a call that is to stay in flight ended");
 }
 
@@ -158,12 +159,45 @@ fn wakes_and_polls_for_nothing_are_caught() {
 #[test]
 fn more_timers_and_polls_are_fair_where_the_subject_says_so() {
     let subject = toy(true, Fault::PollsTheCallTooOften).waiting(State::in_flight(1)).polls(10);
-    spins(&subject.build());
-    let strict = toy(true, Fault::None).waiting(State::in_flight(1)).polls(1).build();
+    spins(&subject.build_unshared());
+    let strict = toy(true, Fault::None).waiting(State::in_flight(1)).polls(1).build_unshared();
     let text = caught(spins, "spins", &strict);
     assert_says(&text, "a call that is answered after its first poll: it took 2 polls, 1 are fair");
-    let ticks = toy(true, Fault::SpinsWhileItRuns).waiting(State::in_flight(1)).timers(5).build();
+    let ticks =
+        toy(true, Fault::SpinsWhileItRuns).waiting(State::in_flight(1)).timers(5).build_unshared();
     assert_says(&caught(spins, "spins", &ticks), "woken 16 times for nothing in an hour, 5 are");
+}
+
+#[test]
+fn a_call_that_nobody_answers_ends_when_it_was_said() {
+    use ending::{AFTER, Ending, Fault};
+    let subject = |fault| {
+        Subject::of("toy", move || Ending::new(fault), || "ask", || Ok("answer"), || "dead")
+            .lets_all_through()
+            .times_out(AFTER)
+            .build()
+    };
+    check(&subject(Fault::None));
+    for (fault, expected) in [
+        (Fault::WakesNobody, "should end after 5s, and is not woken"),
+        (Fault::IsEarly, "ended after 4s instead of 5s"),
+        (Fault::AnswersWell, "a call that nobody answered ended with an answer"),
+        (Fault::LooksAtTheBudget, "uses up tokio's budget at each poll is never ended"),
+    ] {
+        assert_says(&caught(ends, "ends", &subject(fault)), expected);
+    }
+}
+
+#[test]
+fn a_turn_that_a_dropped_call_takes_along_is_caught() {
+    let text = caught(drops, "drops", &pauses(again::Fault::TakesATurnAlong, false));
+    assert_says(&text, "for the next call that is a wait of");
+}
+
+#[test]
+fn a_place_that_the_first_call_after_refusals_keeps_is_caught() {
+    let text = caught(drops, "drops", &pauses(again::Fault::KeepsTheFirstPlace, true));
+    assert_says(&text, "the first call after refusals, dropped after");
 }
 
 #[test]
@@ -178,7 +212,8 @@ fn a_panic_that_leaves_something_or_does_not_arrive_is_caught() {
     assert_says(&text, "the next call of the same service ended with the error \"refused\"");
     let text = caught(panics, "panics", &waiting(Fault::RefusesAtPanics));
     assert_says(&text, "a panic in a call: it did not reach the caller");
-    let other = toy(true, Fault::None).waiting(State::in_flight(1)).after_panic("other").build();
+    let other =
+        toy(true, Fault::None).waiting(State::in_flight(1)).after_panic("other").build_unshared();
     assert_says(&caught(panics, "panics", &other), "expected other, found 1 free");
 }
 
@@ -203,8 +238,8 @@ fn each_broken_layer_fails_the_whole_check() {
 #[test]
 fn a_subject_must_say_what_can_be_probed() {
     for subject in [
-        toy(true, Fault::None).build(),
-        toy(true, Fault::None).waiting(State::in_flight(1)).lets_all_through().build(),
+        toy(true, Fault::None).build_unshared(),
+        toy(true, Fault::None).waiting(State::in_flight(1)).lets_all_through().build_unshared(),
     ] {
         let panic = catch_unwind(AssertUnwindSafe(|| check(&subject))).unwrap_err();
         assert_says(said(&*panic), "toy: say how it refuses or how it waits");
@@ -216,7 +251,7 @@ fn twice(fault: again::Fault) -> Subject {
         .clean(Twice::snapshot)
         .tries_again_after(|| Err("again"))
         .lets_all_through()
-        .build()
+        .build_unshared()
 }
 
 #[test]
@@ -232,7 +267,7 @@ fn a_further_attempt_is_probed_like_the_first() {
 #[test]
 fn a_layer_that_does_not_try_again_although_it_was_said_is_caught() {
     let subject = toy(true, Fault::None).waiting(State::in_flight(1));
-    let text = caught(drops, "drops", &subject.tries_again_after(|| Err("again")).build());
+    let text = caught(drops, "drops", &subject.tries_again_after(|| Err("again")).build_unshared());
     assert_says(&text, "a call that needs a further attempt: it ended with the error \"again\"");
     let text = caught(drops, "drops", &twice(again::Fault::MakesAnAnswerUp));
     assert_says(&text, "a call that needs a further attempt: there was 1 attempt");
@@ -250,7 +285,11 @@ fn pauses(fault: again::Fault, refuses: bool) -> Subject {
     let layer = move || Pauses::new(fault, refuses);
     let state = State::after(1, || Err("again"), PAUSE * 2);
     let subject = Subject::of("toy", layer, || "ask", || Ok("answer"), || "dead");
-    if refuses { subject.refusing(state).build() } else { subject.waiting(state).build() }
+    if refuses {
+        subject.refusing(state).build_unshared()
+    } else {
+        subject.waiting(state).build_unshared()
+    }
 }
 
 #[test]
@@ -268,7 +307,7 @@ fn a_state_is_worked_by_hand() {
         let layer = || Pauses::new(again::Fault::None, true);
         Subject::of("toy", layer, || "ask", || Ok("answer"), || "dead")
             .refusing(State::by_hand(closed(true), closed(!leaves)))
-            .build()
+            .build_unshared()
     };
     check(&subject(true));
     let text = caught(drops, "drops", &subject(false));

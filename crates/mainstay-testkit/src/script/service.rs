@@ -183,6 +183,7 @@ impl<Req, Res, E> Future for ScriptedFuture<Req, Res, E> {
             drop(self.take());
             panic!("{PANIC} in a poll");
         }
+        self.stage.takes_budget(cx);
         ready!(self.poll_part(cx));
         let end = match self.take() {
             Some(Part::Answers { request, answer, .. }) => Some(End::Result(answer(request))),

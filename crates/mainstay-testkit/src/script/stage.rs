@@ -1,7 +1,9 @@
 //! What of a script does not depend on its types: readiness, counts, panics.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
 use std::mem;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -35,6 +37,7 @@ struct State {
     instances: u64,
     is_withheld: bool,
     stutter: usize,
+    is_greedy: bool,
     panics_in_call: bool,
     panics_in_poll: bool,
     places: Places,
@@ -155,6 +158,18 @@ impl Stage {
 
     pub(super) fn stutter(&self) -> usize {
         self.lock().stutter
+    }
+
+    /// Each poll of a call uses up what budget its task has with tokio.
+    pub(crate) fn is_greedy(&self) {
+        self.lock().is_greedy = true;
+    }
+
+    pub(super) fn takes_budget(&self, cx: &mut Context<'_>) {
+        if !self.lock().is_greedy {
+            return;
+        }
+        while pin!(tokio::task::coop::consume_budget()).poll(cx).is_ready() {}
     }
 
     pub(crate) fn withholds_readiness(&self) {

@@ -38,8 +38,10 @@
 //! # What is a failure
 //!
 //! What the protocol calls a transient failure: with [`Http`], a 5xx that speaks of the server, a
-//! 408, a reset, a timeout. A 4xx is a success: the server is well. A 429 says nothing, nor does a
-//! refusal further in, nor a call that is dropped early. A status of gRPC that stands behind the
+//! 408, a reset, a timeout, be it that of the attempt or that of a
+//! [deadline](crate::deadline) further out, which ends a call that the server has not answered in
+//! the time that its caller has. A 4xx is a success: the server is well. A 429 says nothing, nor does
+//! a refusal further in, nor a call that its caller drops early. A status of gRPC that stands behind the
 //! body counts where [bodies are held](GuardLayer::hold_bodies).
 
 use std::sync::Arc;

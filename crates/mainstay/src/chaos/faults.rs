@@ -104,7 +104,7 @@ pub trait MakeError<E> {
     fn make(&self, draw: Draw) -> E;
 }
 
-/// Calls fail with a refusal, as if they had never been sent.
+/// Calls fail with a refusal that says [`Reason::Injected`], as if no connection could be made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Refusals {
     _private: (),
@@ -112,7 +112,7 @@ pub struct Refusals {
 
 impl<E: CallError> MakeError<E> for Refusals {
     fn make(&self, _: Draw) -> E {
-        Refused::new(LAYER, Reason::Other("it was made to fail")).into()
+        Refused::new(LAYER, Reason::Injected).into()
     }
 }
 

@@ -32,11 +32,15 @@
 //!
 //! | fault | what the caller sees | what the server sees |
 //! |---|---|---|
-//! | [errors](Chaos::errors) | a refusal, or an error of yours ([`errors_with`](ChaosLayer::errors_with)) | nothing |
+//! | [errors](Chaos::errors) | a connection that is not made, or an error of yours ([`errors_with`](ChaosLayer::errors_with)) | nothing |
 //! | [answers](Chaos::answers) | a 503 without a body, or a head of yours ([`answers_with`](ChaosLayer::answers_with)) | nothing |
 //! | [late](Chaos::late) | the answer, or the error, but later | the request, at once |
 //! | [hangs](Chaos::hangs) | nothing, ever | nothing |
 //! | [cuts](Chaos::cuts) | a body that breaks off ([`cut_after`](ChaosLayer::cut_after)) | the request |
+//!
+//! The error is a refusal, with [`Reason::Injected`](crate::Reason::Injected), because only that can
+//! be made in every type of error. [`Http`](crate::http::Http) takes it for a connection that was not
+//! made: a retry sends the call again, whatever its method, and a breaker counts a failure.
 //!
 //! Calls are numbered in the order in which they are made while it is on, and what goes wrong with
 //! a call follows from the seed and its number alone.
@@ -143,7 +147,8 @@ impl<M> ChaosLayer<InHttp, M> {
 }
 
 impl<F, M> ChaosLayer<F, M> {
-    /// Fails with what the function makes of a draw, in place of a refusal.
+    /// Fails with what the function makes of a draw, in place of a connection that is not made: a
+    /// reset, say, after which the call may have been processed.
     #[must_use]
     pub fn errors_with<E>(self, make: E) -> ChaosLayer<F, Errors<E>> {
         let Self { settings, switch, faults, name, .. } = self;

@@ -13,8 +13,10 @@ use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_test::mock;
 
 use super::*;
-use crate::error::{BoxError, CallError, Error, Reason};
+use crate::breaker::{BreakerState, CircuitBreaker, CircuitBreakerLayer};
+use crate::error::{BoxError, CallError, Error, Reason, Refused};
 use crate::http::{Cause, Failure};
+use crate::retry::{Retry, RetryLayer};
 
 type Req = Request<()>;
 type Text = Full<Bytes>;
@@ -168,6 +170,22 @@ async fn statuses_heads_and_errors_can_be_one_s_own() {
     assert_eq!(Failure::of(&error).cause(), Cause::Broken);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_injected_error_is_retried_and_counted_as_a_connection_that_was_not_made() {
+    let chaos = all(Chaos::seeded(1).errors(100.0));
+    let breaker = CircuitBreaker::new().consecutive_failures(Some(3));
+    let breaker = CircuitBreakerLayer::new(breaker).unwrap();
+    let service = ServiceBuilder::new()
+        .layer(RetryLayer::new(Retry::up_to(3)).unwrap())
+        .layer(breaker.clone())
+        .layer(chaos.clone())
+        .service(service_fn(well));
+    let post = Request::post("/").body(()).unwrap();
+    let error = service.oneshot(post).await.unwrap_err();
+    assert_eq!(error.refused().map(Refused::reason), Some(Reason::Injected));
+    assert_eq!((chaos.handle().calls(), breaker.handle().state()), (3, BreakerState::Open));
+}
+
 /// A body of so many pieces of four bytes.
 struct Fours(u32);
 
@@ -228,7 +246,7 @@ async fn calls_of_any_kind_fail_come_late_and_hang_but_are_not_answered() {
     let plain = switched_on(ChaosLayer::plain(settings).unwrap().named("flaky"));
     let echo = service_fn(|text: &'static str| async move { Ok::<_, NoError>(text) });
     let error = plain.layer(echo).oneshot("x").await.unwrap_err();
-    assert!(matches!(error.refused().map(crate::Refused::reason), Some(Reason::Other(_))));
+    assert!(matches!(error.refused().map(Refused::reason), Some(Reason::Injected)));
     plain.handle().disable();
     assert_eq!(plain.layer(echo).oneshot("x").await, Ok("x"));
     assert!(ChaosLayer::plain(Chaos::seeded(1).answers(1.0)).is_err());

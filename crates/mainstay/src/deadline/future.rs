@@ -14,7 +14,7 @@ use super::LAYER;
 use crate::clock::Timer;
 use crate::error::{CallError, Reason, Refused};
 use crate::observe::{Event, tell};
-use crate::scope::{Scope, watched, watching};
+use crate::scope::{Scope, run_out, watched, watching};
 
 pin_project! {
     /// The response future of [`DeadlineService`](super::DeadlineService).
@@ -57,11 +57,11 @@ where
             StateProj::Refused { refused } => refused.take().expect("polled after it was ready"),
             StateProj::Running { inner, until, name, timer } => {
                 let scope = Scope::current().until(*until);
-                let end = watching(*until, || scope.around(|| inner.poll(cx)));
+                let end = watching(*until, cx, |cx| scope.around(|| inner.poll(cx)));
                 if end.is_ready() {
                     return end;
                 }
-                match watch(*until, watched()) {
+                match watch(*until, watched(cx)) {
                     Watch::Here => ready!(timer.poll(*until, cx)),
                     Watch::FurtherOut | Watch::Nowhere => return Poll::Pending,
                 }
@@ -69,7 +69,7 @@ where
             }
         };
         // What still ran is gone before anybody is told.
-        state.set(State::Refused { refused: None });
+        run_out(|| state.set(State::Refused { refused: None }));
         tell(Event::Refused(&refused));
         Poll::Ready(Err(refused.into()))
     }

@@ -18,7 +18,7 @@ use crate::scope::Scope;
 /// It stands at the bottom, where each attempt is sent, and says what is left *then*; what it says
 /// is rounded down, and at least one unit. Without a [`DeadlineLayer`](super::DeadlineLayer) further
 /// out, in the same task, it says nothing. Where the request already says something shorter, that
-/// stays. A value costs an allocation.
+/// stays, and so does what cannot be read. A value costs an allocation.
 ///
 /// ```
 /// use mainstay::deadline::{DeadlineHeaderLayer, DeadlineLayer};
@@ -74,7 +74,13 @@ impl DeadlineHeaderLayer {
             return;
         }
         let left = deadline::left(until, clock::now()).unwrap_or_default();
-        let before = headers.get(&self.name).and_then(|value| self.unit.read(value));
+        let mut before = None;
+        for said in headers.get_all(&self.name) {
+            match self.unit.read(said) {
+                Some(said) => before = Some(before.map_or(said, |before| said.min(before))),
+                None => return, // nobody here knows whether it is shorter
+            }
+        }
         if let Some(value) = self.unit.value(left, before) {
             headers.insert(self.name.clone(), value);
         }

@@ -51,6 +51,7 @@
 
 mod future;
 mod header;
+mod plain;
 
 use std::mem;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ use crate::scope::Scope;
 
 pub use future::DeadlineFuture;
 pub use header::{DeadlineHeader, DeadlineHeaderLayer};
+pub use plain::Plain;
 
 const LAYER: &str = "deadline";
 
@@ -87,6 +89,10 @@ impl Deadline {
         Self { until: clock::now() + time }
     }
 
+    pub(crate) const fn at(until: Moment) -> Self {
+        Self { until }
+    }
+
     /// What is left of it; nothing once it is over.
     #[must_use]
     pub fn left(&self) -> Duration {
@@ -94,7 +100,40 @@ impl Deadline {
     }
 }
 
+/// What is left of the time of the call that is being called or polled on this thread, for layers
+/// and services of your own; `None` where no [`DeadlineLayer`] further out says when it is over.
+///
+/// What spawns a task or keeps a future for others asks before, and hands it on.
+///
+/// ```
+/// use mainstay::deadline::{self, DeadlineLayer};
+/// use mainstay::{Error, LiftLayer};
+/// use std::convert::Infallible;
+/// use std::time::Duration;
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let query = service_fn(|_: &str| async { Ok::<_, Infallible>(deadline::left()) });
+/// let service = ServiceBuilder::new()
+///     .layer(DeadlineLayer::plain(Duration::from_secs(20)))
+///     .layer(LiftLayer::new())
+///     .service(query);
+/// assert_eq!(service.oneshot("select 1").await?, Some(Duration::from_secs(20)));
+/// assert_eq!(deadline::left(), None);
+/// # Ok::<(), Error<Infallible>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn left() -> Option<Duration> {
+    let until = Scope::current().until;
+    (until < Moment::MAX).then(|| Deadline::at(until).left())
+}
+
 /// Gives each call a time in which it must end.
+///
+/// The service beneath must be `Clone`, because a call whose time is over gives back what readiness
+/// has reserved for it, and only a drop does that; `tower::buffer::Buffer` makes any service one.
 #[derive(Debug)]
 pub struct DeadlineLayer<P = Http> {
     within: Option<Duration>,
@@ -114,6 +153,14 @@ impl DeadlineLayer {
     #[must_use]
     pub fn per_call() -> Self {
         Self::of(None, Http::new())
+    }
+}
+
+impl DeadlineLayer<Plain> {
+    /// So long for each call, whatever its requests are; they say nothing of time themselves.
+    #[must_use]
+    pub fn plain(within: Duration) -> Self {
+        Self::of(Some(within), Plain::default())
     }
 }
 

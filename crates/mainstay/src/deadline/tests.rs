@@ -18,6 +18,8 @@ use crate::http::grpc;
 use crate::protocol::Ending;
 use crate::{BoxError, Error, LiftLayer};
 
+mod watched;
+
 type Req = Request<&'static str>;
 type Client = mock::Spawn<DeadlineService<mock::Mock<Req, Response<()>>>>;
 type Server = mock::Handle<Req, Response<()>>;
@@ -286,8 +288,24 @@ async fn what_is_left_of_a_deadline_can_be_asked() {
     let deadline = Deadline::within(SECOND);
     advance(400 * MILLI).await;
     assert_eq!(deadline.left(), 600 * MILLI);
+    assert_eq!(Deadline::from(Instant::now() + 600 * MILLI), deadline);
     advance(SECOND).await;
     assert_eq!(deadline.left(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_the_call_that_runs_can_be_asked_beneath_its_deadline() {
+    let asks = |name: u32| async move {
+        advance(400 * MILLI).await;
+        Ok::<_, BoxError>((name, left()))
+    };
+    let service = DeadlineLayer::plain(SECOND).layer(service_fn(asks));
+    assert_eq!(service.oneshot(7).await.unwrap(), (7, Some(600 * MILLI)));
+    assert_eq!(left(), None);
+    let hangs = service_fn(|_: u32| pending::<Result<(), BoxError>>());
+    let mut call = task::spawn(DeadlineLayer::plain(SECOND).layer(hangs).oneshot(7));
+    let (after, end) = ends_after(&mut call).await;
+    assert_eq!((after, reason(&end.unwrap_err())), (SECOND, Some((LAYER, Reason::TimedOut))));
 }
 
 /// What a server is told by a call whose attempts are sent at these times.
@@ -329,7 +347,7 @@ async fn what_a_server_is_told_already_stays_if_it_is_shorter() {
         request.headers_mut().insert(name, value.parse().unwrap());
         request
     };
-    for (before, after) in [("500", "500"), ("900", "750"), ("soon", "750")] {
+    for (before, after) in [("500", "500"), ("900", "750"), ("soon", "soon"), ("0.5", "0.5")] {
         let request = says(&NAME, before);
         let told = told(DeadlineHeaderLayer::millis(NAME), SECOND, request).await;
         assert_eq!(told.as_deref(), Some(after));
@@ -338,6 +356,19 @@ async fn what_a_server_is_told_already_stays_if_it_is_shorter() {
         let request = says(&grpc::TIMEOUT, before);
         let told = told(DeadlineHeaderLayer::grpc(), SECOND, request).await;
         assert_eq!(told.as_deref(), Some(after));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_values_the_shortest_counts_and_one_that_cannot_be_read_leaves_all() {
+    for (before, after) in [(["900", "500"], "900"), (["900", "800"], "750"), (["900", "?"], "900")]
+    {
+        let mut request = Request::new("x");
+        for value in before {
+            request.headers_mut().append(&NAME, value.parse().unwrap());
+        }
+        let told = told(DeadlineHeaderLayer::millis(NAME), SECOND, request).await;
+        assert_eq!(told.as_deref(), Some(after), "{before:?}");
     }
 }
 

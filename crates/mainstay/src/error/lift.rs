@@ -13,7 +13,8 @@ use super::Error;
 /// Turns a service's error `E` into [`Error<E>`], so that layers of ours can refuse calls to it.
 ///
 /// Goes to the bottom of a stack, next to the service. It is not needed where the error is
-/// already one that [`CallError`](crate::CallError) is implemented for.
+/// already one that [`CallError`](crate::CallError) is implemented for, and of no use over tower's
+/// `BoxError`: that carries refusals itself, and is no [`std::error::Error`] that could be lifted.
 ///
 /// ```
 /// use mainstay::{Error, LiftLayer};

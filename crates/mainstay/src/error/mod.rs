@@ -18,8 +18,9 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// to do so that a layer can refuse a call through it.
 ///
 /// [`Error<E>`] and tower's `BoxError` can; [`LiftLayer`] turns any other error `E` of a service
-/// into [`Error<E>`], once, at the bottom. [`Over`] checks that where a layer is put over a service.
-/// An enum of your own needs this:
+/// into [`Error<E>`], once, at the bottom. What is no [`std::error::Error`], as `anyhow::Error` is
+/// not, is made a `BoxError` instead, with `map_err(BoxError::from)`. [`Over`]
+/// checks that where a layer is put over a service. An enum of your own needs this:
 ///
 /// ```
 /// use mainstay::{CallError, Refused};
@@ -43,10 +44,11 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
     message = "`{Self}` cannot carry a refusal of mainstay's layers",
     label = "this error is not a `CallError`",
     note = "put `mainstay::LiftLayer` at the bottom of the stack, next to the service: it turns the error into `mainstay::Error<{Self}>`",
+    note = "tower's `BoxError` needs no lifting, and `anyhow::Error` becomes one with `map_err(mainstay::BoxError::from)`",
     note = "or implement `From<mainstay::Refused>` and `mainstay::CallError` for an error type of yours"
 )]
 pub trait CallError: From<Refused> {
-    /// The refusal, if this is one.
+    /// The refusal, if this is one, or if one lies beneath it.
     fn refused(&self) -> Option<&Refused>;
 
     /// The error itself; what failed beneath is found through its sources.
@@ -78,7 +80,8 @@ impl<E: StdError + 'static> CallError for Error<E> {
     fn refused(&self) -> Option<&Refused> {
         match self {
             Self::Refused(refused) => Some(refused),
-            Self::Inner(_) => None,
+            // A client that is lifted twice, or brings layers of ours along.
+            Self::Inner(error) => refused_beneath(error),
         }
     }
 
@@ -89,12 +92,16 @@ impl<E: StdError + 'static> CallError for Error<E> {
 
 impl CallError for BoxError {
     fn refused(&self) -> Option<&Refused> {
-        beneath::chain(&**self).find_map(|error| error.downcast_ref())
+        refused_beneath(&**self)
     }
 
     fn as_error(&self) -> &(dyn StdError + 'static) {
         &**self
     }
+}
+
+fn refused_beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Refused> {
+    beneath::chain(error).find_map(|error| error.downcast_ref())
 }
 
 #[cfg(test)]
@@ -112,6 +119,11 @@ mod tests {
         let ours = Error::<std::fmt::Error>::from(refused());
         assert_eq!(ours.refused(), Some(&refused()));
         assert_eq!(ours.into_inner(), None);
+
+        let twice = Error::Inner(Error::<std::fmt::Error>::from(refused()));
+        assert_eq!(twice.refused(), Some(&refused()));
+        let wrapped = Error::Inner(std::io::Error::other(refused()));
+        assert_eq!(wrapped.refused(), Some(&refused()));
 
         let boxed = BoxError::from(refused());
         assert_eq!(boxed.refused(), Some(&refused()));

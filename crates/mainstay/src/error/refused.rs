@@ -39,6 +39,9 @@ pub enum Reason {
     Panicked,
     /// No new calls are taken.
     Closed,
+    /// A fault that was injected on purpose, by [`ChaosLayer`](crate::chaos::ChaosLayer). To HTTP
+    /// it is a connection that was not made, and no refusal.
+    Injected,
     /// What a guard of your own says.
     Other(&'static str),
 }
@@ -137,6 +140,7 @@ impl fmt::Display for Reason {
             Self::TimedOut => "no answer in time",
             Self::Panicked => "the request panicked",
             Self::Closed => "no new calls are taken",
+            Self::Injected => "it was made to fail",
             Self::Other(reason) => reason,
         })
     }
@@ -176,8 +180,8 @@ mod tests {
     #[test]
     fn every_reason_has_words_of_its_own() {
         use Reason::{
-            Closed, CoolingDown, Deadline, NoSlot, NoTurn, Open, Other, Panicked, Throttled,
-            TimedOut,
+            Closed, CoolingDown, Deadline, Injected, NoSlot, NoTurn, Open, Other, Panicked,
+            Throttled, TimedOut,
         };
         let all = [
             Open,
@@ -189,6 +193,7 @@ mod tests {
             TimedOut,
             Panicked,
             Closed,
+            Injected,
             Other("out of coins"),
         ];
         let words: std::collections::BTreeSet<_> = all.iter().map(Reason::to_string).collect();

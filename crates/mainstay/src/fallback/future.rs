@@ -5,10 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use mainstay_policy::fallback::may_be_sent_again;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Failed, FallbackLayer, Instead};
+use super::{Failed, FallbackLayer, Instead, Shared};
 use crate::observe::{Event, tell};
 use crate::protocol::Protocol;
 
@@ -82,8 +83,18 @@ where
                     if !layer.on.serves(outcome) {
                         return Poll::Ready(end);
                     }
+                    let Shared { instead, protocol } = &*layer.shared;
+                    let twice = protocol.may_send_twice(&about);
+                    let failed = Failed {
+                        may_be_sent_again: may_be_sent_again(outcome, ending.repeat(), twice),
+                        end,
+                        ending,
+                    };
+                    if !instead.serves(&kept, &failed, protocol) {
+                        return Poll::Ready(failed.end);
+                    }
                     tell(Event::FellBack { name: layer.name.as_deref(), outcome });
-                    let instead = layer.shared.instead.instead(kept, Failed { end, ending });
+                    let instead = instead.instead(kept, failed);
                     state.set(State::Instead { instead });
                 }
                 StateProj::Instead { instead } => return instead.poll(cx),

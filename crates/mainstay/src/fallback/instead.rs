@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use crate::http::Copies;
 use crate::protocol::{Ending, Protocol};
 
 /// A call that has failed.
@@ -18,6 +19,9 @@ pub struct Failed<Res, E> {
     pub end: Result<Res, E>,
     /// What that says.
     pub ending: Ending,
+    /// Whether its request may be sent to somebody else: what may have been done already may not,
+    /// unless it may be done twice.
+    pub may_be_sent_again: bool,
 }
 
 /// What is fallen back on.
@@ -30,6 +34,16 @@ pub trait Instead<Req, Res, E> {
 
     /// Looks at a request before it is sent, at every call: what it costs, every call costs.
     fn keep<P: Protocol<Req, Res, E>>(&self, request: &Req, protocol: &P) -> Self::Kept;
+
+    /// Whether it can answer instead of the failure, which is handed on where it cannot; by default
+    /// it always can.
+    fn serves<P>(&self, kept: &Self::Kept, failed: &Failed<Res, E>, protocol: &P) -> bool
+    where
+        P: Protocol<Req, Res, E>,
+    {
+        let _ = (kept, failed, protocol);
+        true
+    }
 
     /// Answers instead of the failure.
     fn instead(&self, kept: Self::Kept, failed: Failed<Res, E>) -> Self::Future;
@@ -67,9 +81,11 @@ pub const fn with<K, F>(keep: K, answer: F) -> With<K, F> {
 /// Falls back on another service, which is sent a copy of the request.
 ///
 /// The copy is made before each call, since the request is gone when it has failed; where it cannot
-/// be copied, a failure stays what it is. The service is cloned for each call that it gets.
+/// be copied, a failure stays what it is. So it does where the request may have been processed and
+/// may not be processed twice, as a `POST` that timed out, unless [`Other::also_twice`] says
+/// otherwise. The service is cloned for each call that it gets.
 pub const fn service<S>(service: S) -> Other<S> {
-    Other { service }
+    Other { service, also_twice: false }
 }
 
 /// A copy of an answer; made by [`value`].
@@ -149,6 +165,17 @@ impl<K, F> fmt::Debug for With<K, F> {
 #[derive(Clone, Debug)]
 pub struct Other<S> {
     service: S,
+    also_twice: bool,
+}
+
+impl<S> Other<S> {
+    /// Also sends what may have been processed already, whatever it does: where the other service
+    /// tells that it has been done, or where it does no harm.
+    #[must_use]
+    pub const fn also_twice(mut self) -> Self {
+        self.also_twice = true;
+        self
+    }
 }
 
 impl<S, Req> Instead<Req, S::Response, S::Error> for Other<S>
@@ -163,6 +190,20 @@ where
         P: Protocol<Req, S::Response, S::Error>,
     {
         protocol.copy(request)
+    }
+
+    fn serves<P>(
+        &self,
+        kept: &Option<Req>,
+        failed: &Failed<S::Response, S::Error>,
+        protocol: &P,
+    ) -> bool
+    where
+        P: Protocol<Req, S::Response, S::Error>,
+    {
+        // A copy of a stream may have become useless while the call read it.
+        (self.also_twice || failed.may_be_sent_again)
+            && kept.as_ref().is_some_and(|copy| protocol.copies(copy) != Copies::Never)
     }
 
     fn instead(
@@ -198,7 +239,7 @@ pin_project! {
     where
         S: Service<Req>,
     {
-        // The request could not be copied.
+        // Nobody asked whether there is a copy.
         Failed { end: Option<Result<S::Response, S::Error>> },
         Readying { service: S, request: Option<Req> },
         Running { #[pin] future: S::Future },

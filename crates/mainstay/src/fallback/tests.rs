@@ -3,11 +3,16 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ::http::{Request, Response, StatusCode};
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use mainstay_policy::Outcome;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
 use crate::error::{Error, Reason, Refused};
+use crate::http::body::ReplayBody;
+use crate::observe::testing::heard;
 use crate::protocol::Ending;
 use crate::{BoxError, CallError};
 
@@ -37,9 +42,16 @@ async fn falls_back<I>(instead: I, on: FallbackOn, end: Answer) -> Answer
 where
     I: Instead<Req, Res, NoError>,
 {
+    answered(request(), instead, on, end).await
+}
+
+async fn answered<I>(request: Req, instead: I, on: FallbackOn, end: Answer) -> Answer
+where
+    I: Instead<Req, Res, NoError>,
+{
     let end = std::sync::Mutex::new(Some(end));
     let ends = service_fn(|_: Req| std::future::ready(end.lock().unwrap().take().unwrap()));
-    FallbackLayer::new(instead).on(on).layer(ends).oneshot(request()).await
+    FallbackLayer::new(instead).on(on).layer(ends).oneshot(request).await
 }
 
 async fn is_replaced(on: FallbackOn, end: Answer) -> bool {
@@ -120,6 +132,78 @@ async fn another_service_is_sent_a_copy_and_its_end_is_the_call_s() {
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(falls_back(service(other), FallbackOn::new(), status(200)).await.is_ok());
     assert_eq!(asked.into_inner(), 1);
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_and_not_twice_is_not_asked_of_another_service() {
+    let other = || service(Answers);
+    let fatal = FallbackOn::new().fatal(true);
+    let says = |method, instead, end| async move {
+        let request = Request::builder().method(method).body(String::new()).unwrap();
+        match answered(request, instead, fatal, end).await {
+            Ok(answer) => *answer.body(),
+            Err(_) => "an error",
+        }
+    };
+    for end in [|| refusal(Reason::Open), || broken(io::ErrorKind::ConnectionRefused)] {
+        assert_eq!(says("POST", other(), end()).await, "other", "it was never sent");
+    }
+    assert_eq!(says("POST", other(), status(429)).await, "other", "nothing was done with it");
+    for end in [|| refusal(Reason::TimedOut), || broken(io::ErrorKind::ConnectionReset)] {
+        assert_eq!(says("POST", other(), end()).await, "an error");
+        assert_eq!(says("POST", other().also_twice(), end()).await, "other");
+        assert_eq!(says("PUT", other(), end()).await, "other");
+    }
+    for (method, said) in [("POST", "from the server"), ("GET", "other")] {
+        assert_eq!(says(method, other(), status(404)).await, said, "{method}");
+        assert_eq!(says(method, other(), status(503)).await, said, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_became_useless_while_it_was_read_is_not_sent() {
+    let read = |status: u16| {
+        service_fn(move |request: Request<ReplayBody>| async move {
+            let is_whole = request.into_body().collect().await.is_ok();
+            let body = if is_whole { "all of it" } else { "a part of it" };
+            Ok::<_, NoError>(Response::builder().status(status).body(body).unwrap())
+        })
+    };
+    for (limit, said) in [(5, (503, "all of it")), (50, (200, "all of it"))] {
+        let frames = (0..4).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"abcd"))));
+        let body = StreamBody::new(futures_util::stream::iter(frames));
+        let service = FallbackLayer::new(service(read(200))).layer(read(503));
+        let request = Request::put("/").body(ReplayBody::with_limit(body, limit)).unwrap();
+        let answer = service.oneshot(request).await.unwrap();
+        assert_eq!((answer.status().as_u16(), *answer.body()), said, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_is_handed_back_is_not_told_as_a_fallback() {
+    let fell_back = || heard().iter().any(|event| event.starts_with("FellBack"));
+    for (instead, expected) in [(service(Answers), false), (service(Answers).also_twice(), true)] {
+        let post = Request::post("/").body(String::new()).unwrap();
+        let _ = answered(post, instead, FallbackOn::new(), status(503)).await;
+        assert_eq!(fell_back(), expected);
+    }
+}
+
+#[derive(Clone)]
+struct Answers;
+
+impl Service<Req> for Answers {
+    type Response = Res;
+    type Error = NoError;
+    type Future = std::future::Ready<Answer>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Req) -> Self::Future {
+        std::future::ready(Ok(Response::new("other")))
+    }
 }
 
 #[tokio::test]

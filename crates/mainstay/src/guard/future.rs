@@ -16,7 +16,7 @@ use crate::clock;
 use crate::error::{CallError, Refused};
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
-use crate::scope;
+use crate::scope::{self, unsent};
 
 pin_project! {
     /// The response future of [`Guarded`](super::Guarded).
@@ -124,12 +124,12 @@ where
         let waiting = Box::pin(async move {
             let mut is_last = false;
             loop {
-                let permit =
-                    shared.guard.admit(&subject, ask).await.map_err(refused::<S::Error>)?;
+                let permit = unsent(shared.guard.admit(&subject, ask)).await;
+                let permit = permit.map_err(refused::<S::Error>)?;
                 let mut live = Live::new(Arc::clone(&shared), subject, permit);
                 let about = live.protocol().about(&request);
                 let since = if G::GIVES_TURNS { clock::now() } else { Moment::MAX };
-                let ready = poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await;
+                let ready = unsent(poll_fn(|cx| live.watch(|| service.poll_ready(cx)))).await;
                 if let Err(error) = ready {
                     return Err(live.fails(&about, error));
                 }

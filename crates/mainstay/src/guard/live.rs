@@ -7,6 +7,7 @@ use mainstay_policy::Outcome;
 
 use super::{Guard, Now};
 use crate::protocol::{Ending, Protocol};
+use crate::scope::dropped;
 
 /// What all services of a layer share.
 #[derive(Debug)]
@@ -17,7 +18,8 @@ pub(super) struct Shared<G, P> {
 
 /// A permit that was given to an attempt, and the guard that it goes back to.
 ///
-/// Dropped unsettled, it says that the attempt was abandoned.
+/// Dropped unsettled, it says that the attempt was abandoned, or that it timed out if a timer of ours
+/// drops it.
 #[derive(Debug)]
 pub(super) struct Live<Req, G: Guard<Req>, P> {
     shared: Arc<Shared<G, P>>,
@@ -85,7 +87,7 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
 impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
     #[cold]
     fn abandon(&mut self) {
-        self.settle(&Ending::new(Outcome::Abandoned));
+        self.settle(&Ending::new(dropped()));
     }
 }
 
@@ -100,7 +102,7 @@ impl<Req, G: Guard<Req>, P> Drop for Live<Req, G, P> {
 
 /// What outlives the head of an answer, and whom it goes back to.
 ///
-/// Dropped, it says that the rest was abandoned.
+/// Dropped, it says that the rest was abandoned, or that it timed out.
 #[derive(Debug)]
 pub(in crate::guard) struct Lease<Req, G: Guard<Req>, P> {
     shared: Arc<Shared<G, P>>,
@@ -124,7 +126,7 @@ impl<Req, G: Guard<Req>, P> Lease<Req, G, P> {
 impl<Req, G: Guard<Req>, P> Drop for Lease<Req, G, P> {
     fn drop(&mut self) {
         if self.held.is_some() {
-            self.let_go(&Ending::new(Outcome::Abandoned));
+            self.let_go(&Ending::new(dropped()));
         }
     }
 }

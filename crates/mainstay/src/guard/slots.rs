@@ -1,7 +1,7 @@
 //! The queue of those who wait for slots.
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -124,7 +124,7 @@ impl<S: GivesSlots> SlotQueue<S> {
         let mut timer = pin!(clock::sleep(patience));
         poll_fn(|cx| match spot.poll(cx) {
             Poll::Ready(slot) => Poll::Ready(Ok(slot)),
-            Poll::Pending => timer.as_mut().poll(cx).map(|()| Err(NoSlot::TooLong)),
+            Poll::Pending => clock::poll(timer.as_mut(), cx).map(|()| Err(NoSlot::TooLong)),
         })
         .await
     }

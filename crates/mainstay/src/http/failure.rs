@@ -182,6 +182,7 @@ fn read(error: &(dyn StdError + 'static)) -> Sign {
         return Sign::Cause(match refused.reason() {
             Reason::TimedOut => Cause::TimedOut,
             Reason::Panicked => Cause::Broken,
+            Reason::Injected => Cause::Connect,
             _ => Cause::Refused,
         });
     }

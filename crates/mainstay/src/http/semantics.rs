@@ -1,6 +1,5 @@
 //! HTTP as a protocol of the layers.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::time::Duration;
 
@@ -192,20 +191,6 @@ impl Http {
     }
 }
 
-/// A method, without a copy of it unless it is an unusual one.
-fn label(method: &Method) -> Cow<'static, str> {
-    Cow::Borrowed(match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => return Cow::Owned(method.as_str().to_owned()),
-    })
-}
-
 /// A breaker and a cool-down can be waited out, where nothing was sent; a queue that was full is not
 /// stood in again.
 fn waited(ending: Ending, refused: &Refused) -> Ending {
@@ -281,10 +266,6 @@ where
         if let Some(extensions) = request.extensions_mut() {
             extensions.insert(deadline);
         }
-    }
-
-    fn label(&self, request: &Req) -> Option<Cow<'static, str>> {
-        Some(label(request.method()))
     }
 
     fn about(&self, request: &Req) -> About {

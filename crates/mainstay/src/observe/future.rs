@@ -19,6 +19,7 @@ use crate::clock;
 use crate::error::{CallError, Reason};
 use crate::http::Failure;
 use crate::protocol::Protocol;
+use crate::scope::dropped;
 
 pin_project! {
     /// The response future of [`Observe`](super::Observe).
@@ -82,7 +83,8 @@ impl<Req, F, P, A> fmt::Debug for ObserveFuture<Req, F, P, A> {
     }
 }
 
-/// A call that somebody looks at. Dropped before its end, it was abandoned.
+/// A call that somebody looks at. Dropped before its end, it was abandoned, or
+/// its time was over.
 pub(super) struct Seen<P, A> {
     shared: Arc<Shared<P>>,
     about: A,
@@ -116,16 +118,20 @@ impl<P, A> Seen<P, A> {
         if outcome == Outcome::Success {
             return self.tell(outcome, true, status, None);
         }
-        let word = status.map_or_else(|| words::outcome(outcome).into(), |code| code.to_string());
+        // A call of gRPC may fail behind a 200, which is the type of no error.
+        let code = status.filter(|code| *code >= 400);
+        let word = code.map_or_else(|| words::outcome(outcome).into(), |code| code.to_string());
         self.tell(outcome, true, status, Some(&word))
     }
 
     fn failed<E: CallError>(&mut self, outcome: Outcome, error: &E) -> Option<CallReport> {
         let (was_sent, word) = match error.refused() {
-            Some(refused) => (
-                matches!(refused.reason(), Reason::TimedOut | Reason::Panicked),
-                words::reason(refused.reason()),
-            ),
+            Some(refused) => {
+                let reason = refused.reason();
+                let was_sent =
+                    matches!(reason, Reason::TimedOut | Reason::Panicked | Reason::Injected);
+                (was_sent, words::reason(reason))
+            }
             None => (true, words::cause(Failure::of(error.as_error()).cause())),
         };
         self.tell(outcome, was_sent, None, Some(word))
@@ -167,7 +173,12 @@ impl<P, A> Seen<P, A> {
 
 impl<P, A> Drop for Seen<P, A> {
     fn drop(&mut self) {
-        self.tell(Outcome::Abandoned, true, None, Some(words::outcome(Outcome::Abandoned)));
+        let outcome = dropped();
+        let word = match outcome {
+            Outcome::Abandoned => words::outcome(outcome),
+            _ => words::reason(Reason::TimedOut),
+        };
+        self.tell(outcome, true, None, Some(word));
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) const fn reason(reason: Reason) -> &'static str {
         Reason::TimedOut => "timed_out",
         Reason::Panicked => "panicked",
         Reason::Closed => "closed",
+        Reason::Injected => "injected",
         Reason::Other(reason) => reason,
     }
 }
@@ -50,6 +51,7 @@ pub(super) const fn stop(why: Stop) -> &'static str {
         Stop::AskedTooLong { .. } => "asked_too_long",
         Stop::NoTime { .. } => "no_time",
         Stop::NoBudget => "no_budget",
+        Stop::ScheduleEnded => "schedule_ended",
         _ => "other",
     }
 }
@@ -89,6 +91,7 @@ impl fmt::Display for Because {
             }
             Stop::NoTime { needed } => write!(f, "no time for a wait of {}", Secs(needed)),
             Stop::NoBudget => f.write_str("the budget is spent"),
+            Stop::ScheduleEnded => f.write_str("the schedule has ended"),
             _ => f.write_str("it was so decided"),
         }
     }
@@ -100,5 +103,33 @@ pub(super) struct Secs(pub(super) Duration);
 impl fmt::Display for Secs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3} s", self.0.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_to_stop_has_words_of_its_own() {
+        let (asked, needed) = (Duration::from_secs(1), Duration::from_secs(1));
+        let all = [
+            Stop::Succeeded,
+            Stop::Fatal,
+            Stop::Abandoned,
+            Stop::Refused,
+            Stop::NotRepeatable,
+            Stop::AttemptsSpent,
+            Stop::AskedTooLong { asked },
+            Stop::NoTime { needed },
+            Stop::NoBudget,
+            Stop::ScheduleEnded,
+        ];
+        let labels: BTreeSet<_> = all.iter().map(|why| stop(*why)).collect();
+        let words: BTreeSet<_> = all.iter().map(|why| Because(*why).to_string()).collect();
+        assert_eq!((labels.len(), words.len()), (all.len(), all.len()));
+        assert!(!labels.contains("other") && !words.contains("it was so decided"));
     }
 }

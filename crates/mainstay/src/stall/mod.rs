@@ -20,6 +20,8 @@
 //! what is known of the request, so put one around each service that may be to blame; of two around
 //! each other both tell. It is told when the poll is over: one that never returns is never told.
 //!
+//! It refuses nothing, so a service of any error fits beneath it.
+//!
 //! # What is shared
 //!
 //! The function that is told.
@@ -29,6 +31,7 @@
 //! Nothing here: a thread that is held cannot be taken back.
 
 mod future;
+mod label;
 mod stalled;
 
 use std::fmt;
@@ -43,9 +46,9 @@ use tower_service::Service;
 use crate::clock;
 use crate::http::Http;
 use crate::observe::{Event, tell};
-use crate::protocol::Protocol;
 
 pub use future::StallFuture;
+pub use label::Label;
 pub use mainstay_policy::stall::Stall;
 pub use stalled::{During, Stalled};
 
@@ -81,7 +84,8 @@ impl StallLayer {
 }
 
 impl<P> StallLayer<P> {
-    /// With these settings, for another protocol. The place of this call is told.
+    /// With these settings, for requests that somebody else has a word for. The place of this call is
+    /// told.
     ///
     /// # Errors
     ///
@@ -203,7 +207,7 @@ impl<S: Clone, P> Clone for StallService<S, P> {
 impl<S, Req, P> Service<Req> for StallService<S, P>
 where
     S: Service<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
+    P: Label<Req>,
 {
     type Response = S::Response;
     type Error = S::Error;

@@ -69,6 +69,13 @@ impl Service<Req> for Blocks {
     }
 }
 
+#[tokio::test]
+async fn a_service_fits_beneath_it_whose_error_can_carry_nothing() {
+    let (layer, _) = watched();
+    let never_fails = service_fn(|_: Req| async { Ok::<_, Infallible>(Response::new(())) });
+    assert!(layer.layer(never_fails).oneshot(Request::new(())).await.is_ok());
+}
+
 /// What is told of a call with these.
 fn told(
     readiness: Duration,

@@ -18,6 +18,7 @@ use super::carry::{CarryTimeout, Lifted, Unchanged};
 use crate::clock::{self, Timer};
 use crate::error::{Reason, Refused};
 use crate::observe::{Event, tell};
+use crate::scope::run_out;
 
 /// Fails a body whose next piece does not come in time.
 ///
@@ -183,7 +184,7 @@ impl<B: Body, C: CarryTimeout<B::Error>> Body for TimeoutBody<B, C> {
         let limit = *this.limit;
         let until = *this.until.get_or_insert_with(|| clock::now() + limit);
         ready!(this.timer.poll(until, cx));
-        this.inner.set(None);
+        run_out(|| this.inner.set(None));
         let refused = Refused::new("body timeout", Reason::TimedOut).named_if(this.name.as_ref());
         tell(Event::Refused(&refused));
         Poll::Ready(Some(Err(C::timed_out(refused))))

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use mainstay_policy::Moment;
-use mainstay_policy::deadline::{Watch, watch};
+use mainstay_policy::deadline::{Watch, watch_attempt};
 use pin_project_lite::pin_project;
 
 use crate::clock::Timer;
 use crate::error::{CallError, Reason, Refused};
 use crate::observe::{Event, tell};
-use crate::scope::watched;
+use crate::scope::{run_out, watched};
 
 pin_project! {
     /// The response future of [`Timeout`](super::Timeout).
@@ -54,11 +54,11 @@ where
             return end;
         }
         // Asked at every poll: the next one may come from another task, where nobody watches.
-        match watch(*this.until, watched()) {
+        match watch_attempt(*this.until, watched(cx)) {
             Watch::Here => ready!(this.timer.poll(*this.until, cx)),
             Watch::FurtherOut | Watch::Nowhere => return Poll::Pending,
         }
-        this.inner.set(None); // what still ran is gone before anybody is told
+        run_out(|| this.inner.set(None)); // what still ran is gone before anybody is told
         let refused =
             Refused::new("attempt timeout", Reason::TimedOut).named_if(this.name.as_ref());
         tell(Event::Refused(&refused));

@@ -36,8 +36,8 @@
 //!
 //! # Beneath a deadline
 //!
-//! Where a [`DeadlineLayer`](crate::deadline::DeadlineLayer) that polls this ends the call no later,
-//! no second timer is made, and it is the deadline that refuses.
+//! Where a [`DeadlineLayer`](crate::deadline::DeadlineLayer) that polls this ends the call
+//! sooner, no second timer is made, and it is the deadline that refuses.
 
 mod body;
 mod carry;
@@ -79,7 +79,8 @@ impl TimeoutLayer {
     }
 
     /// The same, and a body that stays silent for so long fails. The answers are those of
-    /// [`BodyIdleLayer`].
+    /// [`BodyIdleLayer`]; where that is to [keep the error](BodyIdleLayer::keep_error), stack the two
+    /// by hand.
     #[must_use]
     pub fn body_idle(self, limit: Duration) -> Stack<Self, BodyIdleLayer> {
         let idle = match &self.name {

@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -9,6 +9,7 @@ use ::http::{Request, Response};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
+use mainstay_policy::Moment;
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -53,6 +54,11 @@ impl Service<Req> for Hangs {
 
 fn hangs() -> Timeout<Hangs> {
     TimeoutLayer::new(SECOND).layer(Hangs)
+}
+
+/// Polled by somebody who ends it then.
+fn watched_until<F: Future>(until: Moment, attempt: &mut task::Spawn<F>) {
+    attempt.enter(|cx, attempt| watching(until, cx, |cx| assert!(attempt.poll(cx).is_pending())));
 }
 
 fn refused(error: &impl CallError) -> (&'static str, Reason) {
@@ -133,9 +139,9 @@ async fn an_attempt_that_timed_out_may_have_been_processed() {
 async fn beneath_a_nearer_deadline_no_second_timer_is_made() {
     let mut attempt = task::spawn(hangs().call(Request::new(())));
     let now = clock::now();
-    watching(now + SECOND, || assert_pending!(attempt.poll()));
+    watched_until(now + SECOND - MILLI, &mut attempt);
     assert!(!attempt.has_a_timer());
-    watching(now + 2 * SECOND, || assert_pending!(attempt.poll()));
+    watched_until(now + SECOND, &mut attempt);
     assert!(attempt.has_a_timer());
 }
 
@@ -154,7 +160,7 @@ async fn of_a_deadline_and_a_timeout_the_nearer_one_refuses() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_is_polled_elsewhere_times_out_by_itself() {
     let mut attempt = task::spawn(hangs().call(Request::new(())));
-    watching(clock::now(), || assert_pending!(attempt.poll()));
+    watched_until(clock::now(), &mut attempt);
     assert_pending!(attempt.poll());
     advance(SECOND).await;
     assert!(attempt.is_woken());
@@ -167,6 +173,40 @@ async fn a_scope_that_only_tells_the_end_is_not_relied_upon() {
     let scope = Scope::current().until(clock::now());
     scope.around(|| assert_pending!(attempt.poll()));
     assert!(attempt.has_a_timer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_or_a_body_that_uses_its_budget_up_at_every_poll_is_ended_in_time() {
+    type Piece = Option<Result<Frame<Bytes>, io::Error>>;
+    struct Busy(Pin<Box<dyn Future<Output = ()> + Send>>);
+    impl Body for Busy {
+        type Data = Bytes;
+        type Error = io::Error;
+        fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
+            self.0.as_mut().poll(cx).map(|()| None)
+        }
+    }
+    fn busy() -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async {
+            loop {
+                tokio::task::consume_budget().await;
+            }
+        })
+    }
+    let attempt = TimeoutLayer::new(SECOND).layer(service_fn(|()| async {
+        busy().await;
+        Ok::<_, NoError>(())
+    }));
+    let attempt = tokio::spawn(attempt.oneshot(()));
+    let body = tokio::spawn(TimeoutBody::new(Busy(busy()), SECOND).collect());
+    for _ in 0..20 {
+        advance(SECOND / 10).await;
+        tokio::task::yield_now().await;
+    }
+    assert!(attempt.is_finished() && body.is_finished());
+    let (attempt, body) = (attempt.await.unwrap().unwrap_err(), body.await.unwrap().err());
+    assert_eq!(refused(&attempt), ("attempt timeout", Reason::TimedOut));
+    assert_eq!(refused(&body.unwrap()), ("body timeout", Reason::TimedOut));
 }
 
 // C5

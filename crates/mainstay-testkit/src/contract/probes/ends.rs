@@ -3,16 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::super::bench::Call;
-use super::super::scene::{Scene, Situation, Step, readied};
+use super::super::scene::{HOUR, Scene, Situation, Step, readied};
 use super::super::{Subject, said};
-use super::ALL;
+use super::EVEN_AFTERWARDS;
+use crate::clock;
 use crate::script::PANIC;
 
 /// So often the scripted service is pending before it is ready, and before it answers.
 const STUTTER: usize = 2;
 
 pub(in super::super) async fn drops(subject: &Subject) {
-    for situation in subject.situations(ALL) {
+    for situation in subject.situations(EVEN_AFTERWARDS) {
         let reference = Reference::of(subject, situation).await;
         for polls in 0..reference.polls {
             for is_woken in [false, true] {
@@ -77,6 +78,7 @@ async fn dropped_after(
     let when = format!("{situation}, dropped after {polls} of {} polls{woken}", reference.polls);
     let mut scene = Scene::set(subject, situation).await;
     scene.bench.stage.stutters(STUTTER);
+    let before = scene.calls();
     let (service, mut call) = scene.called().await;
     let steps = if is_woken { polls } else { polls.saturating_sub(1) };
     if has_ended(&mut scene, &mut call, steps).await {
@@ -86,6 +88,7 @@ async fn dropped_after(
     if !is_woken && polls > 0 && call.poll().is_ready() {
         return;
     }
+    let has_gone_on = scene.woken_after.is_some_and(|woken| call.polls() > woken);
     drop(call);
     tokio::task::yield_now().await;
 
@@ -97,7 +100,14 @@ async fn dropped_after(
     let (in_flight, held) = (scene.bench.stage.seen().in_flight, scene.held.len());
     assert!(in_flight == held, "{when}: the call beneath goes on");
     drop(service);
+    let is_sent = scene.calls() > before;
+    scene.leave().await;
+    let begun = clock::now();
     scene.next_goes_well(&when).await;
+    let waited = clock::now() - begun;
+    // Who starts nothing takes no turn along that it had not been given.
+    let may_wait = is_sent || has_gone_on || situation == Situation::Again;
+    assert!(may_wait || waited.is_zero(), "{when}: for the next call that is a wait of {waited:?}");
 }
 
 /// Polls a call so many times, until it is woken again. Chance, in a backoff or so, may have made it
@@ -190,6 +200,9 @@ async fn panicked(subject: &Subject, situation: Situation, place: Place) {
     drop(kept);
     let clean = scene.clean();
     assert!(clean == expected, "{when}, then a drop: expected {expected}, found {clean}");
+    if subject.after_panic.is_some() {
+        clock::sleep(HOUR).await; // it may refuse for a while
+    }
     readied(&mut *service).await;
     let mut next = service.call();
     let ended = scene.ends(&mut next).await;

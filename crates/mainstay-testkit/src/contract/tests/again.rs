@@ -31,6 +31,11 @@ pub(super) enum Fault {
     MakesAnAnswerUp,
     /// Its pause has no end.
     NeverWakes,
+    /// A call that waits and is dropped holds up those that come after it.
+    TakesATurnAlong,
+    /// The first call after a pause keeps others out until it has ended, and if it is dropped, for
+    /// ever.
+    KeepsTheFirstPlace,
     /// Lets nothing through again after a pause.
     NeverEnds,
 }
@@ -131,11 +136,16 @@ pub(super) struct Pauses {
     pub(super) fault: Fault,
     pub(super) refuses: bool,
     is_closed: Arc<AtomicBool>,
+    /// Until the first call after a pause.
+    is_half: Arc<AtomicBool>,
+    /// By a call that keeps others out.
+    is_taken: Arc<AtomicBool>,
 }
 
 impl Pauses {
     pub(super) fn new(fault: Fault, refuses: bool) -> Self {
-        Self { fault, refuses, is_closed: Arc::default() }
+        let [is_closed, is_half, is_taken] = Default::default();
+        Self { fault, refuses, is_closed, is_half, is_taken }
     }
 
     pub(super) fn set(&self, is_closed: bool) {
@@ -161,22 +171,32 @@ impl Service<Text> for Over<Pauses> {
     }
 
     fn call(&mut self, request: Text) -> Ends {
-        let Pauses { fault, refuses, is_closed } = self.toy.clone();
-        if is_closed.load(Ordering::SeqCst) {
+        let Pauses { fault, refuses, is_closed, is_half, is_taken } = self.toy.clone();
+        if is_closed.load(Ordering::SeqCst) || is_taken.load(Ordering::SeqCst) {
             let mut service = self.inner.clone();
             self.inner = service.clone();
             return Box::pin(async move {
                 if refuses {
                     return Err("closed");
                 }
+                let turn = (fault == Fault::TakesATurnAlong).then(|| Turn(is_taken));
                 clock::sleep(PAUSE).await;
-                service.ready().await?.call(request).await
+                service.ready().await?;
+                std::mem::forget(turn);
+                service.call(request).await
             });
         }
         let call = self.inner.call(request);
         Box::pin(async move {
+            let is_first = is_half.swap(false, Ordering::SeqCst);
+            let keeps = is_first && fault == Fault::KeepsTheFirstPlace;
+            if keeps {
+                is_taken.store(true, Ordering::SeqCst);
+            }
             let end = call.await;
+            is_taken.store(false, Ordering::SeqCst);
             if end.is_err() {
+                is_half.store(true, Ordering::SeqCst);
                 is_closed.store(true, Ordering::SeqCst);
                 if fault != Fault::NeverEnds {
                     tokio::spawn(async move {
@@ -187,6 +207,20 @@ impl Service<Text> for Over<Pauses> {
             }
             end
         })
+    }
+}
+
+/// Whoever drops it keeps others out for a pause.
+struct Turn(Arc<AtomicBool>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let is_taken = Arc::clone(&self.0);
+        is_taken.store(true, Ordering::SeqCst);
+        tokio::spawn(async move {
+            clock::sleep(PAUSE).await;
+            is_taken.store(false, Ordering::SeqCst);
+        });
     }
 }
 

@@ -20,7 +20,15 @@ fn subject<L>(
 
 #[test]
 fn a_timeout_keeps_the_contract() {
-    check(&subject("timeout", || TimeoutLayer::new(Duration::from_secs(5))).build());
+    check(&subject("timeout", || TimeoutLayer::new(Duration::from_secs(5))).build_unshared());
+}
+
+#[test]
+fn a_timeout_of_towers_never_ends_what_uses_its_task_s_budget_up() {
+    let after = Duration::from_secs(5);
+    let timeout = subject("toy", move || TimeoutLayer::new(after)).times_out(after);
+    let text = caught(ends, "ends", &timeout.build_unshared());
+    assert_says(&text, "uses up tokio's budget at each poll is never ended");
 }
 
 /// Once more.
@@ -42,12 +50,14 @@ impl Policy<Text, Text, Failed> for Once {
 #[test]
 fn a_retry_keeps_the_contract() {
     let again = || Err(Failed::other("again"));
-    check(&subject("retry", || RetryLayer::new(Once(true))).tries_again_after(again).build());
+    check(
+        &subject("retry", || RetryLayer::new(Once(true))).tries_again_after(again).build_unshared(),
+    );
 }
 
 #[test]
 fn a_limit_that_takes_its_places_in_readiness_does_not() {
-    let limit = subject("toy", || GlobalConcurrencyLimitLayer::new(2)).build();
+    let limit = subject("toy", || GlobalConcurrencyLimitLayer::new(2)).build_unshared();
     let text = caught(readiness, "readiness", &limit);
     assert_says(&text, "`poll_ready` is pending, nobody wakes it, and the inner one is ready");
 }

@@ -1,9 +1,8 @@
 //! A body that something is held for, and the timer that gives it back.
 
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -13,7 +12,6 @@ use ::http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use mainstay_policy::Outcome;
 use pin_project_lite::pin_project;
-use tokio::task::unconstrained;
 use tokio::time::Sleep;
 
 use crate::clock;
@@ -151,9 +149,8 @@ impl<B: Body> HeldBody<B> {
 impl Hold {
     /// Sets the timer going, whose end wakes the leash and nobody else.
     fn watch(&mut self) {
-        // A task whose budget is spent would wake it at once.
-        let timer = pin!(unconstrained(self.timer.as_mut()));
-        let _ = timer.poll(&mut Context::from_waker(&self.waker));
+        // A timer that looked at the budget of the task would wake it at once.
+        let _ = clock::poll(self.timer.as_mut(), &mut Context::from_waker(&self.waker));
     }
 
     /// Something was read: the time begins anew.

@@ -87,7 +87,7 @@ impl<B: Body> Future for Drain<B> {
         while let Some(body) = this.body.as_mut().as_pin_mut() {
             let Poll::Ready(item) = body.poll_frame(cx) else {
                 let timer = this.timer.get_or_insert_with(|| Box::pin(clock::sleep(DRAIN_TIME)));
-                ready!(timer.as_mut().poll(cx));
+                ready!(clock::poll(timer.as_mut(), cx));
                 break;
             };
             let left = match item {

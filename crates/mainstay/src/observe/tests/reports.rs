@@ -1,11 +1,14 @@
 //! Reports.
 
 use tokio::time::{advance, sleep};
-use tokio_test::{assert_pending, task};
+use tokio_test::{assert_pending, assert_ready_err, task};
 
 use super::*;
+use crate::CallError;
 use crate::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
+use crate::deadline::DeadlineLayer;
 use crate::http::Http;
+use crate::rate_limit::{RateLimit, RateLimitGuard, RateLimitLayer};
 
 #[tokio::test(start_paused = true)]
 async fn a_report_says_what_took_the_time_and_who_decided_what() {
@@ -103,6 +106,44 @@ async fn two_calls_at_once_keep_their_notes_apart() {
     assert!(one.is_ok() && other.is_ok());
     let waited: Vec<_> = reports.lock().unwrap().iter().map(CallReport::waited).collect();
     assert_eq!(waited, [ms(4), ms(5)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_or_refused_while_it_waits_for_its_turn_has_waited() {
+    let (layer, reports) = reporting();
+    let slow = RateLimit::per(1, Duration::from_secs(100));
+    let turns = RateLimitLayer::of(RateLimitGuard::new(slow).unwrap().named("api"), Http::new());
+    let handle = turns.handle();
+    let service = layer.layer(turns.layer(stack(|_| async { well() })));
+    service.clone().oneshot(get()).await.unwrap();
+    let mut dropped = task::spawn(service.clone().oneshot(get()));
+    assert_pending!(dropped.poll());
+    advance(ms(700)).await;
+    drop(dropped);
+    let deadline = DeadlineLayer::new(Duration::from_secs(150)).layer(service);
+    let mut refused = task::spawn(deadline.oneshot(get()));
+    assert_pending!(refused.poll());
+    advance(ms(500)).await;
+    handle.change(RateLimit::per(1, Duration::from_secs(1_000))).unwrap();
+    assert!(refused.is_woken());
+    assert_ready_err!(refused.poll());
+    let reports = reports.lock().unwrap();
+    let seen: Vec<_> = reports[1..].iter().map(|call| (call.outcome(), call.waited())).collect();
+    assert_eq!(seen, [(Outcome::Abandoned, ms(700)), (Outcome::Refused, ms(500))]);
+    let lines: Vec<_> = reports[1].entries().iter().map(Entry::to_string).collect();
+    let waits = "rate limit \"api\": waits for 100.000 s";
+    assert_eq!(lines, [waits, "rate limit \"api\": has waited for 0.700 s"]);
+}
+
+#[tokio::test]
+async fn a_client_that_is_lifted_twice_is_refused_all_the_same() {
+    let (layer, reports) = reporting();
+    let refuses = stack(|_| async { Err(open().into()) });
+    let service = layer.layer(LiftLayer::new().layer(refuses));
+    let error = service.oneshot(get()).await.unwrap_err();
+    assert_eq!(error.refused(), Some(&open()));
+    let report = only(&reports);
+    assert_eq!((report.outcome(), report.attempts()), (Outcome::Refused, 0));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use tokio_test::{assert_pending, task};
 
 use super::listener::Listener;
 use super::*;
+use crate::deadline::DeadlineLayer;
 
 #[tokio::test(start_paused = true)]
 async fn the_span_says_where_the_call_went_how_it_ended_and_what_it_took() {
@@ -56,6 +57,14 @@ async fn the_type_of_an_error_is_its_status_its_refusal_or_its_cause() {
     ill.oneshot(get()).await.unwrap();
     assert_eq!(error_type(listener.told()), "503");
 
+    let grpc = layer.layer(stack(|_| async {
+        let head = Response::builder().version(::http::Version::HTTP_2);
+        let head = head.header("content-type", "application/grpc");
+        Ok(head.header("grpc-status", "14").body("").unwrap())
+    }));
+    grpc.oneshot(get()).await.unwrap();
+    assert_eq!(error_type(listener.told()), "transient");
+
     let refusing = layer.layer(stack(|_| async { Err(open().into()) }));
     refusing.oneshot(get()).await.unwrap_err();
     let told = listener.told();
@@ -91,6 +100,15 @@ async fn a_call_that_is_dropped_was_abandoned_and_what_its_drop_tells_is_in_its_
     let told = listener.told();
     assert_eq!(told.spans[0]["mainstay.outcome"], "abandoned");
     assert_eq!((told.events.len(), told.events[0].1), (1, Some(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_a_deadline_ends_has_timed_out() {
+    let (layer, reports) = reporting();
+    let call =
+        DeadlineLayer::new(ms(100)).layer(layer.layer(stack(|_| std::future::pending::<Answer>())));
+    assert!(call.oneshot(get()).await.is_err());
+    assert_eq!(only(&reports).outcome(), Outcome::Transient);
 }
 
 #[test]
