@@ -37,7 +37,7 @@ use sample::Sample;
 use settings::Rule;
 use window::Window;
 
-use crate::concurrency::{self, Claim, Entry, Slot, Slots, Waiting, Wake};
+use crate::concurrency::{self, Claim, Entry, Slot, Slots, Vacancy, Waiting, Wake};
 use crate::moment::Moment;
 use crate::outcome::Outcome;
 use crate::settings::SettingsError;
@@ -131,6 +131,12 @@ impl AdaptiveSlots {
     #[must_use]
     pub fn try_enter(&self) -> Option<Slot> {
         self.slots.try_enter()
+    }
+
+    /// What [`enter`](AdaptiveSlots::enter) would find. Takes nothing.
+    #[must_use]
+    pub fn peek(&self) -> Vacancy {
+        self.slots.peek()
     }
 
     /// Turns the first waiter's place into a slot, if one is free.

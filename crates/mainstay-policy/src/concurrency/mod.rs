@@ -25,7 +25,7 @@ use state::Places;
 
 use crate::moment::Moment;
 use crate::settings::SettingsError;
-use crate::sync::{AtomicU64, Line, Relaxed, update};
+use crate::sync::{AtomicU32, AtomicU64, Line, Relaxed, update};
 
 /// Slots that many calls share.
 ///
@@ -35,7 +35,7 @@ use crate::sync::{AtomicU64, Line, Relaxed, update};
 #[derive(Debug)]
 pub struct Slots {
     word: Line<AtomicU64>,
-    max_waiting: u32,
+    max_waiting: AtomicU32,
 }
 
 /// What a newcomer finds.
@@ -47,6 +47,17 @@ pub enum Entry {
     /// A place in the queue.
     Queued(Waiting),
     /// Neither: as many wait as may.
+    Full,
+}
+
+/// What a newcomer would find, who takes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Vacancy {
+    /// A slot.
+    Slot,
+    /// A place in the queue.
+    Queue,
+    /// Neither.
     Full,
 }
 
@@ -93,16 +104,17 @@ impl Slots {
     pub fn new(settings: Concurrency) -> Result<Self, SettingsError> {
         settings.check()?;
         let word = Line(AtomicU64::new(Places::free(settings.limit).word()));
-        Ok(Self { word, max_waiting: settings.max_waiting })
+        Ok(Self { word, max_waiting: AtomicU32::new(settings.max_waiting) })
     }
 
     /// Takes a slot, or else a place in the queue.
     pub fn enter(&self) -> Entry {
+        let max_waiting = self.max_waiting.load(Relaxed);
         update(&self.word, |word| {
             let places = Places::of(word);
             if let Some(places) = places.enter() {
                 (Some(places.word()), Entry::Granted(Slot(())))
-            } else if let Some(places) = places.queue(self.max_waiting) {
+            } else if let Some(places) = places.queue(max_waiting) {
                 (Some(places.word()), Entry::Queued(Waiting(())))
             } else {
                 (None, Entry::Full)
@@ -120,6 +132,19 @@ impl Slots {
         })
     }
 
+    /// What [`enter`](Slots::enter) would find. Takes nothing.
+    #[must_use]
+    pub fn peek(&self) -> Vacancy {
+        let places = Places::of(self.word.load(Relaxed));
+        if places.enter().is_some() {
+            Vacancy::Slot
+        } else if places.queue(self.max_waiting.load(Relaxed)).is_some() {
+            Vacancy::Queue
+        } else {
+            Vacancy::Full
+        }
+    }
+
     /// Turns the first waiter's place into a slot, if one is free.
     pub fn claim(&self, waiting: Waiting) -> Claim {
         let Waiting(()) = waiting;
@@ -132,14 +157,14 @@ impl Slots {
     /// A waiter leaves the queue without a slot.
     pub fn give_up(&self, waiting: Waiting) -> Wake {
         let Waiting(()) = waiting;
-        self.change(Places::give_up)
+        self.step(Places::give_up)
     }
 
     /// A call has ended.
     #[inline]
     pub fn leave(&self, slot: Slot) -> Wake {
         let Slot(()) = slot;
-        self.change(Places::leave)
+        self.step(Places::leave)
     }
 
     /// Changes how many may be in flight. Who is in stays in: after a cut nobody comes in until
@@ -150,7 +175,19 @@ impl Slots {
     /// What [`Concurrency::check`] finds; the limit stays what it was.
     pub fn resize(&self, limit: u32) -> Result<Wake, SettingsError> {
         Concurrency::limit(limit).check()?;
-        Ok(self.change(|places| places.resize(limit)))
+        Ok(self.step(|places| places.resize(limit)))
+    }
+
+    /// Changes how many may be in flight and how many may wait. Who is in stays in, and who waits
+    /// keeps its place.
+    ///
+    /// # Errors
+    ///
+    /// What [`Concurrency::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: Concurrency) -> Result<Wake, SettingsError> {
+        settings.check()?;
+        self.max_waiting.store(settings.max_waiting, Relaxed);
+        Ok(self.step(|places| places.resize(settings.limit)))
     }
 
     /// A call has ended, and in the same exchange the limit moves to what `next` says of those in
@@ -191,7 +228,7 @@ impl Slots {
     }
 
     #[inline]
-    fn change(&self, step: impl Fn(Places) -> Places) -> Wake {
+    fn step(&self, step: impl Fn(Places) -> Places) -> Wake {
         update(&self.word, |word| {
             let places = step(Places::of(word));
             (Some(places.word()), places.wake())
@@ -222,113 +259,4 @@ pub struct SlotsSnapshot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slots(limit: u32) -> Slots {
-        Slots::new(Concurrency::limit(limit)).unwrap()
-    }
-
-    fn granted(entry: Entry) -> Slot {
-        match entry {
-            Entry::Granted(slot) => slot,
-            Entry::Queued(_) | Entry::Full => panic!("{entry:?}"),
-        }
-    }
-
-    fn queued(entry: Entry) -> Waiting {
-        match entry {
-            Entry::Queued(waiting) => waiting,
-            Entry::Granted(_) | Entry::Full => panic!("{entry:?}"),
-        }
-    }
-
-    fn claimed(claim: Claim) -> (Slot, Wake) {
-        match claim {
-            Claim::Granted(slot, wake) => (slot, wake),
-            Claim::NotYet(_) => panic!("{claim:?}"),
-        }
-    }
-
-    fn not_yet(claim: Claim) -> Waiting {
-        match claim {
-            Claim::NotYet(waiting) => waiting,
-            Claim::Granted(..) => panic!("{claim:?}"),
-        }
-    }
-
-    #[test]
-    fn a_slot_that_comes_back_is_the_first_waiters_and_no_newcomers() {
-        let slots = slots(1);
-        let slot = granted(slots.enter());
-        let waiting = queued(slots.enter());
-        let waiting = not_yet(slots.claim(waiting));
-        assert_eq!(slots.leave(slot), Wake::First);
-        assert_eq!(slots.try_enter(), None);
-        let (slot, wake) = claimed(slots.claim(waiting));
-        assert_eq!(wake, Wake::Nobody);
-        assert_eq!(slots.leave(slot), Wake::Nobody);
-        assert_eq!(slots.at_rest_from(), Some(Moment::MIN));
-        assert!(slots.try_enter().is_some());
-        assert_eq!(slots.at_rest_from(), None);
-    }
-
-    #[test]
-    fn a_waiter_that_gives_up_passes_its_waking_on() {
-        let slots = slots(1);
-        let slot = granted(slots.enter());
-        let [first, second, third] = [(); 3].map(|()| queued(slots.enter()));
-        assert_eq!(slots.give_up(first), Wake::Nobody); // nothing is free
-        assert_eq!(slots.leave(slot), Wake::First);
-        assert_eq!(slots.at_rest_from(), None);
-        assert_eq!(slots.give_up(second), Wake::First);
-        assert_eq!(slots.give_up(third), Wake::Nobody); // nobody waits
-        assert_eq!(slots.at_rest_from(), Some(Moment::MIN));
-    }
-
-    #[test]
-    fn the_queue_has_an_end() {
-        let slots = Slots::new(Concurrency::limit(1).max_waiting(2)).unwrap();
-        let _slot = granted(slots.enter());
-        let [first, _second] = [(); 2].map(|()| queued(slots.enter()));
-        assert_eq!(slots.enter(), Entry::Full);
-        assert_eq!(slots.give_up(first), Wake::Nobody);
-        let _third = queued(slots.enter());
-    }
-
-    #[test]
-    fn a_higher_limit_lets_waiters_in_one_waking_the_next() {
-        let slots = slots(1);
-        let _slot = granted(slots.enter());
-        let [second, third] = [(); 2].map(|()| queued(slots.enter()));
-        assert_eq!(slots.resize(3), Ok(Wake::First));
-        let (_second, wake) = claimed(slots.claim(second));
-        assert_eq!(wake, Wake::First);
-        let (_third, wake) = claimed(slots.claim(third));
-        assert_eq!(wake, Wake::Nobody);
-        let expected = SlotsSnapshot { in_use: 3, waiting: 0, limit: 3 };
-        assert_eq!(slots.snapshot(), expected);
-    }
-
-    #[test]
-    fn a_lower_limit_lets_nobody_in_until_enough_have_left() {
-        let slots = slots(3);
-        let [one, two, three] = [(); 3].map(|()| granted(slots.enter()));
-        assert_eq!(slots.resize(1), Ok(Wake::Nobody));
-        let waiting = queued(slots.enter());
-        assert_eq!(slots.leave(one), Wake::Nobody);
-        assert_eq!(slots.leave(two), Wake::Nobody);
-        let waiting = not_yet(slots.claim(waiting));
-        assert_eq!(slots.leave(three), Wake::First);
-        assert_eq!(claimed(slots.claim(waiting)).1, Wake::Nobody);
-    }
-
-    #[test]
-    fn a_limit_that_cannot_be_is_refused_and_changes_nothing() {
-        let slots = slots(3);
-        let error = slots.resize(0).unwrap_err().to_string();
-        assert_eq!(error, "`limit` is 0, but must be at least 1");
-        assert_eq!(slots.snapshot().limit, 3);
-        assert!(Slots::new(Concurrency::limit(0)).is_err());
-    }
-}
+mod tests;

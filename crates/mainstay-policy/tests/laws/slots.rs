@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 
-use mainstay_policy::concurrency::{Claim, Concurrency, Entry, Slot, Slots, Waiting, Wake};
+use mainstay_policy::concurrency::{
+    Claim, Concurrency, Entry, Slot, Slots, Vacancy, Waiting, Wake,
+};
 use proptest::prelude::*;
 
 use crate::cases;
@@ -45,6 +47,12 @@ proptest! {
             let room = inside.len() < limit as usize;
             let waiting = u32::try_from(queue.len()).unwrap();
             let mut told = Wake::Nobody;
+            let vacancy = match (room, waiting) {
+                (true, 0) => Vacancy::Slot,
+                (_, waiting) if waiting < max_waiting => Vacancy::Queue,
+                _ => Vacancy::Full,
+            };
+            prop_assert_eq!(slots.peek(), vacancy);
             match step {
                 Step::Enter => match slots.enter() {
                     Entry::Granted(slot) => {

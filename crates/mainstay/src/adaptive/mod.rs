@@ -32,24 +32,24 @@
 //! # Who waits, and how long a slot is held
 //!
 //! As with a [limit that stands still](crate::concurrency). Where slots are held to the end of the
-//! body, a body that breaks off is a drop.
+//! body, a body that breaks off is a drop, and a body that is not read to its end is none: then the
+//! head says how the call went.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mainstay_policy::adaptive::{AdaptiveSlots, Effect};
-use mainstay_policy::concurrency::{Claim, Entry, Slot, Waiting, Wake};
+use mainstay_policy::concurrency::{Claim, Entry, Slot, Vacancy, Waiting, Wake};
 use mainstay_policy::{Moment, Outcome, SettingsError};
 use tokio::sync::watch;
 use tower_layer::Layer;
 
 use crate::clock;
-use crate::error::{Reason, Refused};
+use crate::error::Refused;
 use crate::guard::{
     Admission, Ask, GivesSlots, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow, SlotQueue,
 };
 use crate::http::Http;
-use crate::observe::Wait;
 use crate::protocol::Ending;
 
 pub use mainstay_policy::adaptive::{AdaptiveLimit, AdaptiveSnapshot, Aimd, Gradient2};
@@ -96,8 +96,8 @@ impl<P: Clone> AdaptiveLimitLayer<P> {
     #[must_use]
     pub fn shadow(&self) -> GuardLayer<Shadow<Arc<AdaptiveGuard>>, P> {
         self.inner.shadow_as(|guard| {
-            let name = guard.name.clone();
-            Shadow::of_layer(LAYER, name.as_ref(), guard)
+            let name = guard.queue.name().cloned();
+            Shadow::of_layer(AdaptiveSlots::LAYER, name.as_ref(), guard)
         })
     }
 }
@@ -116,15 +116,11 @@ impl<S, P> Layer<S> for AdaptiveLimitLayer<P> {
     }
 }
 
-const LAYER: &str = "adaptive limit";
-
 /// An adaptive limit of concurrency as a [`Guard`], by itself or in a set.
 #[derive(Debug)]
 pub struct AdaptiveGuard {
     queue: SlotQueue<AdaptiveSlots>,
-    patience: Duration,
     to_the_head: bool,
-    name: Option<Arc<str>>,
     /// There is none before somebody watches.
     watched: OnceLock<watch::Sender<u32>>,
 }
@@ -137,12 +133,13 @@ pub struct AdaptivePermit {
     since: Moment,
 }
 
-/// A slot that is held beyond the head of an answer, and how long that took.
+/// A slot that is held beyond the head of an answer, how long that took and what it said.
 #[derive(Debug)]
 #[must_use = "a slot that is not let go of is lost to all"]
 pub struct AdaptiveHeld {
     slot: Slot,
     took: Duration,
+    head: Outcome,
 }
 
 impl AdaptiveGuard {
@@ -153,10 +150,8 @@ impl AdaptiveGuard {
     /// What [`AdaptiveLimit::check`] finds.
     pub fn new(settings: AdaptiveLimit) -> Result<Self, SettingsError> {
         Ok(Self {
-            queue: SlotQueue::new(AdaptiveSlots::new(settings)?),
-            patience: settings.longest_wait(),
+            queue: SlotQueue::new(AdaptiveSlots::new(settings)?, settings.longest_wait()),
             to_the_head: false,
-            name: None,
             watched: OnceLock::new(),
         })
     }
@@ -171,15 +166,14 @@ impl AdaptiveGuard {
 
     /// A name that its refusals say.
     #[must_use]
-    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
-        self
+    pub fn named(self, name: impl Into<Arc<str>>) -> Self {
+        Self { queue: self.queue.named(name.into()), ..self }
     }
 
     /// The name that it was given.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.queue.name().map(AsRef::as_ref)
     }
 
     /// What it holds.
@@ -194,7 +188,9 @@ impl AdaptiveGuard {
     ///
     /// A limit outside the bounds; it stays what it was.
     pub fn resize(&self, limit: u32) -> Result<(), SettingsError> {
-        self.follow(self.queue.slots().resize(limit)?);
+        let effect = self.queue.slots().resize(limit)?;
+        self.queue.changed_by_hand();
+        self.follow(effect);
         Ok(())
     }
 
@@ -228,11 +224,6 @@ impl AdaptiveGuard {
     fn leave(&self, slot: Slot, outcome: Outcome, took: Duration, now: &Now) {
         self.follow(self.queue.slots().leave(slot, outcome, took, now.get()));
     }
-
-    #[cold]
-    fn refused(&self, reason: Reason) -> Refused {
-        Refused::new(LAYER, reason).named_if(self.name.as_ref())
-    }
 }
 
 impl TryFrom<AdaptiveLimit> for AdaptiveGuard {
@@ -250,19 +241,25 @@ impl<Req> Guard<Req> for AdaptiveGuard {
 
     fn subject(&self, _: &Req) {}
 
-    fn try_admit(&self, (): &(), _: Ask, now: &Now) -> Admission<AdaptivePermit> {
-        match self.queue.slots().try_enter() {
-            Some(slot) => Admission::Go(AdaptivePermit { slot, since: now.get() }),
-            None => Admission::Wait,
+    fn glance(&self, (): &(), ask: Ask, now: &Now) -> Result<(), Refused> {
+        self.queue.glance(ask, now)
+    }
+
+    fn try_admit(&self, (): &(), ask: Ask, now: &Now) -> Admission<AdaptivePermit> {
+        match self.queue.try_admit(ask, now) {
+            Admission::Go(slot) => Admission::Go(AdaptivePermit { slot, since: now.get() }),
+            Admission::Wait => Admission::Wait,
+            Admission::Refuse(refused) => Admission::Refuse(refused),
         }
     }
 
     async fn admit(&self, (): &(), ask: Ask) -> Result<AdaptivePermit, Refused> {
-        let waits = || Wait::begins(LAYER, self.name(), None);
-        match self.queue.admit(ask, self.patience, waits).await {
-            Ok(slot) => Ok(AdaptivePermit { slot, since: clock::now() }),
-            Err(reason) => Err(self.refused(reason)),
-        }
+        let slot = self.queue.admit(ask).await?;
+        Ok(AdaptivePermit { slot, since: clock::now() })
+    }
+
+    fn starts(&self, (): &(), permit: &mut AdaptivePermit, now: &Now) {
+        permit.since = now.get();
     }
 
     fn settle(
@@ -278,23 +275,37 @@ impl<Req> Guard<Req> for AdaptiveGuard {
             self.leave(slot, ending.outcome(), took, now);
             return None;
         }
-        Some(AdaptiveHeld { slot, took })
+        Some(AdaptiveHeld { slot, took, head: ending.outcome() })
     }
 
     fn let_go(&self, (): &(), held: Option<AdaptiveHeld>, ending: &Ending, now: &Now) {
-        if let Some(AdaptiveHeld { slot, took }) = held {
-            self.leave(slot, ending.outcome(), took, now);
-        }
+        let Some(AdaptiveHeld { slot, took, head }) = held else { return };
+        let outcome = match ending.outcome() {
+            // Who did not read on has the answer of the server all the same.
+            Outcome::Abandoned => head,
+            outcome => outcome,
+        };
+        self.leave(slot, outcome, took, now);
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
-        self.queue.slots().at_rest_from()
+        self.queue.at_rest_from()
     }
 }
 
 impl GivesSlots for AdaptiveSlots {
+    const LAYER: &'static str = "adaptive limit";
+
+    fn try_enter(&self) -> Option<Slot> {
+        self.try_enter()
+    }
+
     fn enter(&self) -> Entry {
         self.enter()
+    }
+
+    fn peek(&self) -> Vacancy {
+        self.peek()
     }
 
     fn claim(&self, waiting: Waiting) -> Claim {
@@ -308,6 +319,10 @@ impl GivesSlots for AdaptiveSlots {
     fn unused(&self, slot: Slot) -> Wake {
         // It says nothing of the server, and so moves nothing.
         self.leave(slot, Outcome::Refused, Duration::ZERO, clock::now()).wake
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.at_rest_from()
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok
 use tower_test::mock;
 
 use super::*;
+use crate::error::Reason;
 use crate::guard::GuardedFuture;
 use crate::observe::testing::heard;
 use crate::{BoxError, CallError};
@@ -228,14 +229,14 @@ async fn a_slot_that_was_given_and_never_fetched_moves_nothing() {
     assert_eq!(held(), (1, 0, 3));
 }
 
-/// A slot that is held beyond the head of an answer that took so long.
-fn held(guard: &AdaptiveGuard, took: Duration) -> Option<AdaptiveHeld> {
+/// A slot that is held beyond the head of an answer that took so long and said this.
+fn held(guard: &AdaptiveGuard, took: Duration, head: Outcome) -> Option<AdaptiveHeld> {
     let start = Now::default();
     let Admission::Go(permit) = Guard::<Req>::try_admit(guard, &(), Ask::default(), &start) else {
         panic!("it is free")
     };
-    let head = Now::from(start.get() + took);
-    Guard::<Req>::settle(guard, &(), permit, &Ending::new(Outcome::Success), &head)
+    let then = Now::from(start.get() + took);
+    Guard::<Req>::settle(guard, &(), permit, &Ending::new(head), &then)
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,7 +244,7 @@ async fn a_body_that_breaks_off_is_a_drop_and_one_that_is_read_slowly_is_not() {
     let later = Now::from(clock::now() + millis(600_000));
     let let_go = |took, outcome| {
         let guard = AdaptiveGuard::new(aimd(10)).unwrap();
-        let held = held(&guard, took);
+        let held = held(&guard, took, Outcome::Success);
         assert_eq!(guard.snapshot().in_use, 1);
         Guard::<Req>::let_go(&guard, &(), held, &Ending::new(outcome), &later);
         assert_eq!(guard.snapshot().in_use, 0);
@@ -253,6 +254,75 @@ async fn a_body_that_breaks_off_is_a_drop_and_one_that_is_read_slowly_is_not() {
     assert_eq!(let_go(millis(10), Outcome::Success), 10);
     assert_eq!(let_go(millis(10), Outcome::Abandoned), 10);
     assert_eq!(let_go(millis(5_001), Outcome::Success), 9, "the head was late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_body_that_is_not_read_the_head_says_how_the_call_went() {
+    let patient = AdaptiveLimit::aimd(Aimd::new().timeout(millis(60_000))).initial(10);
+    let abandoned = |head| {
+        let guard = AdaptiveGuard::new(patient).unwrap();
+        let held = held(&guard, millis(6_000), head);
+        let ending = Ending::new(Outcome::Abandoned);
+        Guard::<Req>::let_go(&guard, &(), held, &ending, &Now::default());
+        assert_eq!(guard.snapshot().in_use, 0);
+        guard.snapshot().limit
+    };
+    assert_eq!(abandoned(Outcome::Throttled), 9);
+    assert_eq!(abandoned(Outcome::Transient), 9);
+    assert_eq!(abandoned(Outcome::Success), 10, "its head took six seconds, and was well");
+    assert_eq!(abandoned(Outcome::Abandoned), 9, "there was no head in six seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_waited_for_says_nothing_of_the_server() {
+    use crate::cooldown::{CoolDown, CoolDownGuard};
+
+    let gate = Arc::new(CoolDownGuard::new(CoolDown::new()).unwrap());
+    let slots = Arc::new(AdaptiveGuard::new(aimd(20)).unwrap());
+    let layer = GuardLayer::new((Arc::clone(&slots), Arc::clone(&gate)));
+    let (mut client, mut server) = mock::spawn_with(|service: Mock| layer.layer(service));
+    gate.close_for(millis(6_000));
+    assert_ready_ok!(client.poll_ready::<Req>());
+    let mut call = task::spawn(client.call(Request::new("x")));
+    assert_pending!(call.poll());
+    advance(millis(6_001)).await;
+    assert_pending!(call.poll());
+    let (_, send) = assert_ready!(server.poll_request()).unwrap();
+    send.send_response(answer(200));
+    assert_ready_ok!(call.poll());
+    assert_eq!(slots.snapshot().limit, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_call_begins_when_it_is_told_to_start() {
+    let guard = AdaptiveGuard::new(aimd(10)).unwrap();
+    let asked = Guard::<Req>::try_admit(&guard, &(), Ask::default(), &Now::default());
+    let Admission::Go(mut permit) = asked else { panic!("it is free") };
+    advance(millis(6_000)).await;
+    Guard::<Req>::starts(&guard, &(), &mut permit, &Now::default());
+    let (well, now) = (Ending::new(Outcome::Success), Now::default());
+    let held = Guard::<Req>::settle(&guard, &(), permit, &well, &now);
+    Guard::<Req>::let_go(&guard, &(), held, &well, &now);
+    assert_eq!(guard.snapshot().limit, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_set_by_hand_may_not_be_forgotten() {
+    let guard = AdaptiveGuard::new(aimd(10)).unwrap();
+    guard.resize(5).unwrap();
+    assert_eq!(Guard::<Req>::at_rest_from(&guard), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_must_be_refused_does_not_wait_first() {
+    for settings in [aimd(1).max_waiting(0), aimd(1).max_wait(Duration::ZERO)] {
+        let (guard, now) = (AdaptiveGuard::new(settings).unwrap(), Now::default());
+        let ask = || Guard::<Req>::try_admit(&guard, &(), Ask::default(), &now);
+        assert!(matches!(ask(), Admission::Go(_)));
+        let Admission::Refuse(refused) = ask() else { panic!("it must") };
+        assert_eq!(refused.reason(), Reason::NoSlot);
+        assert_eq!(Guard::<Req>::glance(&guard, &(), Ask::default(), &now), Err(refused));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,9 +40,12 @@
 //! What the protocol calls a transient failure: with [`Http`], a 5xx that speaks of the server, a
 //! 408, a reset, a timeout, be it that of the attempt or that of a
 //! [deadline](crate::deadline) further out, which ends a call that the server has not answered in
-//! the time that its caller has. A 4xx is a success: the server is well. A 429 says nothing, nor does
-//! a refusal further in, nor a call that its caller drops early. A status of gRPC that stands behind the
-//! body counts where [bodies are held](GuardLayer::hold_bodies).
+//! the time that its caller has. A 4xx is a success: the server is well. A 429 says nothing, nor
+//! does a refusal further in, nor a call that its caller drops early.
+//!
+//! The status of gRPC mostly stands behind the body. With
+//! [`hold_bodies`](CircuitBreakerLayer::hold_bodies) the breaker waits for it; without, such an
+//! answer is a success.
 
 use std::sync::Arc;
 
@@ -53,7 +56,9 @@ use tower_layer::Layer;
 
 use crate::chance;
 use crate::error::{Reason, Refused};
-use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, Now, Shadow, State, Watch};
+use crate::guard::{
+    Admission, Ask, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow, State, Watch,
+};
 use crate::http::Http;
 use crate::protocol::Ending;
 
@@ -90,6 +95,13 @@ impl<P> CircuitBreakerLayer<P> {
     #[must_use]
     pub fn handle(&self) -> Arc<BreakerGuard> {
         Arc::clone(self.inner.guard())
+    }
+
+    /// Gives its verdict on an answer whose status stands behind its body, as gRPC's does, when the
+    /// body has ended; for services that answer with HTTP responses.
+    #[must_use]
+    pub fn hold_bodies(self) -> HoldLayer<Arc<BreakerGuard>, P> {
+        self.inner.hold_bodies()
     }
 }
 
@@ -144,6 +156,12 @@ impl BreakerGuard {
         self
     }
 
+    /// The name that it was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// What it is doing. Open stays open until a call asks after the open time.
     #[must_use]
     pub fn state(&self) -> BreakerState {
@@ -174,13 +192,6 @@ impl BreakerGuard {
     /// Closes it, whatever it was doing, with an empty window.
     pub fn reset(&self) -> Option<Transition> {
         self.told(self.breaker.reset())
-    }
-
-    // Always, as what it asks of the policy.
-    #[inline(always)]
-    fn ends(&self, ticket: Ticket, verdict: Verdict, now: &Now) {
-        let now = self.breaker.settles_by(&ticket, verdict).unwrap_or_else(|| now.get());
-        self.told(self.breaker.settle(ticket, verdict, now));
     }
 
     /// Tells of a change of state, if there was one.
@@ -219,6 +230,15 @@ impl BreakerGuard {
     }
 }
 
+/// A call whose answer has come and does not say yet how it went.
+#[derive(Debug)]
+#[must_use = "a call that is not settled holds a probe's place until it is given up"]
+pub struct OpenTicket {
+    ticket: Ticket,
+    /// When its head counts as having come.
+    head: Moment,
+}
+
 impl TryFrom<CircuitBreaker> for BreakerGuard {
     type Error = SettingsError;
 
@@ -232,8 +252,7 @@ impl<Req> Guard<Req> for BreakerGuard {
 
     type Subject = ();
     type Permit = Ticket;
-    /// The ticket, where the verdict stands behind the body.
-    type Held = Option<Ticket>;
+    type Held = Option<OpenTicket>;
 
     #[inline]
     fn subject(&self, _: &Req) {}
@@ -258,23 +277,27 @@ impl<Req> Guard<Req> for BreakerGuard {
     }
 
     #[inline(always)]
-    fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) -> Option<Ticket> {
+    fn settle(&self, (): &(), ticket: Ticket, ending: &Ending, now: &Now) -> Option<OpenTicket> {
+        let verdict = Verdict::from(ending.outcome());
+        let settled = self.breaker.settles_by(&ticket, verdict).unwrap_or_else(|| now.get());
         if ending.is_open() {
-            return Some(ticket);
+            return Some(OpenTicket { ticket, head: settled });
         }
-        self.ends(ticket, Verdict::from(ending.outcome()), now);
+        self.told(self.breaker.settle(ticket, verdict, settled));
         None
     }
 
     #[inline]
-    fn let_go(&self, (): &(), held: Option<Ticket>, ending: &Ending, now: &Now) {
-        let Some(ticket) = held else { return };
-        let verdict = match Verdict::from(ending.outcome()) {
-            // Who stops reading has had an answer, however long it was.
-            Verdict::Abandoned => Verdict::Ignored,
-            verdict => verdict,
+    fn let_go(&self, (): &(), held: Option<OpenTicket>, ending: &Ending, now: &Now) {
+        let Some(OpenTicket { ticket, head }) = held else { return };
+        let (verdict, now) = match Verdict::from(ending.outcome()) {
+            // A body takes as long as its reader does: how fast the server is, the head has said.
+            Verdict::Success => (Verdict::Success, head),
+            // There was an answer in time, whatever its end would have said.
+            Verdict::Abandoned => (Verdict::Ignored, head),
+            verdict @ (Verdict::Failure | Verdict::Ignored) => (verdict, now.get()),
         };
-        self.ends(ticket, verdict, now);
+        self.told(self.breaker.settle(ticket, verdict, now));
     }
 
     fn at_rest_from(&self) -> Option<Moment> {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use ::http::{Request, Response};
+use mainstay_policy::Outcome;
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::Service;
@@ -135,4 +136,54 @@ async fn who_watches_is_woken_by_each_change() {
 fn settings_that_cannot_work_are_refused() {
     let nothing = CircuitBreaker::new().consecutive_failures(Some(0));
     assert!(CircuitBreakerLayer::new(nothing).is_err());
+}
+
+/// An answer of gRPC that has no status yet, to one who asked half a second before, and the moment.
+fn open_answer(guard: &BreakerGuard) -> (Option<OpenTicket>, Moment) {
+    let asked = Now::default();
+    let Admission::Go(ticket) = Guard::<Req>::try_admit(guard, &(), Ask::default(), &asked) else {
+        panic!("it is not closed")
+    };
+    let head = asked.get() + Duration::from_millis(500);
+    let ending = Ending::new(Outcome::Success).still_open();
+    let held = Guard::<Req>::settle(guard, &(), ticket, &ending, &Now::from(head));
+    (held, head)
+}
+
+fn opens_at_once(settings: CircuitBreaker) -> BreakerGuard {
+    BreakerGuard::new(settings.consecutive_failures(Some(1)).abandoned_after(Some(OPEN_TIME)))
+        .unwrap()
+}
+
+fn ends(guard: &BreakerGuard, outcome: Outcome, after: Duration) -> BreakerSnapshot {
+    let (held, head) = open_answer(guard);
+    assert!(held.is_some() && guard.snapshot().calls == 0, "it is not known yet");
+    let end = Now::from(head + after);
+    Guard::<Req>::let_go(guard, &(), held, &Ending::new(outcome), &end);
+    guard.snapshot()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_answer_whose_status_stands_behind_its_body_the_end_counts() {
+    let hour = Duration::from_secs(3_600);
+    let failed = ends(&opens_at_once(CircuitBreaker::new()), Outcome::Transient, OPEN_TIME);
+    assert_eq!(failed.state, BreakerState::Open);
+    let well = ends(&opens_at_once(CircuitBreaker::new()), Outcome::Success, OPEN_TIME);
+    assert_eq!((well.state, well.calls, well.failures), (BreakerState::Closed, 1, 0));
+    let dropped = ends(&opens_at_once(CircuitBreaker::new()), Outcome::Abandoned, hour);
+    assert_eq!((dropped.state, dropped.calls), (BreakerState::Closed, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_read_slowly_is_no_slow_call() {
+    let slow = CircuitBreaker::new().slow_calls(Duration::from_millis(600), 0.5);
+    let read = ends(&opens_at_once(slow), Outcome::Success, Duration::from_secs(60));
+    assert_eq!((read.calls, read.slow_calls), (1, 0));
+    let slow = CircuitBreaker::new().slow_calls(Duration::from_millis(400), 0.5);
+    assert_eq!(ends(&opens_at_once(slow), Outcome::Success, Duration::ZERO).slow_calls, 1);
+}
+
+#[test]
+fn its_name_can_be_asked_for() {
+    assert_eq!(BreakerGuard::new(CircuitBreaker::new()).unwrap().named("x").name(), Some("x"));
 }

@@ -27,7 +27,8 @@
 //!
 //! Who finds no free slot waits for one, first come, first served. More than
 //! [`max_waiting`](Concurrency::max_waiting) do not wait, and nobody waits longer than
-//! [`max_wait`](Concurrency::max_wait) for a slot; they are refused. That bound is on the wait for
+//! [`max_wait`](Concurrency::max_wait) for a slot; they are refused, and at once where that is
+//! known when they come. That bound is on the wait for
 //! the slot alone: who got one waits with it until the service beneath is ready.
 //!
 //! A call stands in the queue from its first poll on. A slot that comes back is its from then on,
@@ -39,16 +40,16 @@
 //! body has ended.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mainstay_policy::concurrency::{Slot, Slots};
 use mainstay_policy::{Moment, SettingsError};
 use tower_layer::Layer;
 
-use crate::error::{Reason, Refused};
-use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow, SlotQueue};
+use crate::error::Refused;
+use crate::guard::{
+    Admission, Ask, GivesSlots, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow, SlotQueue,
+};
 use crate::http::Http;
-use crate::observe::Wait;
 use crate::protocol::Ending;
 
 pub use mainstay_policy::concurrency::{Concurrency, SlotsSnapshot};
@@ -100,8 +101,8 @@ impl<P: Clone> ConcurrencyLayer<P> {
     #[must_use]
     pub fn shadow(&self) -> GuardLayer<Shadow<Arc<ConcurrencyGuard>>, P> {
         self.inner.shadow_as(|guard| {
-            let name = guard.name.clone();
-            Shadow::of_layer("concurrency limit", name.as_ref(), guard)
+            let name = guard.queue.name().cloned();
+            Shadow::of_layer(ConcurrencyGuard::LAYER, name.as_ref(), guard)
         })
     }
 }
@@ -124,13 +125,11 @@ impl<S, P> Layer<S> for ConcurrencyLayer<P> {
 #[derive(Debug)]
 pub struct ConcurrencyGuard {
     queue: SlotQueue<Slots>,
-    patience: Duration,
     to_the_head: bool,
-    name: Option<Arc<str>>,
 }
 
 impl ConcurrencyGuard {
-    pub(crate) const LAYER: &str = "concurrency limit";
+    pub(crate) const LAYER: &str = Slots::LAYER;
 
     /// Slots that are all free.
     ///
@@ -138,8 +137,8 @@ impl ConcurrencyGuard {
     ///
     /// What [`Concurrency::check`] finds.
     pub fn new(settings: Concurrency) -> Result<Self, SettingsError> {
-        let queue = SlotQueue::new(Slots::new(settings)?);
-        Ok(Self { queue, patience: settings.longest_wait(), to_the_head: false, name: None })
+        let queue = SlotQueue::new(Slots::new(settings)?, settings.longest_wait());
+        Ok(Self { queue, to_the_head: false })
     }
 
     /// Holds slots to the head of the answer even in a layer that
@@ -152,15 +151,14 @@ impl ConcurrencyGuard {
 
     /// A name that its refusals say.
     #[must_use]
-    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
-        self
+    pub fn named(self, name: impl Into<Arc<str>>) -> Self {
+        Self { queue: self.queue.named(name.into()), ..self }
     }
 
     /// The name that it was given.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.queue.name().map(AsRef::as_ref)
     }
 
     /// What it holds.
@@ -176,18 +174,29 @@ impl ConcurrencyGuard {
     ///
     /// What [`Concurrency::check`] finds; the limit stays what it was.
     pub fn resize(&self, limit: u32) -> Result<(), SettingsError> {
-        self.queue.wake(self.queue.slots().resize(limit)?);
+        let wake = self.queue.slots().resize(limit)?;
+        self.queue.changed_by_hand();
+        self.queue.wake(wake);
+        Ok(())
+    }
+
+    /// Goes on with other settings. Who is in stays in; who waits keeps its place, and waits as
+    /// long as it would have.
+    ///
+    /// # Errors
+    ///
+    /// What [`Concurrency::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: Concurrency) -> Result<(), SettingsError> {
+        let wake = self.queue.slots().change(settings)?;
+        self.queue.wait_for(settings.longest_wait());
+        self.queue.changed_by_hand();
+        self.queue.wake(wake);
         Ok(())
     }
 
     #[inline]
     fn leave(&self, slot: Slot) {
         self.queue.wake(self.queue.slots().leave(slot));
-    }
-
-    #[cold]
-    fn refused(&self, reason: Reason) -> Refused {
-        Refused::new(Self::LAYER, reason).named_if(self.name.as_ref())
     }
 }
 
@@ -207,18 +216,17 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
     #[inline]
     fn subject(&self, _: &Req) {}
 
+    fn glance(&self, (): &(), ask: Ask, now: &Now) -> Result<(), Refused> {
+        self.queue.glance(ask, now)
+    }
+
     #[inline]
-    fn try_admit(&self, (): &(), _: Ask, _: &Now) -> Admission<Slot> {
-        match self.queue.slots().try_enter() {
-            Some(slot) => Admission::Go(slot),
-            None => Admission::Wait,
-        }
+    fn try_admit(&self, (): &(), ask: Ask, now: &Now) -> Admission<Slot> {
+        self.queue.try_admit(ask, now)
     }
 
     async fn admit(&self, (): &(), ask: Ask) -> Result<Slot, Refused> {
-        let waits = || Wait::begins(Self::LAYER, self.name(), None);
-        let admitted = self.queue.admit(ask, self.patience, waits).await;
-        admitted.map_err(|reason| self.refused(reason))
+        self.queue.admit(ask).await
     }
 
     #[inline]
@@ -238,7 +246,7 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
-        self.queue.slots().at_rest_from()
+        self.queue.at_rest_from()
     }
 }
 

@@ -7,7 +7,9 @@ use tower_test::mock;
 
 use super::*;
 use crate::clock;
+use crate::error::Reason;
 use crate::guard::GuardedFuture;
+use crate::observe::testing::heard;
 use crate::{BoxError, CallError};
 
 mod slots;
@@ -135,6 +137,83 @@ async fn who_finds_the_queue_full_is_refused_at_once() {
     let error = assert_ready_err!(call(&mut client, "three").poll());
     assert_eq!(refused(&error), Reason::NoSlot);
     assert_eq!(held(&handle), (1, 1));
+}
+
+/// What a guard in a set says at a glance, and what it says when it is asked.
+fn says(guard: &ConcurrencyGuard, ask: Ask) -> [Option<Reason>; 2] {
+    let now = Now::default();
+    let glance = Guard::<()>::glance(guard, &(), ask, &now).err();
+    let asked = match Guard::<()>::try_admit(guard, &(), ask, &now) {
+        Admission::Go(_) => panic!("it is taken"),
+        Admission::Wait => None,
+        Admission::Refuse(refused) => Some(refused),
+    };
+    [glance, asked].map(|refused| refused.map(|refused| refused.reason()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_must_be_refused_does_not_wait_first() {
+    let now = clock::now();
+    let over = Ask { until: now, ..Ask::default() };
+    for (settings, ask, reason) in [
+        (Concurrency::limit(1), Ask::default(), None),
+        (Concurrency::limit(1).max_waiting(0), Ask::default(), Some(Reason::NoSlot)),
+        (Concurrency::limit(1).max_wait(Duration::ZERO), Ask::default(), Some(Reason::NoSlot)),
+        (Concurrency::limit(1), over, Some(Reason::Deadline)),
+    ] {
+        let guard = ConcurrencyGuard::new(settings).unwrap();
+        assert_eq!(Guard::<()>::glance(&guard, &(), ask, &Now::default()), Ok(()));
+        let _slot = Guard::<()>::try_admit(&guard, &(), ask, &Now::default());
+        assert_eq!(says(&guard, ask), [reason, reason]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_shadow_it_says_whom_it_would_refuse_and_whom_it_would_hold_up() {
+    for (calls, word) in [(0, "WouldRefuse"), (1, "WouldWait")] {
+        let layer = ConcurrencyLayer::new(Concurrency::limit(1).max_waiting(calls)).unwrap();
+        let shadow = layer.shadow();
+        let (mut client, _server) = mock::spawn_with(|service: Mock| shadow.layer(service));
+        let mut sent = || {
+            assert_ready_ok!(client.poll_ready::<Req>());
+            client.call(Request::new("x"))
+        };
+        let _ = heard();
+        let _calls = (sent(), sent());
+        let told = heard();
+        assert!(told.len() == 1 && told[0].starts_with(word), "{told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_settings_count_for_whoever_comes_next() {
+    let (handle, mut client, _server) = limit(Concurrency::limit(1).max_waiting(1));
+    let (_one, mut two) = (waits(&mut client, "one"), waits(&mut client, "two"));
+    let patience = Duration::from_millis(100);
+    handle.change(Concurrency::limit(1).max_waiting(2).max_wait(patience)).unwrap();
+    let mut three = waits(&mut client, "three");
+    assert_eq!(says(&handle, Ask::default()), [Some(Reason::NoSlot); 2]);
+    advance(Duration::from_millis(101)).await;
+    assert_eq!(refused(&assert_ready_err!(three.poll())), Reason::NoSlot);
+    assert_pending!(two.poll()); // it waits as long as it would have
+    assert!(!two.is_woken());
+
+    assert!(handle.change(Concurrency::limit(0)).is_err());
+    handle.change(Concurrency::limit(2)).unwrap();
+    assert!(two.is_woken());
+    assert_pending!(two.poll());
+    assert_eq!(held(&handle), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_set_by_hand_may_not_be_forgotten() {
+    let [resized, changed] = [1; 2].map(|limit| ConcurrencyGuard::new(Concurrency::limit(limit)));
+    let (resized, changed) = (resized.unwrap(), changed.unwrap());
+    let rest = || [&resized, &changed].map(<ConcurrencyGuard as Guard<()>>::at_rest_from);
+    assert_eq!(rest(), [Some(Moment::MIN); 2]);
+    resized.resize(2).unwrap();
+    changed.change(Concurrency::limit(2)).unwrap();
+    assert_eq!(rest(), [None; 2]);
 }
 
 #[tokio::test(start_paused = true)]

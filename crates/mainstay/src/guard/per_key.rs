@@ -73,6 +73,34 @@ impl<G> PerKey<G> {
     {
         Self::each_by(ByHost, settings)
     }
+
+    /// A guard for every host, made so: for sets of guards, each of which has its settings.
+    ///
+    /// ```
+    /// use mainstay::breaker::{BreakerGuard, CircuitBreaker};
+    /// use mainstay::concurrency::{Concurrency, ConcurrencyGuard};
+    /// use mainstay::guard::PerKey;
+    ///
+    /// let both = PerKey::try_each(|| {
+    ///     let slots = ConcurrencyGuard::new(Concurrency::limit(16))?;
+    ///     Ok((slots, BreakerGuard::new(CircuitBreaker::new())?))
+    /// })?;
+    /// # let _ = both;
+    /// # Ok::<(), mainstay::policy::SettingsError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings. One guard is made at once to find it.
+    ///
+    /// # Panics
+    ///
+    /// Not here; a request does that is the first with its key, if the closure fails then.
+    pub fn try_each(
+        make: impl Fn() -> Result<G, SettingsError> + Send + Sync + 'static,
+    ) -> Result<Self, SettingsError> {
+        Self::try_each_by(ByHost, make)
+    }
 }
 
 impl<G, K> PerKey<G, K> {
@@ -92,8 +120,25 @@ impl<G, K> PerKey<G, K> {
         G: TryFrom<C, Error = SettingsError>,
         C: Clone + Send + Sync + 'static,
     {
-        G::try_from(settings.clone())?;
-        Ok(Self::by(key, move |_| another(settings.clone())))
+        Self::try_each_by(key, move || G::try_from(settings.clone()))
+    }
+
+    /// A guard for every key of this kind, made so.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings. One guard is made at once to find it.
+    ///
+    /// # Panics
+    ///
+    /// Not here; a request does that is the first with its key, if the closure fails then.
+    #[expect(clippy::expect_used, reason = "settings are good or not, whichever guard they make")]
+    pub fn try_each_by(
+        key: K,
+        make: impl Fn() -> Result<G, SettingsError> + Send + Sync + 'static,
+    ) -> Result<Self, SettingsError> {
+        make()?;
+        Ok(Self::by(key, move |_| make().expect("the settings have made one before")))
     }
 
     /// Keeps at most so many guards, and beyond those only what calls hold.
@@ -125,12 +170,6 @@ impl<G, K> PerKey<G, K> {
     pub fn is_empty(&self) -> bool {
         self.guards.is_empty()
     }
-}
-
-/// A guard of settings of which one was made before.
-#[expect(clippy::expect_used, reason = "settings are good or not, whichever guard they make")]
-fn another<G: TryFrom<C, Error = SettingsError>, C>(settings: C) -> G {
-    G::try_from(settings).expect("they have made one before")
 }
 
 /// Every call holds the guard that it was let through by, so that it is told of the end.

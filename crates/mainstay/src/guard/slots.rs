@@ -3,28 +3,49 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use mainstay_policy::concurrency::{Claim, Entry, Slot, Slots, Waiting, Wake};
+use mainstay_policy::Moment;
+use mainstay_policy::concurrency::{Claim, Entry, Slot, Slots, Vacancy, Waiting, Wake};
 
-use super::Ask;
+use super::{Admission, Ask, Now};
 use crate::clock;
-use crate::error::Reason;
+use crate::error::{Reason, Refused};
+use crate::observe::Wait;
 
 /// What gives slots, and knows how many wait for one.
 pub(crate) trait GivesSlots: Send + Sync {
+    /// The kind of layer it makes, as refusals name it.
+    const LAYER: &'static str;
+
+    fn try_enter(&self) -> Option<Slot>;
     fn enter(&self) -> Entry;
+    /// What a newcomer would find.
+    fn peek(&self) -> Vacancy;
     fn claim(&self, waiting: Waiting) -> Claim;
     fn give_up(&self, waiting: Waiting) -> Wake;
     /// A slot comes back that nothing was done with.
     fn unused(&self, slot: Slot) -> Wake;
+    fn at_rest_from(&self) -> Option<Moment>;
 }
 
 impl GivesSlots for Slots {
+    const LAYER: &'static str = "concurrency limit";
+
+    #[inline]
+    fn try_enter(&self) -> Option<Slot> {
+        self.try_enter()
+    }
+
     fn enter(&self) -> Entry {
         self.enter()
+    }
+
+    fn peek(&self) -> Vacancy {
+        self.peek()
     }
 
     fn claim(&self, waiting: Waiting) -> Claim {
@@ -38,6 +59,10 @@ impl GivesSlots for Slots {
     fn unused(&self, slot: Slot) -> Wake {
         self.leave(slot)
     }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.at_rest_from()
+    }
 }
 
 /// Slots, and the queue before them: first come, first served.
@@ -48,6 +73,11 @@ impl GivesSlots for Slots {
 pub(crate) struct SlotQueue<S> {
     slots: S,
     line: Mutex<Line>,
+    name: Option<Arc<str>>,
+    /// How long a call waits, in nanoseconds.
+    patience: AtomicU64,
+    /// It is not as its settings made it.
+    by_hand: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -69,13 +99,35 @@ enum NoSlot {
 }
 
 impl<S: GivesSlots> SlotQueue<S> {
-    pub(crate) fn new(slots: S) -> Self {
-        Self { slots, line: Mutex::default() }
+    pub(crate) fn new(slots: S, patience: Duration) -> Self {
+        let queue = Self {
+            slots,
+            line: Mutex::default(),
+            name: None,
+            patience: AtomicU64::new(0),
+            by_hand: AtomicBool::new(false),
+        };
+        queue.wait_for(patience);
+        queue
+    }
+
+    pub(crate) fn named(self, name: Arc<str>) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    pub(crate) const fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
     }
 
     /// What gives the slots.
     pub(crate) const fn slots(&self) -> &S {
         &self.slots
+    }
+
+    /// Who comes from now on waits so long.
+    pub(crate) fn wait_for(&self, patience: Duration) {
+        let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        self.patience.store(nanos, Ordering::Relaxed);
     }
 
     /// Does what a change of the slots asks for.
@@ -87,40 +139,75 @@ impl<S: GivesSlots> SlotQueue<S> {
         }
     }
 
-    /// Waits for a slot, but no longer than this and not beyond the end of the call. What `begins`
-    /// gives is kept while it waits, if it must.
-    pub(crate) async fn admit<T>(
-        &self,
-        ask: Ask,
-        patience: Duration,
-        begins: impl FnOnce() -> T,
-    ) -> Result<Slot, Reason> {
-        let left = ask.until.since(clock::now());
+    /// Somebody has changed it by hand, which must not be forgotten.
+    pub(crate) fn changed_by_hand(&self) {
+        self.by_hand.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn at_rest_from(&self) -> Option<Moment> {
+        match self.by_hand.load(Ordering::Relaxed) {
+            true => None,
+            false => self.slots.at_rest_from(),
+        }
+    }
+
+    /// Whether a newcomer would be refused, which neither finds a slot nor may wait for one.
+    pub(crate) fn glance(&self, ask: Ask, now: &Now) -> Result<(), Refused> {
+        let reason = match self.slots.peek() {
+            Vacancy::Slot => None,
+            Vacancy::Queue => self.patience(ask, now).err(),
+            Vacancy::Full => Some(Reason::NoSlot),
+        };
+        reason.map_or(Ok(()), |reason| Err(self.refused(reason)))
+    }
+
+    #[inline]
+    pub(crate) fn try_admit(&self, ask: Ask, now: &Now) -> Admission<Slot> {
+        if let Some(slot) = self.slots.try_enter() {
+            return Admission::Go(slot);
+        }
+        match self.glance(ask, now) {
+            Ok(()) => Admission::Wait,
+            Err(refused) => Admission::Refuse(refused),
+        }
+    }
+
+    /// Waits for a slot, but no longer than it may and not beyond the end of the call.
+    pub(crate) async fn admit(&self, ask: Ask) -> Result<Slot, Refused> {
+        let admitted = match self.patience(ask, &Now::default()) {
+            Ok((patience, reason)) => self.wait(patience).await.map_err(|why| match why {
+                NoSlot::Full => Reason::NoSlot,
+                NoSlot::TooLong => reason,
+            }),
+            Err(reason) => Err(reason),
+        };
+        admitted.map_err(|reason| self.refused(reason))
+    }
+
+    /// How long a call waits, and why it is refused then; an error if it does not wait at all.
+    fn patience(&self, ask: Ask, now: &Now) -> Result<(Duration, Reason), Reason> {
+        let patience = Duration::from_nanos(self.patience.load(Ordering::Relaxed));
+        let left = ask.until.since(now.get());
         let (time, reason) = match left < patience {
             true => (left, Reason::Deadline),
             false => (patience, Reason::NoSlot),
         };
-        if time.is_zero() {
-            return Err(reason);
-        }
-        self.wait(time, begins).await.map_err(|why| match why {
-            NoSlot::Full => Reason::NoSlot,
-            NoSlot::TooLong => reason,
-        })
+        if time.is_zero() { Err(reason) } else { Ok((time, reason)) }
     }
 
-    async fn wait<T>(
-        &self,
-        patience: Duration,
-        begins: impl FnOnce() -> T,
-    ) -> Result<Slot, NoSlot> {
+    #[cold]
+    fn refused(&self, reason: Reason) -> Refused {
+        Refused::new(S::LAYER, reason).named_if(self.name.as_ref())
+    }
+
+    async fn wait(&self, patience: Duration) -> Result<Slot, NoSlot> {
         let waiting = match self.slots.enter() {
             Entry::Granted(slot) => return Ok(slot),
             Entry::Full => return Err(NoSlot::Full),
             Entry::Queued(waiting) => waiting,
         };
         let mut spot = self.stand(waiting);
-        let _waits = begins();
+        let _waits = Wait::begins(S::LAYER, self.name.as_deref(), None);
         let mut timer = pin!(clock::sleep(patience));
         poll_fn(|cx| match spot.poll(cx) {
             Poll::Ready(slot) => Poll::Ready(Ok(slot)),
@@ -214,75 +301,4 @@ impl<S: GivesSlots> Drop for Spot<'_, S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use mainstay_policy::concurrency::Concurrency;
-    use tokio_test::{assert_pending, assert_ready, task};
-
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(3600);
-
-    fn queue(limit: u32) -> SlotQueue<Slots> {
-        SlotQueue::new(Slots::new(Concurrency::limit(limit).max_waiting(2)).unwrap())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slot_is_given_when_it_comes_back_and_not_when_its_owner_looks() {
-        let queue = queue(2);
-        let slots: Vec<_> = (0..2).filter_map(|_| queue.slots().try_enter()).collect();
-        let mut lazy = task::spawn(queue.wait(LONG, || ()));
-        let mut eager = task::spawn(queue.wait(LONG, || ()));
-        assert_pending!(lazy.poll());
-        assert_pending!(eager.poll());
-        for slot in slots {
-            queue.wake(queue.slots().leave(slot));
-        }
-        assert!(lazy.is_woken() && eager.is_woken());
-        let slot = assert_ready!(eager.poll()).unwrap();
-        assert_eq!(queue.slots().snapshot().in_use, 2);
-
-        drop(lazy); // without ever having looked
-        assert_eq!(queue.slots().snapshot().in_use, 1);
-        queue.wake(queue.slots().leave(slot));
-        assert_eq!(queue.slots().snapshot().in_use, 0);
-        let line = queue.lock();
-        assert!(line.standing.is_empty() && line.given.is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slot_that_came_back_before_one_stood_in_line_is_found() {
-        let queue = queue(1);
-        let slot = queue.slots().try_enter().unwrap();
-        let Entry::Queued(waiting) = queue.slots().enter() else { panic!("it is taken") };
-        queue.wake(queue.slots().leave(slot)); // nobody stands yet
-        let mut spot = queue.stand(waiting);
-        let slot = assert_ready!(task::spawn(()).enter(|cx, _| spot.poll(cx)));
-        queue.wake(queue.slots().leave(slot));
-        assert_eq!(queue.slots().snapshot().in_use, 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_too_long_or_finds_the_line_full_is_told_which() {
-        let queue = queue(1);
-        let _slot = queue.slots().try_enter().unwrap();
-        let mut first = task::spawn(queue.wait(Duration::from_secs(1), || ()));
-        let mut second = task::spawn(queue.wait(LONG, || ()));
-        assert_pending!(first.poll());
-        assert_pending!(second.poll());
-        assert_eq!(assert_ready!(task::spawn(queue.wait(LONG, || ())).poll()), Err(NoSlot::Full));
-        tokio::time::advance(Duration::from_millis(1001)).await;
-        assert_eq!(assert_ready!(first.poll()), Err(NoSlot::TooLong));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_is_polled_by_another_task_is_woken_there() {
-        let queue = queue(1);
-        let slot = queue.slots().try_enter().unwrap();
-        let mut waits = Box::pin(queue.wait(LONG, || ()));
-        let (mut one, mut other) = (task::spawn(()), task::spawn(()));
-        assert_pending!(one.enter(|cx, _| waits.as_mut().poll(cx)));
-        assert_pending!(other.enter(|cx, _| waits.as_mut().poll(cx)));
-        queue.wake(queue.slots().leave(slot));
-        assert!(other.is_woken() && !one.is_woken());
-    }
-}
+mod tests;

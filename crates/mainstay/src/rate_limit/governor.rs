@@ -101,8 +101,9 @@ pub type GovernorGuard<C = TokioClock> = TurnGuard<Governor<C>>;
 /// A limiter of governor, and what it last said.
 pub struct Governor<C: Clock = TokioClock> {
     limiter: Arc<Limiting<C>>,
-    /// It cannot be asked without taking, so its last refusal is remembered: until when.
-    not_before: AtomicU64,
+    /// It cannot be asked without taking, so its last refusal is remembered: from when on a call of
+    /// no cost would not have been refused.
+    earns_from: AtomicU64,
     /// How long it takes to earn a cost of 1, in nanoseconds; zero before the first refusal.
     interval: AtomicU64,
 }
@@ -110,8 +111,8 @@ pub struct Governor<C: Clock = TokioClock> {
 impl<C: Clock> Governor<C> {
     /// This limiter, which others may go on using.
     pub fn new(limiter: Arc<Limiting<C>>) -> Self {
-        let [not_before, interval] = [0; 2].map(AtomicU64::new);
-        Self { limiter, not_before, interval }
+        let [earns_from, interval] = [0; 2].map(AtomicU64::new);
+        Self { limiter, earns_from, interval }
     }
 
     /// The limiter.
@@ -135,8 +136,9 @@ impl<C: Clock + Send + Sync> Turns for Governor<C> {
                 let at = now + wait;
                 let interval = not_until.quota().replenish_interval();
                 let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+                let earned = interval.saturating_mul(cost.get().into());
                 self.interval.store(interval, Ordering::Relaxed);
-                self.not_before.fetch_max(at.as_nanos(), Ordering::Relaxed);
+                self.earns_from.store(at.as_nanos().saturating_sub(earned), Ordering::Relaxed);
                 Turn::At(at)
             }
             Err(_) => Turn::Never,
@@ -148,11 +150,11 @@ impl<C: Clock + Send + Sync> Turns for Governor<C> {
         self.forecast(Ahead::default(), cost, now)
     }
 
-    fn forecast(&self, ahead: Ahead, _: u32, now: Moment) -> Turn {
-        let not_before = Moment::from_nanos(self.not_before.load(Ordering::Relaxed));
+    fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn {
+        let earns_from = Moment::from_nanos(self.earns_from.load(Ordering::Relaxed));
         let interval = self.interval.load(Ordering::Relaxed);
-        let behind = Duration::from_nanos(interval.saturating_mul(ahead.cost));
-        match not_before.max(now) + behind {
+        let costs = ahead.cost.saturating_add(cost.into());
+        match earns_from + Duration::from_nanos(interval.saturating_mul(costs)) {
             at if at > now => Turn::At(at),
             _ => Turn::Now,
         }
@@ -249,6 +251,33 @@ mod tests {
         let last = starts[49].1;
         assert!(starts.iter().map(|(n, _)| *n).eq(0..50), "{starts:?}");
         assert!((4_900..4_950).contains(&last.as_millis()), "{last:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_heavy_call_that_left_the_line_holds_up_no_light_one() {
+        let guard = guard(quota(1, 10));
+        let costs = |cost| Ask { cost, ..Ask::default() };
+        assert_eq!(asked(&guard, costs(10)), Admission::Go(()));
+        assert_eq!(asked(&guard, costs(10)), Admission::Wait); // and does not stand in line
+        tokio::time::advance(Duration::from_millis(4_500)).await;
+        let soon = |cost| Ask { until: clock::now() + Duration::from_secs(1), ..costs(cost) };
+        let glance = |ask| Guard::<()>::glance(&*guard, &(), ask, &Now::default());
+        assert_eq!((glance(soon(4)), glance(soon(5))), (Ok(()), Ok(())));
+        let late = glance(soon(6)).unwrap_err();
+        assert_eq!(late.retry_in(), Some(Duration::from_millis(1_500)));
+        assert_eq!(asked(&guard, soon(4)), Admission::Go(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_shadow_it_delays_nobody() {
+        let limiter = RateLimiter::direct_with_clock(quota(1, 1), TokioClock);
+        let shadow = GovernorLayer::new(Arc::new(limiter)).shadow();
+        for _ in 0..2 {
+            let (shadow, now) = (shadow.guard(), Now::default());
+            let subject = Guard::<()>::subject(shadow, &());
+            let asked = Guard::<()>::try_admit(shadow, &subject, Ask::default(), &now);
+            assert!(matches!(asked, Admission::Go(_)));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use tower::{Service, ServiceExt, service_fn};
 use super::*;
 use crate::error::{CallError, Error, Reason, Refused};
 use crate::guard::{Admission, Ask, Guard};
+use crate::observe::testing::heard;
 use crate::{BoxError, LiftLayer};
 
 const fn ms(n: u64) -> Duration {
@@ -337,6 +338,20 @@ async fn who_leaves_at_any_poll_leaves_nothing_behind() {
         advance(ms(101)).await;
         assert_eq!(asked(&guard, Ask::default()), Admission::Go(()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_shadow_it_says_whom_it_would_hold_up_by_its_name() {
+    let guard = RateLimitGuard::new(RateLimit::per_second(1)).unwrap().named("orders");
+    let shadow = RateLimitLayer::of(guard, Http::new()).shadow();
+    let _ = heard();
+    for _ in 0..2 {
+        let (guard, now) = (shadow.guard(), Now::default());
+        let subject = Guard::<()>::subject(guard, &());
+        let asked = Guard::<()>::try_admit(guard, &subject, Ask::default(), &now);
+        assert!(matches!(asked, Admission::Go(_)));
+    }
+    assert_eq!(heard(), ["WouldWait { layer: \"rate limit\", name: Some(\"orders\") }"]);
 }
 
 #[test]

@@ -44,7 +44,9 @@
 //!
 //! What the server did its work for: with [`Http`], an answer that is no 429 and no 5xx that speaks
 //! of the server; a 404 is one. A 408, a 429, a 503, a reset, a timeout are not accepted. A refusal
-//! further in and a call that is dropped say nothing.
+//! further in and a call that is dropped say nothing. The status of gRPC mostly stands behind the
+//! body: with [`hold_bodies`](ThrottleLayer::hold_bodies) it is waited for, without, such an answer
+//! is accepted.
 //!
 //! It refuses, and never has a call wait. A refusal does not say when to come back: the next call
 //! may well go.
@@ -57,7 +59,7 @@ use tower_layer::Layer;
 
 use crate::chance;
 use crate::error::{Reason, Refused};
-use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, Now, Shadow};
+use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow};
 use crate::http::Http;
 use crate::protocol::Ending;
 
@@ -90,6 +92,13 @@ impl<P> ThrottleLayer<P> {
     #[must_use]
     pub fn handle(&self) -> Arc<ThrottleGuard> {
         Arc::clone(self.inner.guard())
+    }
+
+    /// Judges an answer whose status stands behind its body, as gRPC's does, when the
+    /// body has ended; for services that answer with HTTP responses.
+    #[must_use]
+    pub fn hold_bodies(self) -> HoldLayer<Arc<ThrottleGuard>, P> {
+        self.inner.hold_bodies()
     }
 }
 

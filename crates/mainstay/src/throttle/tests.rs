@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use ::http::{Request, Response};
+use mainstay_policy::Outcome;
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower_test::mock;
@@ -149,4 +150,19 @@ async fn in_shadow_it_says_what_it_would_refuse_and_refuses_nothing() {
 fn settings_that_cannot_work_are_refused() {
     assert!(ThrottleLayer::new(Throttle::new().per_accepted(0.5)).is_err());
     assert!(ThrottleGuard::try_from(Throttle::new().min_requests(0)).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_answer_whose_status_stands_behind_its_body_the_end_counts() {
+    for (end, accepted) in [(Outcome::Throttled, 0), (Outcome::Success, 1)] {
+        let (guard, now) = (ThrottleGuard::new(Throttle::new()).unwrap(), Now::default());
+        let dice = Guard::<()>::subject(&guard, &());
+        let asked = Guard::<()>::try_admit(&guard, &dice, Ask::default(), &now);
+        let Admission::Go(ticket) = asked else { panic!("it has refused nothing yet") };
+        let head = Ending::new(Outcome::Success).still_open();
+        let held = Guard::<()>::settle(&guard, &dice, ticket, &head, &now);
+        assert_eq!(guard.snapshot().accepted, 0, "it is not known yet");
+        Guard::<()>::let_go(&guard, &dice, held, &Ending::new(end), &now);
+        assert_eq!(guard.snapshot().accepted, accepted);
+    }
 }

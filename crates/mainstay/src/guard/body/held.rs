@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -34,13 +35,15 @@ struct Hold {
     timer: Pin<Box<Sleep>>,
     idle: Duration,
     leash: Arc<dyn Leash>,
-    waker: Waker,
+    /// Wakes the leash.
+    idles: Waker,
+    reading: Arc<Reading>,
+    /// Wakes the reader, by way of what knows that it reads.
+    reads: Waker,
 }
 
 /// What is held until a body ends, whatever it is.
 trait Leash: Send + Sync {
-    /// The body is waited for, and not its reader.
-    fn server_is_slow(&self, is_slow: bool);
     /// It ended, or broke.
     fn end(&self, end: Result<Option<&HeaderMap>, ()>);
     /// It was dropped before its end.
@@ -51,7 +54,7 @@ trait Leash: Send + Sync {
 struct Shared<Req, G: Guard<Req>, P> {
     lease: Mutex<Option<Lease<Req, G, P>>>,
     head: Ending,
-    server_is_slow: AtomicBool,
+    reading: Arc<Reading>,
     request: PhantomData<fn(Req)>,
 }
 
@@ -66,10 +69,6 @@ where
     G: Guard<Req> + Send + Sync,
     P: EndOfBody + Send + Sync,
 {
-    fn server_is_slow(&self, is_slow: bool) {
-        self.server_is_slow.store(is_slow, Ordering::Relaxed);
-    }
-
     fn end(&self, end: Result<Option<&HeaderMap>, ()>) {
         if let Some(mut lease) = self.take() {
             let ending = match end {
@@ -96,12 +95,63 @@ where
         if let Some(mut lease) = self.take() {
             // A server that says nothing for so long has failed; a reader that reads nothing has
             // left, and says nothing of the server.
-            let outcome = match self.server_is_slow.load(Ordering::Relaxed) {
+            let outcome = match self.reading.waits_for_server.load(Ordering::Relaxed) {
                 true => Outcome::Transient,
                 false => Outcome::Abandoned,
             };
             lease.let_go(&Ending::new(outcome));
         }
+    }
+}
+
+/// One who reads a body: waits for the server, or has been woken and is waited for.
+#[derive(Default)]
+struct Reading {
+    waits_for_server: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Reading {
+    /// It looks for more, and is woken when there is some.
+    fn begins(&self, cx: &Context<'_>) {
+        self.waits_for_server.store(true, Ordering::Relaxed);
+        // Cloned before and dropped after the lock is held: a waker is somebody else's code.
+        let waker = cx.waker().clone();
+        let old = self.lock().replace(waker);
+        drop(old);
+    }
+
+    /// There is something, or the end.
+    fn ends(&self) {
+        self.waits_for_server.store(false, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Reading {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    /// The server has done its part, whether the reader comes or not.
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ends();
+        let waker = self.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Dropped only where a body panics: whoever catches that, the answer has failed.
+struct Breaks<'a>(&'a Hold);
+
+impl Drop for Breaks<'_> {
+    fn drop(&mut self) {
+        self.0.leash.end(Err(()));
     }
 }
 
@@ -122,15 +172,13 @@ impl<B: Body> HeldBody<B> {
         G: Guard<Req> + Send + Sync + 'static,
         P: EndOfBody + Send + Sync + 'static,
     {
-        let shared = Arc::new(Shared {
-            lease: Mutex::new(lease),
-            head,
-            server_is_slow: AtomicBool::new(false),
-            request: PhantomData,
-        });
-        let waker = Waker::from(Arc::clone(&shared));
+        let reading = Arc::<Reading>::default();
+        let (lease, read) = (Mutex::new(lease), Arc::clone(&reading));
+        let leash = Arc::new(Shared { lease, head, reading: read, request: PhantomData });
+        let idles = Waker::from(Arc::clone(&leash));
+        let reads = Waker::from(Arc::clone(&reading));
         let timer = Box::pin(clock::sleep(idle));
-        let mut hold = Hold { timer, idle, leash: shared, waker };
+        let mut hold = Hold { timer, idle, leash, idles, reading, reads };
         hold.watch();
         Self { body, hold: Some(hold) }
     }
@@ -146,11 +194,28 @@ impl<B: Body> HeldBody<B> {
     }
 }
 
+type Polled<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
+
 impl Hold {
     /// Sets the timer going, whose end wakes the leash and nobody else.
     fn watch(&mut self) {
         // A timer that looked at the budget of the task would wake it at once.
-        let _ = clock::poll(self.timer.as_mut(), &mut Context::from_waker(&self.waker));
+        let timer = self.timer.as_mut();
+        if clock::poll(timer, &mut Context::from_waker(&self.idles)).is_ready() {
+            self.idles.wake_by_ref(); // no time at all: what is ready at once wakes nobody
+        }
+    }
+
+    /// Reads on.
+    fn read<B: Body>(&self, body: Pin<&mut B>, cx: &Context<'_>) -> Polled<B> {
+        self.reading.begins(cx);
+        let breaks = Breaks(self);
+        let polled = body.poll_frame(&mut Context::from_waker(&self.reads));
+        mem::forget(breaks);
+        if polled.is_ready() {
+            self.reading.ends();
+        }
+        polled
     }
 
     /// Something was read: the time begins anew.
@@ -164,14 +229,10 @@ impl<B: Body> Body for HeldBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B> {
         let mut this = self.project();
-        let polled = this.body.as_mut().poll_frame(cx);
-        let Some(hold) = this.hold.as_mut() else { return polled };
-        hold.leash.server_is_slow(polled.is_pending());
+        let Some(hold) = this.hold.as_mut() else { return this.body.poll_frame(cx) };
+        let polled = hold.read(this.body.as_mut(), cx);
         match &polled {
             Poll::Pending => return polled,
             Poll::Ready(None) => hold.leash.end(Ok(None)),

@@ -26,7 +26,7 @@ use crate::protocol::{EndOfBody, Protocol};
 /// Asks a guard before each attempt, and holds what it gave to the end of the answer's body; made
 /// by [`GuardLayer::hold_bodies`].
 ///
-/// The answer is a `Response<HeldBody<B>>`. Two allocations per answer whose body has not ended
+/// The answer is a `Response<HeldBody<B>>`. Three allocations per answer whose body has not ended
 /// with its head.
 ///
 /// # What ends it
@@ -46,7 +46,7 @@ impl<G, P> HoldLayer<G, P> {
     }
 
     /// After how long without a read what is held goes back; 30 s by default, because an answer
-    /// that is read at all is read more often.
+    /// that is read at all is read more often. Zero: with the head.
     #[must_use]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.idle = idle;

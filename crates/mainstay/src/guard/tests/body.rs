@@ -289,3 +289,64 @@ async fn a_verdict_that_nobody_waits_for_is_that_of_the_head() {
     Guard::<Asked>::let_go(&guard, &dice, held, &open, &now);
     assert_eq!((guard.snapshot().requests, guard.snapshot().accepted), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_was_woken_and_does_not_come_is_not_the_servers_fault() {
+    let (mut body, log, sender) = answered(|_| ());
+    let mut frame = task::spawn(body.frame());
+    assert_pending!(frame.poll());
+    sender.send(data("a")).unwrap();
+    assert!(frame.is_woken());
+    advance(IDLE + Duration::from_millis(1)).await;
+    assert_eq!(said(&log), ["head: Success", "body: Abandoned"]);
+    assert!(assert_ready!(frame.poll()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_read_by_another_task_wakes_that_one() {
+    let (body, _log, sender) = answered(|_| ());
+    let mut body = Box::pin(body);
+    let (mut one, mut other) = (task::spawn(()), task::spawn(()));
+    assert_pending!(one.enter(|cx, _| body.as_mut().poll_frame(cx)));
+    assert_pending!(other.enter(|cx, _| body.as_mut().poll_frame(cx)));
+    sender.send(data("a")).unwrap();
+    assert!(other.is_woken() && !one.is_woken());
+}
+
+struct Panics;
+
+impl Body for Panics {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Item>> {
+        panic!("a body")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_panics_has_failed() {
+    let (mut body, log) = held(Response::new(Panics));
+    let read = || task::spawn(body.frame()).poll().is_ready();
+    assert!(catch_unwind(AssertUnwindSafe(read)).is_err());
+    drop(body);
+    assert_eq!(said(&log), ["head: Success", "body: Transient"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_idle_time_what_is_held_goes_back_with_the_head() {
+    let guard = Told::default();
+    let log = Arc::clone(&guard.0);
+    let layer = GuardLayer::of(guard, Http::new()).hold_bodies().idle(Duration::ZERO);
+    let (mut client, mut server) =
+        mock::spawn_with(|service: mock::Mock<Asked, Response<Sent>>| layer.layer(service));
+    assert_ready_ok!(client.poll_ready::<Asked>());
+    let mut call = task::spawn(client.call(Asked::new("x")));
+    let (sender, frames) = mpsc::unbounded_channel();
+    assert_ready!(server.poll_request()).unwrap().1.send_response(Response::new(Sent { frames }));
+    let mut body = assert_ready_ok!(call.poll()).into_body();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(said(&log), ["head: Success", "body: Abandoned"]);
+    sender.send(data("a")).unwrap();
+    assert!(body.frame().await.unwrap().is_ok());
+}

@@ -181,3 +181,43 @@ async fn a_breaker_for_every_host_opens_for_one_alone() {
     advance(Duration::from_secs(60)).await;
     call("down.example", StatusCode::OK).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_set_by_hand_is_not_forgotten() {
+    let slots = PerKey::<ConcurrencyGuard>::each(Concurrency::limit(16)).unwrap();
+    let ask = |host: &str| {
+        let request = HttpRequest::get(host).body(()).unwrap();
+        drop(slots.subject(&request));
+    };
+    ask("https://a.example/");
+    slots.get(&Key::new("https://a.example")).unwrap().resize(2).unwrap();
+    for n in 0..200 {
+        ask(&format!("https://h{n}.example/"));
+    }
+    assert!(slots.len() < 200, "others are");
+    assert_eq!(slots.get(&Key::new("https://a.example")).unwrap().snapshot().limit, 2);
+}
+
+#[test]
+fn settings_of_a_set_are_found_wrong_before_the_first_request() {
+    let set = |limit| {
+        PerKey::<_>::try_each(move || {
+            let breaker = BreakerGuard::new(CircuitBreaker::new())?;
+            Ok((breaker, ConcurrencyGuard::new(Concurrency::limit(limit))?))
+        })
+    };
+    assert!(set(1).is_ok_and(|set| set.is_empty()));
+    assert!(set(0).is_err());
+}
+
+#[test]
+fn guards_that_give_turns_are_made_of_their_settings() {
+    use crate::cooldown::{CoolDown, CoolDownGuard, PacedGuard};
+    use crate::rate_limit::{RateLimit, RateLimitGuard};
+
+    let (rate, rest) = (RateLimit::per_second(5), CoolDown::new());
+    assert!(PerKey::<RateLimitGuard>::each(rate).is_ok());
+    assert!(PerKey::<CoolDownGuard>::each(rest).is_ok());
+    assert!(PerKey::<PacedGuard>::each((rate, rest)).is_ok());
+    assert!(PerKey::<PacedGuard>::each((RateLimit::per_second(0), rest)).is_err());
+}
