@@ -111,10 +111,10 @@ fn a_state_is_found_without_an_allocation_as_its_host_was_spelled_before() {
     let budgets = Keyed::new(ByHost, |_| Budget::new(RetryBudget::new()).unwrap());
     let to = |uri: &str| Request::get(uri).body(()).unwrap();
     for request in [to("https://API.example.com:443/users"), to("/users")] {
-        assert!(measure(|| drop(budgets.of(&request))).count_total > 0, "it is made");
+        let mut held = None;
+        assert!(measure(|| held = Some(budgets.of(&request))).count_total > 0, "it is made");
         assert_eq!(measure(|| drop(budgets.of(&request))).count_total, 0);
     }
-    assert_eq!(budgets.len(), 2);
 }
 
 #[path = "allocations/retry.rs"]
