@@ -18,22 +18,22 @@ struct Prepaid(AtomicU32);
 
 impl<Req> Guard<Req> for Prepaid {
     type Subject = ();
-    type Permit = ();
+    type Permit = u32;
     type Held = ();
 
     fn subject(&self, _: &Req) {}
 
-    fn try_admit(&self, (): &(), ask: Ask, _: &Now) -> Admission<()> {
+    fn try_admit(&self, (): &(), ask: Ask, _: &Now) -> Admission<u32> {
         let paid = |left: u32| left.checked_sub(ask.cost);
         match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, paid) {
-            Ok(_) => Admission::Go(()),
+            Ok(_) => Admission::Go(ask.cost),
             Err(_) => Admission::Refuse(Refused::new("prepaid", Reason::Other("nothing is left"))),
         }
     }
 
-    fn settle(&self, (): &(), (): (), ending: &Ending, _: &Now) {
+    fn settle(&self, (): &(), paid: u32, ending: &Ending, _: &Now) {
         if ending.outcome() == mainstay::policy::Outcome::Refused {
-            self.0.fetch_add(1, Ordering::Relaxed); // another guard refused it: it was not sent
+            self.0.fetch_add(paid, Ordering::Relaxed); // another guard refused it: it was not sent
         }
     }
 }
