@@ -73,7 +73,7 @@ where
                 },
                 Next::Timed => {
                     let timer = this.timer.as_mut().as_pin_mut();
-                    if timer.is_some_and(|timer| timer.poll(cx).is_pending()) {
+                    if timer.is_some_and(|timer| clock::poll(timer, cx).is_pending()) {
                         return Poll::Pending;
                     }
                     this.timer.set(None);

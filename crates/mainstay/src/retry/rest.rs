@@ -4,7 +4,6 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use mainstay_policy::retry::Stop;
 use tower_service::Service;
@@ -12,7 +11,7 @@ use tower_service::Service;
 use super::LAYER;
 use super::course::{Again, Course, Pause, Shared};
 use crate::budget::{Account, Budgets, Fare};
-use crate::clock;
+use crate::clock::{self, Timer};
 use crate::http::body::DRAIN_TIME;
 use crate::observe::{Event, tell};
 use crate::protocol::{Discard, Ending, Protocol};
@@ -134,26 +133,18 @@ async fn pause<P, B, Res, E>(
     tell(Event::Waits { layer, name, wait: Some(due.since(decided)) });
     match end {
         Ok(answer) => {
-            let most = DRAIN_TIME.min(scope.until.since(decided));
-            within(most, shared.protocol.discard(answer)).await;
+            let until = scope.until.min(decided + DRAIN_TIME);
+            let (mut drained, mut timer) =
+                (pin!(shared.protocol.discard(answer)), Timer::default());
+            poll_fn(|cx| match drained.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => timer.poll(until, cx),
+            })
+            .await;
         }
         Err(error) => drop(error),
     }
-    let left = due.since(clock::now());
-    if !left.is_zero() {
-        clock::sleep(left).await;
-    }
+    let mut timer = Timer::default();
+    poll_fn(|cx| timer.poll(due, cx)).await;
     tell(Event::Waited { layer, name, took: clock::now().since(decided) });
-}
-
-async fn within(most: Duration, future: impl Future<Output = ()>) {
-    let (mut future, mut timer) = (pin!(future), None);
-    poll_fn(|cx| {
-        if future.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        let timer = timer.get_or_insert_with(|| Box::pin(clock::sleep(most)));
-        timer.as_mut().poll(cx)
-    })
-    .await;
 }

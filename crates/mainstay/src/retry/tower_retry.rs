@@ -118,7 +118,7 @@ impl<T: Paid> Future for RetryWait<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        ready!(this.sleep.poll(cx));
+        ready!(clock::poll(this.sleep, cx));
         if let Some(again) = this.again.take() {
             let (layer, name) = (LAYER, this.name.as_deref());
             tell(Event::Waited { layer, name, took: clock::now().since(*this.decided) });

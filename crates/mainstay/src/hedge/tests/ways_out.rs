@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tower::{ServiceExt, service_fn};
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -18,6 +20,23 @@ async fn a_hedge_is_paid_for_when_decided_and_spent_when_it_has_ended() {
     assert_eq!((stand.server.calls(), stand.account()), (2, (2, 1)));
     drop(call);
     assert_eq!(stand.account(), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_goes_out_also_beside_an_attempt_that_uses_the_budget_of_its_task_up() {
+    let greedy = service_fn(|_: Req| async {
+        while Scope::current().attempt == 1 {
+            tokio::task::consume_budget().await;
+        }
+        well("second")
+    });
+    let call = tokio::spawn(fixed().layer.layer(greedy).oneshot(Request::new("body")));
+    for _ in 0..20 {
+        advance(DELAY / 10).await;
+        tokio::task::yield_now().await;
+    }
+    assert!(call.is_finished());
+    assert_eq!(call.await.unwrap().unwrap().into_body(), "second");
 }
 
 #[tokio::test(start_paused = true)]

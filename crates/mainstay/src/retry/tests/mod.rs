@@ -8,6 +8,8 @@ mod waits;
 #[cfg(feature = "tower")]
 mod tower_retry;
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +72,24 @@ where
     L::Service: Service<Req, Response = Res, Error = TestError>,
 {
     start(&mut layer.layer(server.clone()), request).await
+}
+
+/// How a call ends that has a task in common with work that uses the task's budget up at every poll.
+async fn beside_greedy_work<F>(call: F) -> Result<u16, String>
+where
+    F: Future<Output = Result<Res, TestError>> + Send + 'static,
+{
+    let mut call = Box::pin(call);
+    let task = tokio::spawn(std::future::poll_fn(move |cx| {
+        while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+        call.as_mut().poll(cx)
+    }));
+    for _ in 0..20 {
+        tokio::time::advance(ms(10)).await;
+        tokio::task::yield_now().await;
+    }
+    assert!(task.is_finished(), "nothing wakes it");
+    said(task.await.unwrap())
 }
 
 /// The status of an answer, or what the error says.

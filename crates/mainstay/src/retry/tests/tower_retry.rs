@@ -37,6 +37,15 @@ async fn tower_s_retry_waits_as_long_as_asked_and_within_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tower_s_retry_waits_no_longer_beside_work_that_uses_the_budget_of_the_task_up() {
+    let theirs = TowerLayer::new(layer(plain(2)).as_policy());
+    let server = Server::replies([Reply::Status(503), Reply::Status(200)]);
+    let call = start(&mut theirs.layer(server.clone()), get());
+    assert_eq!(beside_greedy_work(call).await, Ok(200));
+    assert!((ms(100)..ms(120)).contains(&server.waits()[0]), "{:?}", server.waits());
+}
+
+#[tokio::test(start_paused = true)]
 async fn tower_s_retry_tells_of_its_waits_and_attempts() {
     use crate::observe::Event;
     let theirs = TowerLayer::new(layer(plain(2)).named("users").as_policy());

@@ -117,6 +117,25 @@ async fn an_answer_that_does_not_end_is_not_read_beyond_the_deadline() {
     assert_eq!(server.waits(), [ms(30)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_in_time_beside_work_that_uses_the_budget_of_the_task_up() {
+    let server = Server::replies([Reply::Status(503), Reply::Status(200)]);
+    let call = start(&mut layer(plain(2)).layer(server.clone()), get());
+    assert_eq!(beside_greedy_work(call).await, Ok(200));
+    assert!((ms(100)..ms(120)).contains(&server.waits()[0]), "{:?}", server.waits());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_not_read_beyond_the_deadline_beside_such_work_either() {
+    let at_once = Retry::up_to(2).backoff(Backoff::constant(Duration::ZERO));
+    let server = Server::replies([Reply::Endless(503), Reply::Status(200)]);
+    let mut service = layer(at_once).layer(server.clone());
+    let until = clock::now() + ms(30);
+    let call = Scope::current().until(until).around(|| start(&mut service, get()));
+    assert_eq!(beside_greedy_work(call).await, Ok(200));
+    assert!((ms(30)..ms(50)).contains(&server.waits()[0]), "{:?}", server.waits());
+}
+
 /// C1
 #[tokio::test(start_paused = true)]
 async fn the_failed_answer_is_gone_before_the_wait() {
