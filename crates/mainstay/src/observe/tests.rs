@@ -8,6 +8,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::*;
 use crate::error::Reason;
+use crate::retry::{Backoff, Retry, RetryLayer};
+use crate::scope::Scope;
 use crate::{Error, LiftLayer, Refused};
 
 mod guards;
@@ -19,7 +21,7 @@ mod reports;
 mod spans;
 
 type Req = Request<()>;
-type Answer = Result<Response<&'static str>, Error<Infallible>>;
+type Answer = Result<Response<String>, Error<Infallible>>;
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -28,7 +30,7 @@ const fn ms(n: u64) -> Duration {
 /// What a stack of layers might tell while it answers.
 fn stack<F>(
     of: impl Fn(Req) -> F + Clone,
-) -> impl Service<Req, Response = Response<&'static str>, Error = Error<Infallible>, Future = F> + Clone
+) -> impl Service<Req, Response = Response<String>, Error = Error<Infallible>, Future = F> + Clone
 where
     F: Future<Output = Answer>,
 {
@@ -36,11 +38,11 @@ where
 }
 
 fn well() -> Answer {
-    Ok(Response::new("well"))
+    Ok(Response::new("well".to_owned()))
 }
 
 fn status(code: u16) -> Answer {
-    Ok(Response::builder().status(code).body("ill").unwrap())
+    Ok(Response::builder().status(code).body("ill".to_owned()).unwrap())
 }
 
 fn get() -> Req {
@@ -51,16 +53,17 @@ fn open() -> Refused {
     Refused::new("circuit breaker", Reason::Open).named("billing").with_retry_in(ms(1_500))
 }
 
-/// As a retry would: it fails, it waits, it succeeds.
-async fn at_the_second_attempt(_: Req) -> Answer {
-    tell(Event::Ended { attempt: 1, outcome: Outcome::Transient, took: Some(ms(20)) });
-    {
-        let _wait = Wait::begins("retry", None, Some(ms(100)));
-        tokio::time::sleep(ms(100)).await;
-    }
-    tell(Event::Again { layer: "retry", name: None, attempt: 2 });
-    tell(Event::Ended { attempt: 2, outcome: Outcome::Success, took: None });
-    well()
+/// It fails, it waits, it succeeds.
+fn at_the_second_attempt()
+-> impl Service<Req, Response = Response<String>, Error = Error<Infallible>, Future: Send> + Clone {
+    let settings = Retry::up_to(2).backoff(Backoff::constant(ms(100)));
+    RetryLayer::new(settings).unwrap().layer(stack(|_| async {
+        if Scope::current().attempt == 2 {
+            return well();
+        }
+        tokio::time::sleep(ms(20)).await;
+        status(503)
+    }))
 }
 
 /// Where the reports of a layer are kept.

@@ -21,7 +21,7 @@ async fn a_call_that_goes_well_makes_no_event_at_all() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_is_told_at_debug_and_nothing_of_it_at_info() {
     let (listener, _guard) = Listener::listens();
-    let answer = ObserveLayer::new().layer(stack(at_the_second_attempt)).oneshot(get()).await;
+    let answer = ObserveLayer::new().layer(at_the_second_attempt()).oneshot(get()).await;
     assert!(answer.is_ok());
     // The success; the failure, the begin and end of the wait, the second attempt.
     assert_eq!(listener.counts(ALL), [1, 4, 0, 0, 0]);

@@ -13,24 +13,24 @@ use crate::rate_limit::{RateLimit, RateLimitGuard, RateLimitLayer};
 #[tokio::test(start_paused = true)]
 async fn a_report_says_what_took_the_time_and_who_decided_what() {
     let layer = ObserveLayer::new().named("users").report(true);
-    let answer = layer.layer(stack(at_the_second_attempt)).oneshot(get()).await.unwrap();
+    let answer = layer.layer(at_the_second_attempt()).oneshot(get()).await.unwrap();
     let report = answer.extensions().get::<CallReport>().unwrap();
 
     assert_eq!(report.name(), Some("users"));
     assert_eq!((report.outcome(), report.attempts()), (Outcome::Success, 2));
-    assert_eq!((report.waited(), report.total()), (ms(100), ms(100)));
+    assert_eq!((report.waited(), report.total()), (ms(100), ms(120)));
     assert_eq!(
         report.to_string(),
         "\
-users: success, 2 attempts, 0.100 s in all, 0.100 s of it waiting
-     0.000 s  attempt 1 ends: transient, after 0.020 s
-     0.000 s  retry: waits for 0.100 s
-     0.100 s  retry: has waited for 0.100 s
-     0.100 s  retry: sends attempt 2
-     0.100 s  attempt 2 ends: success"
+users: success, 2 attempts, 0.120 s in all, 0.100 s of it waiting
+     0.020 s  attempt 1 ends: transient
+     0.020 s  retry: waits for 0.100 s
+     0.120 s  retry: has waited for 0.100 s
+     0.120 s  retry: sends attempt 2
+     0.120 s  attempt 2 ends: success"
     );
     let last = report.entries().last().unwrap();
-    assert_eq!((last.at(), last.layer()), (ms(100), None));
+    assert_eq!((last.at(), last.layer()), (ms(120), None));
     let second = What::Ended { attempt: 2, outcome: Outcome::Success, took: None };
     assert_eq!(*last.what(), second);
 }
@@ -41,7 +41,7 @@ async fn a_report_says_what_was_not_tried_and_why() {
     let refused = layer.layer(stack(|_| async {
         let refused = open();
         tell(Event::Refused(&refused));
-        tell(Event::Ended { attempt: 1, outcome: Outcome::Refused, took: None });
+        tell(Event::Ended { attempt: 1, outcome: Outcome::Refused, took: Some(ms(20)) });
         tell(Event::NotRetried {
             layer: "retry",
             name: None,
@@ -58,7 +58,7 @@ async fn a_report_says_what_was_not_tried_and_why() {
         lines,
         [
             "circuit breaker \"billing\": refuses: the circuit is open; retry in 1.500 s",
-            "attempt 1 ends: refused",
+            "attempt 1 ends: refused, after 0.020 s",
             "retry: no attempt after 1: no time for a wait of 1.500 s",
         ]
     );

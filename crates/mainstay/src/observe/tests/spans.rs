@@ -12,7 +12,7 @@ use crate::deadline::DeadlineLayer;
 async fn the_span_says_where_the_call_went_how_it_ended_and_what_it_took() {
     let (listener, _guard) = Listener::listens();
     let layer = ObserveLayer::new().named("users");
-    layer.layer(stack(at_the_second_attempt)).oneshot(get()).await.unwrap();
+    layer.layer(at_the_second_attempt()).oneshot(get()).await.unwrap();
 
     let told = listener.told();
     let fields: Vec<_> = told.spans[0].iter().map(|(name, value)| (*name, &**value)).collect();
@@ -39,7 +39,7 @@ async fn nothing_of_a_query_a_user_or_a_header_is_in_any_field() {
     let mut request = get();
     request.headers_mut().insert("authorization", "Bearer secret".parse().unwrap());
     let layer = ObserveLayer::new().report(true);
-    layer.layer(stack(at_the_second_attempt)).oneshot(request).await.unwrap();
+    layer.layer(at_the_second_attempt()).oneshot(request).await.unwrap();
     let told = format!("{:?}", listener.told());
     assert!(told.contains("api.example.com"), "{told}");
     for private in ["secret", "ana", "token", "users", "Bearer"] {
@@ -60,7 +60,7 @@ async fn the_type_of_an_error_is_its_status_its_refusal_or_its_cause() {
     let grpc = layer.layer(stack(|_| async {
         let head = Response::builder().version(::http::Version::HTTP_2);
         let head = head.header("content-type", "application/grpc");
-        Ok(head.header("grpc-status", "14").body("").unwrap())
+        Ok(head.header("grpc-status", "14").body(String::new()).unwrap())
     }));
     grpc.oneshot(get()).await.unwrap();
     assert_eq!(error_type(listener.told()), "transient");
