@@ -35,7 +35,7 @@
 //! body, a body that breaks off is a drop, and a body that is not read to its end is none: then the
 //! head says how the call went.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mainstay_policy::adaptive::{AdaptiveSlots, Effect};
@@ -48,6 +48,7 @@ use crate::clock;
 use crate::error::Refused;
 use crate::guard::{
     Admission, Ask, GivesSlots, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow, SlotQueue,
+    Watchers,
 };
 use crate::http::Http;
 use crate::protocol::Ending;
@@ -121,8 +122,7 @@ impl<S, P> Layer<S> for AdaptiveLimitLayer<P> {
 pub struct AdaptiveGuard {
     queue: SlotQueue<AdaptiveSlots>,
     to_the_head: bool,
-    /// There is none before somebody watches.
-    watched: OnceLock<watch::Sender<u32>>,
+    watchers: Watchers<u32>,
 }
 
 /// A slot, and since when it is used.
@@ -152,7 +152,7 @@ impl AdaptiveGuard {
         Ok(Self {
             queue: SlotQueue::new(AdaptiveSlots::new(settings)?, settings.longest_wait()),
             to_the_head: false,
-            watched: OnceLock::new(),
+            watchers: Watchers::default(),
         })
     }
 
@@ -199,25 +199,13 @@ impl AdaptiveGuard {
     /// Who looks seldom sees the latest and not each one in between.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u32> {
-        let sender = self.watched.get_or_init(|| watch::Sender::new(self.snapshot().limit));
-        // What moved while it was made found nobody to tell.
-        self.tell_watchers();
-        sender.subscribe()
-    }
-
-    fn tell_watchers(&self) {
-        let Some(sender) = self.watched.get() else { return };
-        // Looked at under the lock of the watch: whoever comes last sees what the limit is at last.
-        sender.send_if_modified(|seen| {
-            let before = std::mem::replace(seen, self.snapshot().limit);
-            before != *seen
-        });
+        self.watchers.receiver(|| self.snapshot().limit)
     }
 
     fn follow(&self, effect: Effect) {
         self.queue.wake(effect.wake);
         if effect.moved.is_some() {
-            self.tell_watchers();
+            self.watchers.changed(|| self.snapshot().limit);
         }
     }
 

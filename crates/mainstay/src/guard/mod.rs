@@ -57,7 +57,7 @@ use queue::{Queue, Spot};
 pub use shadow::Shadow;
 pub(crate) use slots::{GivesSlots, SlotQueue};
 pub use turns::{TurnGuard, Turns};
-pub(crate) use watch::{State, Watch};
+pub(crate) use watch::{State, Watch, Watchers};
 
 use std::future::Future;
 

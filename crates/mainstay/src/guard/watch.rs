@@ -1,4 +1,4 @@
-//! A state that can be watched, and whose changes are told.
+//! What can be watched, and a state whose changes are told as well.
 
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, OnceLock};
@@ -17,18 +17,53 @@ pub(crate) trait State: Copy + PartialEq {
     fn is_rest(self) -> bool;
 }
 
-/// Tells of the changes of one state. Watchers cost nothing before there is one.
+/// Those who watch something; they cost nothing before there is one.
+#[derive(Debug)]
+pub(crate) struct Watchers<T>(OnceLock<watch::Sender<T>>);
+
+/// Tells of the changes of one state.
 #[derive(Debug)]
 pub(crate) struct Watch<T> {
-    sender: OnceLock<watch::Sender<T>>,
+    watchers: Watchers<T>,
     #[cfg(feature = "metrics")]
     counted: counted::Counted,
+}
+
+impl<T> Default for Watchers<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T: Copy + PartialEq> Watchers<T> {
+    /// One who watches, from what it is now.
+    pub(crate) fn receiver(&self, read: impl Fn() -> T) -> watch::Receiver<T> {
+        let sender = self.0.get_or_init(|| watch::Sender::new(read()));
+        // What changed while the sender was made found none to send to.
+        self.changed(read);
+        sender.subscribe()
+    }
+
+    /// It may have become another; what is read under the lock of the watch is what they see, so
+    /// the last who comes leaves it right.
+    pub(crate) fn changed(&self, read: impl Fn() -> T) {
+        // Between the change and the look for a sender, here; between the sender's being there and
+        // the look at what is watched, where it is made. One of the two sees the other.
+        fence(Ordering::SeqCst);
+        let Some(sender) = self.0.get() else { return };
+        sender.send_if_modified(|old| {
+            let now = read();
+            let is_other = *old != now;
+            *old = now;
+            is_other
+        });
+    }
 }
 
 impl<T> Default for Watch<T> {
     fn default() -> Self {
         Self {
-            sender: OnceLock::new(),
+            watchers: Watchers::default(),
             #[cfg(feature = "metrics")]
             counted: counted::Counted::default(),
         }
@@ -38,10 +73,7 @@ impl<T> Default for Watch<T> {
 impl<T: State> Watch<T> {
     /// One who watches, from what the state is now.
     pub(crate) fn receiver(&self, read: impl Fn() -> T) -> watch::Receiver<T> {
-        let sender = self.sender.get_or_init(|| watch::Sender::new(read()));
-        // What changed while the sender was made found none to send to.
-        self.send(read);
-        sender.subscribe()
+        self.watchers.receiver(read)
     }
 
     /// The state became `to`, and may be another by now.
@@ -57,21 +89,8 @@ impl<T: State> Watch<T> {
     ) {
         #[cfg(feature = "metrics")]
         self.counted.moves(layer, name, &read);
-        self.send(read);
+        self.watchers.changed(read);
         tell(Event::Changed { layer, name: name.map(|name| &**name), to: to.word() });
-    }
-
-    fn send(&self, read: impl Fn() -> T) {
-        // Between the change of the state and the look for a sender, here; between the sender's
-        // being there and the look at the state, where it is made. One of the two sees the other.
-        fence(Ordering::SeqCst);
-        let Some(sender) = self.sender.get() else { return };
-        sender.send_if_modified(|old| {
-            let now = read();
-            let is_other = *old != now;
-            *old = now;
-            is_other
-        });
     }
 }
 
