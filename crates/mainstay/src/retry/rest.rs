@@ -11,9 +11,9 @@ use tower_service::Service;
 use super::LAYER;
 use super::course::{Again, Course, Pause, Shared};
 use crate::budget::{Account, Budgets, Fare};
-use crate::clock::{self, Timer};
+use crate::clock::Timer;
 use crate::http::body::DRAIN_TIME;
-use crate::observe::{Event, tell};
+use crate::observe::{Event, Wait, tell};
 use crate::protocol::{Discard, Ending, Protocol};
 use crate::scope::{self, Scope};
 
@@ -129,8 +129,7 @@ async fn pause<P, B, Res, E>(
     P: Discard<Res>,
     Res: Send + 'static,
 {
-    let (layer, name) = (LAYER, shared.name.as_deref());
-    tell(Event::Waits { layer, name, wait: Some(due.since(decided)) });
+    let _waits = Wait::begins(LAYER, shared.name.as_deref(), Some(due.since(decided)));
     match end {
         Ok(answer) => {
             let until = scope.until.min(decided + DRAIN_TIME);
@@ -146,5 +145,4 @@ async fn pause<P, B, Res, E>(
     }
     let mut timer = Timer::default();
     poll_fn(|cx| timer.poll(due, cx)).await;
-    tell(Event::Waited { layer, name, took: clock::now().since(decided) });
 }

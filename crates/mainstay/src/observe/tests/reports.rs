@@ -182,6 +182,19 @@ async fn a_call_that_is_dropped_while_it_waits_for_a_slot_has_waited() {
     assert_eq!(lines, [waits, "concurrency limit \"db\": has waited for 0.700 s"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_while_it_waits_for_another_attempt_has_waited() {
+    let (layer, reports) = reporting();
+    let mut call = task::spawn(layer.layer(at_the_second_attempt()).oneshot(get()));
+    assert_pending!(call.poll());
+    advance(ms(20)).await;
+    assert_pending!(call.poll());
+    advance(ms(70)).await;
+    drop(call);
+    let report = only(&reports);
+    assert_eq!((report.outcome(), report.waited()), (Outcome::Abandoned, ms(70)));
+}
+
 #[tokio::test]
 async fn a_protocol_of_one_s_own_is_seen_without_a_word_of_http() {
     #[derive(Debug)]
