@@ -80,10 +80,13 @@ fn in_memory(method: Method) -> Request<Full<Bytes>> {
 
 #[test]
 fn a_call_that_may_be_repeated_costs_the_clone_and_one_allocation() {
+    // The clone: of the map of headers its index and its fields, and of each value, which has one
+    // owner until then, the count of its owners. The one: the box in which clone, service, account
+    // and course are kept for another attempt.
     for method in [Method::GET, Method::POST] {
         let original = in_memory(method.clone());
         let clone = measure(|| drop(RequestView::copy(&original))).count_total;
-        assert!(clone > 0, "a map of headers is no small thing");
+        assert_eq!(clone, 2 + 4);
         assert_eq!(called(&layer(3), in_memory(method)), clone + 1);
     }
 }
