@@ -4,6 +4,11 @@ use std::time::Duration;
 use super::*;
 use crate::backoff::Backoff;
 
+mod by_hand;
+mod probes;
+mod slow_calls;
+mod windows;
+
 const OPEN_TIME: u64 = 10;
 
 fn at(millis: u64) -> Moment {
@@ -108,28 +113,6 @@ fn open_refuses_until_the_time_is_over_and_says_how_long_that_is() {
 }
 
 #[test]
-fn a_probe_that_succeeds_closes_it() {
-    let breaker = breaker(opens_after(1));
-    assert!(call(&breaker, Verdict::Failure, 0).is_some());
-    assert_eq!(call(&breaker, Verdict::Success, 10), Some(Transition::Closed));
-    assert_eq!(breaker.state(), BreakerState::Closed);
-}
-
-#[test]
-fn a_probe_that_fails_opens_it_for_longer_until_it_has_closed() {
-    let backoff = Backoff::exponential(ms(10)).cap(ms(50)).jitter(crate::backoff::Jitter::None);
-    let breaker = breaker(opens_after(1).open_time(backoff));
-    let failed = |until| opened(until, Cause::ProbeFailed);
-    assert_eq!(call(&breaker, Verdict::Failure, 0), opened(10, Cause::ConsecutiveFailures));
-    assert_eq!(call(&breaker, Verdict::Failure, 10), failed(30));
-    assert_eq!(call(&breaker, Verdict::Failure, 30), failed(70));
-    assert_eq!(call(&breaker, Verdict::Failure, 70), failed(120));
-    assert_eq!(breaker.snapshot(at(70)).openings, 4);
-    assert_eq!(call(&breaker, Verdict::Success, 120), Some(Transition::Closed));
-    assert_eq!(call(&breaker, Verdict::Failure, 200), opened(210, Cause::ConsecutiveFailures));
-}
-
-#[test]
 fn open_times_are_jittered_by_the_seed_and_differ_from_one_another() {
     let times = |seed| {
         let settings = opens_after(1).open_time(CircuitBreaker::new().open_time);
@@ -173,212 +156,6 @@ fn an_open_time_after_a_recovery_is_drawn_anew() {
 }
 
 #[test]
-fn a_late_answer_from_before_the_trip_is_no_answer_to_the_probe() {
-    let breaker = breaker(opens_after(1));
-    let slow = granted(breaker.admit(at(0)));
-    let slower = granted(breaker.admit(at(0)));
-    let failing = granted(breaker.admit(at(0)));
-    let trip = breaker.settle(failing, Verdict::Failure, at(1));
-    assert_eq!(trip, opened(11, Cause::ConsecutiveFailures));
-    assert_eq!(breaker.settle(slower, Verdict::Failure, at(2)), None);
-
-    let probe = granted(breaker.admit(at(11)));
-    assert_eq!(breaker.settle(slow, Verdict::Success, at(12)), None);
-    assert_eq!(refused(breaker.admit(at(12))), half_open_for(99));
-
-    assert_eq!(breaker.settle(probe, Verdict::Success, at(13)), Some(Transition::Closed));
-}
-
-#[test]
-fn a_dropped_probe_gives_its_place_back_and_decides_nothing() {
-    let breaker = breaker(opens_after(1));
-    assert!(call(&breaker, Verdict::Failure, 0).is_some());
-    for nothing in [Verdict::Abandoned, Verdict::Ignored] {
-        let dropped = granted(breaker.admit(at(10)));
-        assert_eq!(breaker.snapshot(at(10)).probes_out, 1);
-        assert_eq!(breaker.settle(dropped, nothing, at(11)), None);
-        assert_eq!(breaker.snapshot(at(11)).probes_out, 0);
-    }
-    assert_eq!(call(&breaker, Verdict::Success, 12), Some(Transition::Closed));
-}
-
-#[test]
-fn a_probe_that_hangs_is_given_up_and_its_answer_comes_too_late() {
-    let breaker = breaker(opens_after(1));
-    assert!(call(&breaker, Verdict::Failure, 0).is_some());
-    let hanging = granted(breaker.admit(at(10)));
-    assert_eq!(refused(breaker.admit(at(109))), half_open_for(1));
-    let next = granted(breaker.admit(at(110)));
-    assert_eq!(refused(breaker.admit(at(110))), half_open_for(100));
-    assert_eq!(breaker.settle(hanging, Verdict::Failure, at(111)), None);
-    assert_eq!(breaker.settle(next, Verdict::Success, at(112)), Some(Transition::Closed));
-}
-
-#[test]
-fn probes_go_one_by_one_and_then_more_at_a_time() {
-    let breaker = breaker(opens_after(1).probes(5));
-    assert!(call(&breaker, Verdict::Failure, 0).is_some());
-    let first = granted(breaker.admit(at(10)));
-    assert_eq!(refused(breaker.admit(at(10))), half_open_for(100));
-    assert_eq!(breaker.settle(first, Verdict::Success, at(10)), None);
-    let second = granted(breaker.admit(at(11)));
-    let third = granted(breaker.admit(at(11)));
-    assert_eq!(refused(breaker.admit(at(11))), half_open_for(100));
-    assert_eq!(breaker.settle(second, Verdict::Success, at(12)), None);
-    assert_eq!(breaker.settle(third, Verdict::Success, at(12)), None);
-    let snapshot = breaker.snapshot(at(12));
-    assert_eq!((snapshot.probes_passed, snapshot.probes_out), (3, 0));
-    assert_eq!(call(&breaker, Verdict::Success, 13), None);
-    assert_eq!(call(&breaker, Verdict::Success, 13), Some(Transition::Closed));
-}
-
-#[test]
-fn probes_that_are_given_up_leave_those_that_succeeded_counted() {
-    let breaker = breaker(opens_after(1).probes(2));
-    assert!(call(&breaker, Verdict::Failure, 0).is_some());
-    assert_eq!(call(&breaker, Verdict::Success, 10), None);
-    let _hanging = granted(breaker.admit(at(10)));
-    assert_eq!(refused(breaker.admit(at(50))), half_open_for(60));
-    assert_eq!(call(&breaker, Verdict::Success, 110), Some(Transition::Closed));
-}
-
-#[test]
-fn a_ratio_opens_it_once_there_are_enough_calls() {
-    let breaker = breaker(by_ratio(0.3, 10, Span::Time(ms(10_000))));
-    assert_eq!(calls(&breaker, Verdict::Failure, 3, 0), None);
-    assert_eq!(calls(&breaker, Verdict::Success, 7, 0), None); // a success never opens it
-    assert_eq!(call(&breaker, Verdict::Failure, 0), opened(10, Cause::FailureRatio));
-}
-
-#[test]
-fn just_the_ratio_is_enough_and_just_below_is_not() {
-    let outcome = |good, bad| {
-        let breaker = breaker(by_ratio(0.3, 10, Span::Time(ms(10_000))));
-        calls(&breaker, Verdict::Success, good, 0);
-        calls(&breaker, Verdict::Failure, bad, 0)
-    };
-    assert_eq!(outcome(7, 3), opened(10, Cause::FailureRatio));
-    assert_eq!(outcome(8, 3), None); // 3 of 11
-    assert_eq!(outcome(6, 3), None); // 9 calls
-}
-
-#[test]
-fn results_leave_a_window_of_time_slice_by_slice() {
-    let fresh = || {
-        let breaker = breaker(by_ratio(0.5, 4, Span::Time(ms(100))));
-        assert_eq!(calls(&breaker, Verdict::Failure, 3, 0), None);
-        breaker
-    };
-    let snapshot = fresh().snapshot(at(90));
-    assert_eq!((snapshot.calls, snapshot.failures), (3, 3));
-    assert_eq!(call(&fresh(), Verdict::Failure, 90), opened(100, Cause::FailureRatio));
-    let snapshot = fresh().snapshot(at(100));
-    assert_eq!((snapshot.calls, snapshot.failures), (0, 0));
-    assert_eq!(call(&fresh(), Verdict::Failure, 100), None);
-}
-
-#[test]
-fn a_breaker_that_was_well_for_a_day_opens_as_fast_as_a_new_one() {
-    for window in [Span::Time(ms(10_000)), Span::Calls(10)] {
-        let breaker = breaker(by_ratio(0.5, 10, window));
-        (0..86_400).for_each(|second| {
-            assert_eq!(call(&breaker, Verdict::Success, second * 1_000), None);
-        });
-        let failures =
-            (0..20).find(|&n| call(&breaker, Verdict::Failure, 86_400_000 + n * 1_000).is_some());
-        assert_eq!(failures, Some(4), "the fifth of ten, {window:?}");
-    }
-}
-
-#[test]
-fn a_window_of_calls_holds_the_last_so_many() {
-    let breaker = breaker(by_ratio(1.0, 3, Span::Calls(3)));
-    assert_eq!(calls(&breaker, Verdict::Success, 1, 0), None);
-    assert_eq!(calls(&breaker, Verdict::Failure, 2, 0), None);
-    assert_eq!(breaker.snapshot(at(9_999_999)).failures, 2);
-    assert_eq!(
-        call(&breaker, Verdict::Failure, 9_999_999),
-        opened(10_000_009, Cause::FailureRatio)
-    );
-}
-
-#[test]
-fn a_large_window_of_calls_forgets_a_part_at_a_time() {
-    let breaker = breaker(by_ratio(1.0, 1, Span::Calls(1_000)));
-    // Sixteen results to a slice, 62 slices: the first leaves with the 993rd.
-    calls(&breaker, Verdict::Success, 992, 0);
-    assert_eq!(breaker.snapshot(at(0)).calls, 992);
-    call(&breaker, Verdict::Success, 0);
-    assert_eq!(breaker.snapshot(at(0)).calls, 977);
-}
-
-#[test]
-fn a_hundred_thousand_successes_do_not_make_failures_weigh_more() {
-    let breaker = breaker(by_ratio(0.5, 10, Span::Time(ms(10_000))));
-    calls(&breaker, Verdict::Success, 100_000, 0);
-    assert_eq!(calls(&breaker, Verdict::Failure, 99_999, 0), None);
-    assert!(call(&breaker, Verdict::Failure, 0).is_some());
-}
-
-#[test]
-fn a_long_outage_leaves_it_as_sharp_as_before() {
-    for window in [Span::Time(ms(1_000)), Span::Calls(10)] {
-        for probes in [1, 15, 254, 255, 256, 257, 600] {
-            let breaker = breaker(by_ratio(0.5, 10, window));
-            assert!(calls(&breaker, Verdict::Failure, 10, 0).is_some());
-            for probe in 1..probes {
-                assert!(call(&breaker, Verdict::Failure, probe * 10).is_some());
-            }
-            assert_eq!(call(&breaker, Verdict::Success, probes * 10), Some(Transition::Closed));
-            assert_eq!(breaker.snapshot(at(probes * 10)).calls, 0);
-            assert_eq!(calls(&breaker, Verdict::Failure, 9, probes * 10), None);
-            assert!(call(&breaker, Verdict::Failure, probes * 10).is_some(), "{probes} probes");
-        }
-    }
-}
-
-#[test]
-fn a_breaker_that_has_closed_again_starts_with_an_empty_window() {
-    let breaker = breaker(by_ratio(0.5, 4, Span::Time(ms(10_000))));
-    assert!(calls(&breaker, Verdict::Failure, 4, 0).is_some());
-    assert_eq!(call(&breaker, Verdict::Success, 10), Some(Transition::Closed));
-    assert_eq!(breaker.snapshot(at(10)).calls, 0);
-    assert_eq!(calls(&breaker, Verdict::Failure, 3, 11), None);
-    assert!(call(&breaker, Verdict::Failure, 11).is_some());
-}
-
-#[test]
-fn slow_calls_open_it_though_they_succeed() {
-    let settings = opens_after(9).slow_calls(ms(50), 0.5).min_calls(2);
-    let breaker = breaker(settings);
-    let slow = || {
-        let ticket = granted(breaker.admit(at(0)));
-        breaker.settle(ticket, Verdict::Success, at(50))
-    };
-    let quick = granted(breaker.admit(at(0)));
-    assert_eq!(breaker.settle(quick, Verdict::Success, at(49)), None);
-    assert_eq!(slow(), opened(60, Cause::SlowCalls));
-    let snapshot = breaker.snapshot(at(50));
-    assert_eq!((snapshot.slow_calls, snapshot.failures, snapshot.calls), (1, 0, 2));
-
-    // A probe as slow as what opened it has failed.
-    let probe = granted(breaker.admit(at(60)));
-    let failed = breaker.settle(probe, Verdict::Success, at(110));
-    assert_eq!(failed, opened(120, Cause::ProbeFailed));
-}
-
-#[test]
-fn slow_calls_open_it_when_they_fail_as_well() {
-    let breaker = breaker(opens_after(9).consecutive_failures(None).slow_calls(ms(50), 0.5));
-    let times_out = || {
-        let ticket = granted(breaker.admit(at(0)));
-        breaker.settle(ticket, Verdict::Failure, at(50))
-    };
-    assert_eq!((0..9).find_map(|_| times_out()), None);
-    assert_eq!(times_out(), opened(60, Cause::SlowCalls));
-}
-
-#[test]
 fn a_row_of_failures_opens_it_whatever_the_ratios_say() {
     let breaker = breaker(CircuitBreaker::new().slow_calls(ms(50), 1.0));
     calls(&breaker, Verdict::Success, 100, 0);
@@ -414,69 +191,6 @@ fn it_may_be_forgotten_a_minute_after_its_last_trouble() {
 }
 
 #[test]
-fn a_slow_success_ends_a_row_of_failures() {
-    let breaker = breaker(opens_after(2).slow_calls(ms(50), 1.0).min_calls(9));
-    assert_eq!(call(&breaker, Verdict::Failure, 0), None);
-    let ticket = granted(breaker.admit(at(0)));
-    assert_eq!(breaker.settle(ticket, Verdict::Success, at(50)), None);
-    assert_eq!(call(&breaker, Verdict::Failure, 60), None);
-    assert_eq!(breaker.snapshot(at(60)).consecutive_failures, 1);
-}
-
-#[test]
-fn who_gives_up_late_has_timed_out() {
-    let breaker = breaker(opens_after(1).abandoned_after(Some(ms(30))));
-    let ticket = granted(breaker.admit(at(0)));
-    assert_eq!(breaker.settle(ticket, Verdict::Abandoned, at(29)), None);
-    let ticket = granted(breaker.admit(at(0)));
-    let timed_out = breaker.settle(ticket, Verdict::Abandoned, at(30));
-    assert_eq!(timed_out, opened(40, Cause::ConsecutiveFailures));
-
-    let never = self::breaker(opens_after(1).abandoned_after(None));
-    let ticket = granted(never.admit(at(0)));
-    assert_eq!(never.settle(ticket, Verdict::Abandoned, at(1_000_000)), None);
-}
-
-#[test]
-fn isolated_refuses_until_released() {
-    let breaker = breaker(opens_after(1));
-    let before = granted(breaker.admit(at(0)));
-    assert_eq!(breaker.isolate(), Some(Transition::Isolated));
-    assert_eq!(breaker.isolate(), None);
-    let refusal = Refusal { state: BreakerState::Isolated, retry_in: None };
-    assert_eq!(refused(breaker.admit(at(1_000_000))), refusal);
-    assert_eq!(breaker.snapshot(at(0)).state, BreakerState::Isolated);
-
-    assert_eq!(breaker.release(), Some(Transition::Closed));
-    assert_eq!(breaker.release(), None);
-    assert_eq!(breaker.settle(before, Verdict::Failure, at(1)), None);
-    assert_eq!(breaker.state(), BreakerState::Closed);
-}
-
-#[test]
-fn release_leaves_alone_what_is_not_isolated() {
-    let breaker = breaker(opens_after(1));
-    assert!(call(&breaker, Verdict::Failure, 0).is_some());
-    assert_eq!(breaker.release(), None);
-    assert_eq!(breaker.state(), BreakerState::Open);
-}
-
-#[test]
-fn reset_closes_it_and_forgets() {
-    let breaker = breaker(opens_after(2));
-    let before = granted(breaker.admit(at(0)));
-    assert!(calls(&breaker, Verdict::Failure, 2, 0).is_some());
-    assert_eq!(breaker.reset(), Some(Transition::Closed));
-    assert_eq!(call(&breaker, Verdict::Failure, 1), None);
-    assert_eq!(breaker.reset(), None); // it was closed; the row is forgotten all the same
-    assert_eq!(call(&breaker, Verdict::Failure, 2), None);
-    assert_eq!(breaker.settle(before, Verdict::Failure, at(3)), None);
-    assert_eq!(breaker.snapshot(at(3)).consecutive_failures, 1);
-    assert_eq!(breaker.isolate(), Some(Transition::Isolated));
-    assert_eq!(breaker.reset(), Some(Transition::Closed));
-}
-
-#[test]
 fn outcomes_mean_what_the_table_says() {
     use crate::outcome::Outcome;
     let verdicts = [
@@ -491,24 +205,4 @@ fn outcomes_mean_what_the_table_says() {
     for (outcome, verdict) in verdicts {
         assert_eq!(Verdict::from(outcome), verdict);
     }
-}
-
-#[test]
-fn a_success_counts_for_the_moment_of_its_admission_where_its_time_does_not_matter() {
-    let mut n = 0;
-    let mut settles_by = |settings: CircuitBreaker, verdict| {
-        let breaker = breaker(settings);
-        n += 1;
-        let ticket = granted(breaker.admit(at(n)));
-        breaker
-            .settles_by(&ticket, verdict)
-            .map(|by| (by == at(n), breaker.settle(ticket, verdict, by)))
-    };
-    let plain = CircuitBreaker::new();
-    assert_eq!(settles_by(plain, Verdict::Success), Some((true, None)));
-    assert_eq!(settles_by(plain, Verdict::Ignored), Some((true, None)));
-    assert_eq!(settles_by(plain, Verdict::Failure), None);
-    assert_eq!(settles_by(plain, Verdict::Abandoned), None);
-    let slow = plain.slow_calls(Duration::from_secs(1), 0.5);
-    assert_eq!(settles_by(slow, Verdict::Success), None);
 }
