@@ -21,6 +21,8 @@ mod server;
 mod servers;
 #[path = "stacks/shareable.rs"]
 mod shareable;
+#[path = "stacks/spawned.rs"]
+mod spawned;
 #[path = "stacks/users.rs"]
 mod users;
 

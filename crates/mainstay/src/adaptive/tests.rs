@@ -4,11 +4,11 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
+use tower_service::Service;
 use tower_test::mock;
 
 use super::*;
 use crate::error::Reason;
-use crate::guard::GuardedFuture;
 use crate::observe::testing::heard;
 use crate::{BoxError, CallError};
 
@@ -17,7 +17,7 @@ type Res = Response<Full<Bytes>>;
 type Mock = mock::Mock<Req, Res>;
 type Client = mock::Spawn<Guarded<Mock, Arc<AdaptiveGuard>>>;
 type Server = mock::Handle<Req, Res>;
-type Call = task::Spawn<GuardedFuture<Req, Mock, Arc<AdaptiveGuard>, Http>>;
+type Call = task::Spawn<<Guarded<Mock, Arc<AdaptiveGuard>> as Service<Req>>::Future>;
 
 const fn aimd(initial: u32) -> AdaptiveLimit {
     AdaptiveLimit::aimd(Aimd::new()).initial(initial)

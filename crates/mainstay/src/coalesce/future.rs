@@ -19,29 +19,24 @@ use crate::observe::{Event, tell};
 pin_project! {
     /// The response future of [`Coalesce`](super::Coalesce).
     #[must_use = "futures do nothing unless polled"]
-    pub struct CoalesceFuture<Req, S>
-    where
-        S: Service<Req>,
-    {
+    pub struct CoalesceFuture<F, C> {
         #[pin]
-        state: State<Req, S>,
+        state: State<F, C>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<Req, S>
-    where
-        S: Service<Req>,
-    {
-        Alone { #[pin] future: S::Future },
-        Aboard { aboard: Option<Aboard<Req, S>> },
+    enum State<F, C> {
+        Alone { #[pin] future: F },
+        Aboard { aboard: Option<C> },
     }
 }
 
 /// A call in a flight.
-pub(super) struct Aboard<Req, S: Service<Req>> {
-    pub(super) seat: Seat<Result<S::Response, S::Error>>,
+#[derive(Debug)]
+pub struct Aboard<Req, S, T> {
+    pub(super) seat: Seat<T>,
     /// To begin anew with, if the flight breaks; who began it has none.
     pub(super) spare: Option<(S, Req)>,
     /// Since when it waits.
@@ -49,18 +44,18 @@ pub(super) struct Aboard<Req, S: Service<Req>> {
     pub(super) name: Option<Arc<str>>,
 }
 
-impl<Req, S: Service<Req>> CoalesceFuture<Req, S> {
-    pub(super) const fn alone(future: S::Future) -> Self {
+impl<F, C> CoalesceFuture<F, C> {
+    pub(super) const fn alone(future: F) -> Self {
         Self { state: State::Alone { future } }
     }
 
-    pub(super) const fn aboard(aboard: Aboard<Req, S>) -> Self {
+    pub(super) const fn aboard(aboard: C) -> Self {
         Self { state: State::Aboard { aboard: Some(aboard) } }
     }
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
-impl<Req, S> Future for CoalesceFuture<Req, S>
+impl<Req, S> Future for CoalesceFuture<S::Future, Aboard<Req, S, Result<S::Response, S::Error>>>
 where
     S: Service<Req> + Send + 'static,
     S::Response: Clone + Send + Sync + 'static,
@@ -82,7 +77,7 @@ where
     }
 }
 
-impl<Req, S> Aboard<Req, S>
+impl<Req, S> Aboard<Req, S, Result<S::Response, S::Error>>
 where
     S: Service<Req> + Send + 'static,
     S::Response: Clone + Send + Sync + 'static,
@@ -128,7 +123,7 @@ where
     })
 }
 
-impl<Req, S: Service<Req>> fmt::Debug for CoalesceFuture<Req, S> {
+impl<F, C> fmt::Debug for CoalesceFuture<F, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {
             State::Alone { .. } => "CoalesceFuture(alone)",

@@ -121,7 +121,7 @@ where
 {
     type Response = Res;
     type Error = E;
-    type Future = CoalesceFuture<Req, S>;
+    type Future = CoalesceFuture<S::Future, Aboard<Req, S, Result<Res, E>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         self.inner.poll_ready(cx)

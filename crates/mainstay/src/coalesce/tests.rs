@@ -22,7 +22,7 @@ type Inner = Scripted<&'static str, &'static str>;
 type By = fn(&&'static str) -> Option<Key>;
 type Layered = CoalesceLayer<By, &'static str, Error<Wrong>>;
 type Client = Coalesce<Inner, By, &'static str, Error<Wrong>>;
-type Call = task::Spawn<CoalesceFuture<&'static str, Inner>>;
+type Call = task::Spawn<<Client as Service<&'static str>>::Future>;
 
 /// Requests are equal up to the first space; those that begin with one have no key.
 fn word(request: &&'static str) -> Option<Key> {

@@ -3,12 +3,12 @@ use std::time::Duration;
 use ::http::{Request, Response};
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower_service::Service;
 use tower_test::mock;
 
 use super::*;
 use crate::clock;
 use crate::error::Reason;
-use crate::guard::GuardedFuture;
 use crate::observe::testing::heard;
 use crate::{BoxError, CallError};
 
@@ -18,7 +18,7 @@ type Req = Request<&'static str>;
 type Mock = mock::Mock<Req, Response<()>>;
 type Client = mock::Spawn<Guarded<Mock, Arc<ConcurrencyGuard>>>;
 type Server = mock::Handle<Req, Response<()>>;
-type Call = task::Spawn<GuardedFuture<Req, Mock, Arc<ConcurrencyGuard>, Http>>;
+type Call = task::Spawn<<Guarded<Mock, Arc<ConcurrencyGuard>> as Service<Req>>::Future>;
 
 fn limit(settings: Concurrency) -> (Arc<ConcurrencyGuard>, Client, Server) {
     let layer = ConcurrencyLayer::new(settings).unwrap();

@@ -2,11 +2,11 @@ use ::http::{Request, Response};
 use mainstay_policy::rate_limit::RateLimit;
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower_service::Service;
 use tower_test::mock;
 
 use super::*;
 use crate::error::{BoxError, CallError, Reason};
-use crate::guard::GuardedFuture;
 use crate::scope::Scope;
 
 mod handles;
@@ -15,7 +15,7 @@ type Req = Request<&'static str>;
 type Mock = mock::Mock<Req, Response<()>>;
 type Client<T> = mock::Spawn<Guarded<Mock, Arc<TurnGuard<T>>>>;
 type Server = mock::Handle<Req, Response<()>>;
-type Call<T> = task::Spawn<GuardedFuture<Req, Mock, Arc<TurnGuard<T>>, Http>>;
+type Call<T> = task::Spawn<<Guarded<Mock, Arc<TurnGuard<T>>> as Service<Req>>::Future>;
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)

@@ -12,6 +12,13 @@ pub use over::Over;
 pub use refused::{Reason, Refused};
 
 /// The error that tower's own layers share.
+///
+/// Inside of an `async` block that is spawned, a service whose type names it is called by
+/// `service.ready().await?.call(request).await`. With `oneshot` or `join!` there, the compiler
+/// finds its traits "not general enough" ([rust#110338]), beneath tower's layers as beneath ours:
+/// spawn the `oneshot` itself, or put the stack into a `BoxCloneSyncService`.
+///
+/// [rust#110338]: https://github.com/rust-lang/rust/issues/110338
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Put [`LiftLayer`] beneath our layers, or implement this in two lines: what an error must be able

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -16,59 +17,60 @@ use crate::protocol::Protocol;
 pin_project! {
     /// The response future of [`Fallback`](super::Fallback).
     #[must_use = "futures do nothing unless polled"]
-    pub struct FallbackFuture<Req, S, I, P>
-    where
-        S: Service<Req>,
-        I: Instead<Req, S::Response, S::Error>,
-        P: Protocol<Req, S::Response, S::Error>,
-    {
+    pub struct FallbackFuture<F, C, I> {
         #[pin]
-        state: State<Req, S, I, P>,
+        state: State<F, C, I>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<Req, S, I, P>
-    where
-        S: Service<Req>,
-        I: Instead<Req, S::Response, S::Error>,
-        P: Protocol<Req, S::Response, S::Error>,
-    {
-        Running { #[pin] inner: S::Future, call: Option<Call<I, P, I::Kept, P::About>> },
-        Instead { #[pin] instead: I::Future },
+    enum State<F, C, I> {
+        Running { #[pin] inner: F, call: Option<C> },
+        Instead { #[pin] instead: I },
     }
 }
 
 /// What is known of a call that is on its way.
-struct Call<I, P, Kept, About> {
+#[derive(Debug)]
+pub struct Call<Req, I, P, Kept, About> {
     layer: FallbackLayer<I, P>,
     kept: Kept,
     about: About,
+    of: PhantomData<fn(Req)>,
 }
 
-impl<Req, S, I, P> FallbackFuture<Req, S, I, P>
+impl<Req, F, Res, E, I, P> FallbackFuture<F, Call<Req, I, P, I::Kept, P::About>, I::Future>
 where
-    S: Service<Req>,
-    I: Instead<Req, S::Response, S::Error>,
-    P: Protocol<Req, S::Response, S::Error>,
+    F: Future<Output = Result<Res, E>>,
+    I: Instead<Req, Res, E>,
+    P: Protocol<Req, Res, E>,
 {
-    pub(super) fn new(service: &mut S, request: Req, layer: FallbackLayer<I, P>) -> Self {
+    pub(super) fn new<S>(service: &mut S, request: Req, layer: FallbackLayer<I, P>) -> Self
+    where
+        S: Service<Req, Response = Res, Error = E, Future = F>,
+    {
         let kept = layer.shared.instead.keep(&request, &layer.shared.protocol);
         let about = layer.shared.protocol.about(&request);
         let inner = service.call(request);
-        Self { state: State::Running { inner, call: Some(Call { layer, kept, about }) } }
+        Self {
+            state: State::Running {
+                inner,
+                call: Some(Call { layer, kept, about, of: PhantomData }),
+            },
+        }
     }
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
-impl<Req, S, I, P> Future for FallbackFuture<Req, S, I, P>
+impl<Req, F, Res, E, I, P> Future
+    for FallbackFuture<F, Call<Req, I, P, I::Kept, P::About>, I::Future>
 where
-    S: Service<Req>,
-    I: Instead<Req, S::Response, S::Error>,
-    P: Protocol<Req, S::Response, S::Error>,
+    F: Future<Output = Result<Res, E>>,
+    I: Instead<Req, Res, E>,
+    P: Protocol<Req, Res, E>,
 {
-    type Output = Result<S::Response, S::Error>;
+    type Output = Result<Res, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -76,7 +78,7 @@ where
             match state.as_mut().project() {
                 StateProj::Running { inner, call } => {
                     let end = ready!(inner.poll(cx));
-                    let Call { layer, kept, about } =
+                    let Call { layer, kept, about, .. } =
                         call.take().expect("polled after it was ready");
                     let ending = layer.shared.protocol.end(&about, end.as_ref());
                     let outcome = ending.outcome();
@@ -103,12 +105,7 @@ where
     }
 }
 
-impl<Req, S, I, P> fmt::Debug for FallbackFuture<Req, S, I, P>
-where
-    S: Service<Req>,
-    I: Instead<Req, S::Response, S::Error>,
-    P: Protocol<Req, S::Response, S::Error>,
-{
+impl<F, C, I> fmt::Debug for FallbackFuture<F, C, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {
             State::Running { .. } => "FallbackFuture(running)",

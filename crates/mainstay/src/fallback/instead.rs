@@ -183,7 +183,7 @@ where
     S: Service<Req> + Clone,
 {
     type Kept = Option<Req>;
-    type Future = OtherFuture<S, Req>;
+    type Future = OtherFuture<S, Req, S::Future, Result<S::Response, S::Error>>;
 
     fn keep<P>(&self, request: &Req, protocol: &P) -> Option<Req>
     where
@@ -206,11 +206,7 @@ where
             && kept.as_ref().is_some_and(|copy| protocol.copies(copy) != Copies::Never)
     }
 
-    fn instead(
-        &self,
-        kept: Option<Req>,
-        failed: Failed<S::Response, S::Error>,
-    ) -> OtherFuture<S, Req> {
+    fn instead(&self, kept: Option<Req>, failed: Failed<S::Response, S::Error>) -> Self::Future {
         let state = match kept {
             Some(request) => {
                 State::Readying { service: self.service.clone(), request: Some(request) }
@@ -224,30 +220,24 @@ where
 pin_project! {
     /// The answer of another service; the future of [`Other`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct OtherFuture<S, Req>
-    where
-        S: Service<Req>,
-    {
+    pub struct OtherFuture<S, Req, F, T> {
         #[pin]
-        state: State<S, Req>,
+        state: State<S, Req, F, T>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, Req>
-    where
-        S: Service<Req>,
-    {
+    enum State<S, Req, F, T> {
         // Nobody asked whether there is a copy.
-        Failed { end: Option<Result<S::Response, S::Error>> },
+        Failed { end: Option<T> },
         Readying { service: S, request: Option<Req> },
-        Running { #[pin] future: S::Future },
+        Running { #[pin] future: F },
     }
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
-impl<S, Req> Future for OtherFuture<S, Req>
+impl<S, Req> Future for OtherFuture<S, Req, S::Future, Result<S::Response, S::Error>>
 where
     S: Service<Req>,
 {
@@ -271,7 +261,7 @@ where
     }
 }
 
-impl<S: Service<Req>, Req> fmt::Debug for OtherFuture<S, Req> {
+impl<S, Req, F, T> fmt::Debug for OtherFuture<S, Req, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OtherFuture")
     }

@@ -51,6 +51,8 @@ use tower_service::Service;
 use crate::http::Http;
 use crate::protocol::Protocol;
 
+use future::Call;
+
 pub use future::FallbackFuture;
 pub use instead::{
     Failed, Function, Instead, Other, OtherFuture, Value, With, function, service, value, with,
@@ -152,7 +154,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = FallbackFuture<Req, S, I, P>;
+    type Future = FallbackFuture<S::Future, Call<Req, I, P, I::Kept, P::About>, I::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)

@@ -21,92 +21,79 @@ use crate::scope::{self, unsent};
 pin_project! {
     /// The response future of [`Guarded`](super::Guarded).
     #[must_use = "futures do nothing unless polled"]
-    pub struct GuardedFuture<Req, S, G, P>
-    where
-        S: Service<Req>,
-        G: Guard<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-    {
+    pub struct GuardedFuture<F, E, A> {
         #[pin]
-        state: State<Req, S, G, P>,
+        state: State<F, E, A>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<Req, S, G, P>
-    where
-        S: Service<Req>,
-        G: Guard<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-    {
-        Held { held: HeldBack<Req, S, G, P> },
-        Running { #[pin] future: S::Future, attempt: Attempt<Req, S, G, P> },
+    enum State<F, E, A> {
+        Held { held: HeldBack<F, E, A> },
+        Running { #[pin] future: F, attempt: A },
     }
 }
 
 /// Not let go: apart from what runs, so that whoever runs is asked for no more than that.
-enum HeldBack<Req, S, G, P>
-where
-    S: Service<Req>,
-    G: Guard<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-{
+enum HeldBack<F, E, A> {
     Refused(Option<Refused>),
-    Waiting(Waiting<Req, S, G, P>),
+    Waiting(Waiting<F, E, A>),
 }
 
-/// An attempt that has been let go.
-pub(super) struct Attempt<Req, S, G, P>
-where
-    S: Service<Req>,
-    G: Guard<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-{
+/// What waits is boxed, since the future of a guard has no name, and owns all it needs.
+type Waiting<F, E, A> = Pin<Box<dyn Future<Output = Result<(F, A), E>> + Send>>;
+
+/// What is known of an attempt that has been let go.
+pub struct Attempt<Req, G: Guard<Req>, P, A> {
     pub(super) live: Live<Req, G, P>,
-    about: P::About,
+    about: A,
 }
 
-impl<Req, S, G, P> Attempt<Req, S, G, P>
-where
-    S: Service<Req>,
-    G: Guard<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-{
+impl<Req, G: Guard<Req>, P, A> Attempt<Req, G, P, A> {
     /// What its end says.
     #[inline]
-    pub(super) fn ending(&self, end: Result<&S::Response, &S::Error>) -> Ending {
+    pub(super) fn ending<Res, E>(&self, end: Result<&Res, &E>) -> Ending
+    where
+        P: Protocol<Req, Res, E, About = A>,
+    {
         self.live.protocol().end(&self.about, end)
     }
 }
 
-/// What waits is boxed, since the future of a guard has no name, and owns all it needs.
-type Waiting<Req, S, G, P> = Pin<Box<dyn Future<Output = Granted<Req, S, G, P>> + Send>>;
-
-type Granted<Req, S, G, P> =
-    Result<(<S as Service<Req>>::Future, Attempt<Req, S, G, P>), <S as Service<Req>>::Error>;
-
-impl<Req, S, G, P> GuardedFuture<Req, S, G, P>
-where
-    S: Service<Req>,
-    S::Error: CallError,
-    G: Guard<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-{
+impl<F, E, A> GuardedFuture<F, E, A> {
     pub(super) const fn refused(refused: Refused) -> Self {
         Self { state: State::Held { held: HeldBack::Refused(Some(refused)) } }
     }
 
+    /// The attempt, if one was let go.
+    #[inline]
+    pub(super) fn attempt(self: Pin<&mut Self>) -> Option<&mut A> {
+        match self.project().state.project() {
+            StateProj::Running { attempt, .. } => Some(attempt),
+            StateProj::Held { .. } => None,
+        }
+    }
+}
+
+impl<Req, F, E, G, P, A> GuardedFuture<F, E, Attempt<Req, G, P, A>>
+where
+    G: Guard<Req>,
+{
     /// Starts an attempt; the service is ready. The permit is live before, since a call may panic.
     #[inline]
-    pub(super) fn starts(service: &mut S, request: Req, mut live: Live<Req, G, P>) -> Self {
+    pub(super) fn starts<S>(service: &mut S, request: Req, mut live: Live<Req, G, P>) -> Self
+    where
+        S: Service<Req, Error = E, Future = F>,
+        P: Protocol<Req, S::Response, E, About = A>,
+    {
         let about = live.protocol().about(&request);
         let future = live.watch(|| service.call(request));
         let attempt = Attempt { live, about };
         Self { state: State::Running { future, attempt } }
     }
 
-    pub(super) fn waits(
+    pub(super) fn waits<S>(
         mut service: S,
         request: Req,
         shared: Arc<Shared<G, P>>,
@@ -115,17 +102,18 @@ where
     ) -> Self
     where
         Req: Send + 'static,
-        S: Clone + Send + 'static,
-        S::Future: Send,
+        S: Service<Req, Error = E, Future = F> + Clone + Send + 'static,
+        E: CallError,
+        F: Send,
         G: Send + Sync + 'static,
-        P: Send + Sync + 'static,
-        P::About: Send,
+        P: Protocol<Req, S::Response, E, About = A> + Send + Sync + 'static,
+        A: Send,
     {
         let waiting = Box::pin(async move {
             let mut is_last = false;
             loop {
                 let permit = unsent(shared.guard.admit(&subject, ask)).await;
-                let permit = permit.map_err(refused::<S::Error>)?;
+                let permit = permit.map_err(refused::<E>)?;
                 let mut live = Live::new(Arc::clone(&shared), subject, permit);
                 let about = live.protocol().about(&request);
                 let since = if G::GIVES_TURNS { clock::now() } else { Moment::MAX };
@@ -159,20 +147,17 @@ where
     }
 }
 
-impl<Req, S, G, P> GuardedFuture<Req, S, G, P>
+impl<Req, F, Res, E, G, P> GuardedFuture<F, E, Attempt<Req, G, P, P::About>>
 where
-    S: Service<Req>,
-    S::Error: CallError,
+    F: Future<Output = Result<Res, E>>,
+    E: CallError,
     G: Guard<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
+    P: Protocol<Req, Res, E>,
 {
     /// Polls on. The end of an attempt is not settled: that is left to who looks at it.
     #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
     #[inline]
-    pub(super) fn poll_end(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<S::Response, S::Error>> {
+    pub(super) fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
@@ -200,7 +185,7 @@ where
     }
 
     #[inline]
-    fn settle(self: Pin<&mut Self>, end: Result<&S::Response, &S::Error>) {
+    fn settle(self: Pin<&mut Self>, end: Result<&Res, &E>) {
         if let Some(attempt) = self.attempt() {
             let ending = attempt.ending(end);
             attempt.live.settle(&ending);
@@ -208,28 +193,19 @@ where
     }
 
     #[inline(never)]
-    fn settle_error(self: Pin<&mut Self>, error: &S::Error) {
+    fn settle_error(self: Pin<&mut Self>, error: &E) {
         self.settle(Err(error));
-    }
-
-    /// The attempt, if one was let go.
-    #[inline]
-    pub(super) fn attempt(self: Pin<&mut Self>) -> Option<&mut Attempt<Req, S, G, P>> {
-        match self.project().state.project() {
-            StateProj::Running { attempt, .. } => Some(attempt),
-            StateProj::Held { .. } => None,
-        }
     }
 }
 
-impl<Req, S, G, P> Future for GuardedFuture<Req, S, G, P>
+impl<Req, F, Res, E, G, P> Future for GuardedFuture<F, E, Attempt<Req, G, P, P::About>>
 where
-    S: Service<Req>,
-    S::Error: CallError,
+    F: Future<Output = Result<Res, E>>,
+    E: CallError,
     G: Guard<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
+    P: Protocol<Req, Res, E>,
 {
-    type Output = Result<S::Response, S::Error>;
+    type Output = Result<Res, E>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -247,17 +223,18 @@ where
     }
 }
 
+impl<Req, G: Guard<Req>, P, A: fmt::Debug> fmt::Debug for Attempt<Req, G, P, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
 fn refused<E: CallError>(refused: Refused) -> E {
     tell(Event::Refused(&refused));
     refused.into()
 }
 
-impl<Req, S, G, P> fmt::Debug for GuardedFuture<Req, S, G, P>
-where
-    S: Service<Req>,
-    G: Guard<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-{
+impl<F, E, A> fmt::Debug for GuardedFuture<F, E, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {
             State::Held { held: HeldBack::Refused(_) } => "GuardedFuture(refused)",

@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::HoldLayer;
-use super::future::GuardedFuture;
+use super::future::{Attempt, GuardedFuture};
 use super::live::{Live, Shared};
 use super::{Admission, Ask, Guard, Now, Shadow, ask_at_once};
 use crate::error::CallError;
@@ -135,7 +135,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = GuardedFuture<Req, S, G, P>;
+    type Future = GuardedFuture<S::Future, S::Error, Attempt<Req, G, P, P::About>>;
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {

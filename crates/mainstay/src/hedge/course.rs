@@ -1,5 +1,6 @@
 //! The course of a call that may have several attempts at once.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::scope::{self, Beneath, Scope};
 
 /// What all services of a layer share.
 #[derive(Debug)]
-pub(super) struct Shared<P, H, B> {
+pub struct Shared<P, H, B> {
     pub(super) protocol: Arc<P>,
     pub(super) hedgers: H,
     pub(super) budgets: B,
@@ -29,36 +30,56 @@ pub(super) struct Shared<P, H, B> {
 
 pin_project! {
     /// What a call needs beside its first attempt, in one box.
-    pub(super) struct Course<Req, S, P, H, B>
-    where
-        S: Service<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-        B: Budgets<Req>,
-    {
-        pub(super) shared: Arc<Shared<P, H, B>>,
+    pub struct Course<Req, S, F, T, A, L, C: Account> {
+        pub(super) shared: Arc<L>,
         pub(super) hedger: Arc<Hedger>,
-        pub(super) account: B::Account,
-        pub(super) about: P::About,
+        pub(super) account: C,
+        pub(super) about: A,
         pub(super) scope: Scope,
         pub(super) race: Race,
         // The first attempt, until it has ended.
         pub(super) first: Option<Sent>,
-        pub(super) extras: Vec<Extra<S::Future, Paying<Req, B>>>,
-        pub(super) waiting: Option<Waiting<S, Req, Paying<Req, B>>>,
+        pub(super) extras: Vec<Extra<F, C::Paid>>,
+        pub(super) waiting: Option<Waiting<S, Req, C::Paid>>,
         // What further attempts are made of; the last one takes it with it.
         pub(super) spare: Option<(S, Req)>,
         pub(super) next: Next,
         #[pin]
         pub(super) timer: Option<Sleep>,
-        pub(super) kept: Option<Result<S::Response, S::Error>>,
+        pub(super) kept: Option<T>,
         // How many attempts drivers further in have made beyond these.
         pub(super) told: u32,
     }
 }
 
+/// The course of a call to this service.
+pub(super) type CourseOf<Req, S, P, H, B> = Course<
+    Req,
+    S,
+    <S as Service<Req>>::Future,
+    End<Req, S>,
+    <P as Protocol<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::About,
+    Shared<P, H, B>,
+    <B as Budgets<Req>>::Account,
+>;
+
+type End<Req, S> = Result<<S as Service<Req>>::Response, <S as Service<Req>>::Error>;
+
 type Paying<Req, B> = <<B as Budgets<Req>>::Account as Account>::Paid;
 
-impl<Req, S, P, H, B> Course<Req, S, P, H, B>
+impl<Req, S, F, T, A, L, C: Account> Course<Req, S, F, T, A, L, C> {
+    /// What holds for the first attempt.
+    pub(super) const fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// How many attempts have been sent.
+    pub(super) const fn sent(&self) -> u32 {
+        self.race.sent()
+    }
+}
+
+impl<Req, S, P, H, B> CourseOf<Req, S, P, H, B>
 where
     S: Service<Req>,
     P: Protocol<Req, S::Response, S::Error>,
@@ -104,19 +125,9 @@ where
             hedger,
         }))
     }
-
-    /// What holds for the first attempt.
-    pub(super) const fn scope(&self) -> Scope {
-        self.scope
-    }
-
-    /// How many attempts have been sent.
-    pub(super) const fn sent(&self) -> u32 {
-        self.race.sent()
-    }
 }
 
-impl<Req, S, P, H, B> Course<Req, S, P, H, B>
+impl<Req, S, P, H, B> CourseOf<Req, S, P, H, B>
 where
     S: Service<Req> + Clone,
     P: Protocol<Req, S::Response, S::Error>,
@@ -227,5 +238,11 @@ where
             scope::has_told(this.race.sent().saturating_add(*this.told));
         }
         end
+    }
+}
+
+impl<Req, S, F, T, A: fmt::Debug, L, C: Account> fmt::Debug for Course<Req, S, F, T, A, L, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Course").field("about", &self.about).finish_non_exhaustive()
     }
 }

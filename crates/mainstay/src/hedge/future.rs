@@ -9,28 +9,23 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::course::{Course, Shared};
+use super::course::{Course, CourseOf, Shared};
 use super::layer::Hedgers;
-use crate::budget::Budgets;
+use crate::budget::{Account, Budgets};
 use crate::protocol::Protocol;
 
 pin_project! {
     /// The response future of [`Hedged`](super::Hedged).
     #[must_use = "futures do nothing unless polled"]
-    pub struct HedgeFuture<Req, S, P, H, B>
-    where
-        S: Service<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-        B: Budgets<Req>,
-    {
+    pub struct HedgeFuture<F, C> {
         #[pin]
-        first: Option<S::Future>,
+        first: Option<F>,
         // What only a call needs that may have extra attempts.
-        course: Option<Pin<Box<Course<Req, S, P, H, B>>>>,
+        course: Option<Pin<Box<C>>>,
     }
 }
 
-impl<Req, S, P, H, B> HedgeFuture<Req, S, P, H, B>
+impl<Req, S, P, H, B> HedgeFuture<S::Future, CourseOf<Req, S, P, H, B>>
 where
     S: Service<Req> + Clone,
     P: Protocol<Req, S::Response, S::Error>,
@@ -49,7 +44,7 @@ where
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
-impl<Req, S, P, H, B> Future for HedgeFuture<Req, S, P, H, B>
+impl<Req, S, P, H, B> Future for HedgeFuture<S::Future, CourseOf<Req, S, P, H, B>>
 where
     S: Service<Req> + Clone,
     P: Protocol<Req, S::Response, S::Error>,
@@ -70,12 +65,7 @@ where
     }
 }
 
-impl<Req, S, P, H, B> fmt::Debug for HedgeFuture<Req, S, P, H, B>
-where
-    S: Service<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-    B: Budgets<Req>,
-{
+impl<Req, S, F, T, A, L, C: Account> fmt::Debug for HedgeFuture<F, Course<Req, S, F, T, A, L, C>> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sent = self.course.as_ref().map_or(1, |course| course.sent());
         f.debug_struct("HedgeFuture").field("sent", &sent).finish_non_exhaustive()

@@ -8,7 +8,7 @@ use mainstay_policy::{Moment, SettingsError};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::course::Shared;
+use super::course::{CourseOf, Shared};
 use super::future::HedgeFuture;
 use crate::budget::{Budget, Budgets, RetryBudget, Unbounded, per_host};
 use crate::http::{ByHost, Http, KeyBy};
@@ -156,7 +156,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = HedgeFuture<Req, S, P, H, B>;
+    type Future = HedgeFuture<S::Future, CourseOf<Req, S, P, H, B>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)

@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::LAYER;
 use super::attempt::{Extra, Sent, Waiting};
-use super::course::Course;
+use super::course::CourseOf;
 use crate::budget::{Account, Budgets, Fare};
 use crate::clock;
 use crate::observe::{Event, tell};
@@ -30,7 +30,7 @@ pub(super) enum Next {
     Never,
 }
 
-impl<Req, S, P, H, B> Course<Req, S, P, H, B>
+impl<Req, S, P, H, B> CourseOf<Req, S, P, H, B>
 where
     S: Service<Req> + Clone,
     P: Protocol<Req, S::Response, S::Error>,

@@ -22,7 +22,7 @@ type Res = Response<&'static str>;
 type Inner = Scripted<Req, Res>;
 type Layered = HedgeLayer<Http, Arc<Hedger>, Arc<Budget>>;
 type Client = Hedged<Inner, Http, Arc<Hedger>, Arc<Budget>>;
-type Call = task::Spawn<HedgeFuture<Req, Inner, Http, Arc<Hedger>, Arc<Budget>>>;
+type Call = task::Spawn<<Client as Service<Req>>::Future>;
 
 mod queued;
 mod ways_out;

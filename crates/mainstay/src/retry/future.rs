@@ -19,45 +19,43 @@ use crate::scope::{self, Scope};
 pin_project! {
     /// The response future of [`Retried`](super::Retried).
     #[must_use = "futures do nothing unless polled"]
-    pub struct RetriedFuture<Req, S, P, B>
-    where
-        S: Service<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-        B: Budgets<Req>,
-    {
+    pub struct RetriedFuture<F, T, C> {
         #[pin]
-        state: State<Req, S, P, B>,
+        state: State<F, T, C>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<Req, S, P, B>
-    where
-        S: Service<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-        B: Budgets<Req>,
-    {
-        First { #[pin] future: S::Future, call: Option<Call<Req, S, P, B>> },
-        Rest { rest: Rest<S::Response, S::Error> },
+    enum State<F, T, C> {
+        First { #[pin] future: F, call: Option<C> },
+        Rest { rest: Rest<T> },
     }
 }
 
 /// A call on its first attempt.
-struct Call<Req, S, P, B>
-where
-    S: Service<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-    B: Budgets<Req>,
-{
+pub struct Call<Req, S, P, B, A, C> {
     shared: Arc<Shared<P, B>>,
-    about: P::About,
+    about: A,
     scope: Scope,
     /// Only what may be repeated has it, and pays one allocation for it.
-    kept: Option<Box<Kept<Req, S, B::Account>>>,
+    kept: Option<Box<Kept<Req, S, C>>>,
 }
 
-impl<Req, S, P, B> RetriedFuture<Req, S, P, B>
+/// A call to this service.
+pub(super) type CallOf<Req, S, P, B> = Call<
+    Req,
+    S,
+    P,
+    B,
+    <P as Protocol<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::About,
+    <B as Budgets<Req>>::Account,
+>;
+
+/// How a call to this service ends.
+pub(super) type End<Req, S> = Result<<S as Service<Req>>::Response, <S as Service<Req>>::Error>;
+
+impl<Req, S, P, B> RetriedFuture<S::Future, End<Req, S>, CallOf<Req, S, P, B>>
 where
     S: Service<Req> + Clone,
     P: Protocol<Req, S::Response, S::Error>,
@@ -83,7 +81,7 @@ where
     }
 }
 
-impl<Req, S, P, B> Call<Req, S, P, B>
+impl<Req, S, P, B> CallOf<Req, S, P, B>
 where
     S: Service<Req> + Send + 'static,
     S::Response: Send,
@@ -95,7 +93,7 @@ where
     B: Budgets<Req> + Send + Sync + 'static,
 {
     /// The first attempt has ended.
-    fn goes_on(self, end: Result<S::Response, S::Error>, told: u32) -> Next<S::Response, S::Error> {
+    fn goes_on(self, end: End<Req, S>, told: u32) -> Next<End<Req, S>> {
         let Self { shared, about, scope, kept } = self;
         let ending = shared.protocol.end(&about, end.as_ref());
         let Some(mut kept) = kept else {
@@ -110,13 +108,13 @@ where
 }
 
 /// What becomes of a call after its first attempt.
-enum Next<Res, E> {
-    Ends(Result<Res, E>),
-    GoesOn(Rest<Res, E>),
+enum Next<T> {
+    Ends(T),
+    GoesOn(Rest<T>),
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
-impl<Req, S, P, B> Future for RetriedFuture<Req, S, P, B>
+impl<Req, S, P, B> Future for RetriedFuture<S::Future, End<Req, S>, CallOf<Req, S, P, B>>
 where
     S: Service<Req> + Send + 'static,
     S::Response: Send,
@@ -154,16 +152,17 @@ where
     }
 }
 
-impl<Req, S, P, B> fmt::Debug for RetriedFuture<Req, S, P, B>
-where
-    S: Service<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-    B: Budgets<Req>,
-{
+impl<F, T, C> fmt::Debug for RetriedFuture<F, T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {
             State::First { .. } => "RetriedFuture(first attempt)",
             State::Rest { .. } => "RetriedFuture(further attempts)",
         })
+    }
+}
+
+impl<Req, S, P, B, A: fmt::Debug, C> fmt::Debug for Call<Req, S, P, B, A, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("about", &self.about).finish_non_exhaustive()
     }
 }

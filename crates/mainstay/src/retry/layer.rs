@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::course::Shared;
-use super::future::RetriedFuture;
+use super::future::{CallOf, End, RetriedFuture};
 use super::schedule::Schedule;
 use crate::budget::{Budget, Budgets, RetryBudget, Unbounded, per_host};
 use crate::http::{ByHost, Http};
@@ -195,7 +195,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = RetriedFuture<Req, S, P, B>;
+    type Future = RetriedFuture<S::Future, End<Req, S>, CallOf<Req, S, P, B>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)

@@ -18,7 +18,7 @@ use crate::protocol::{Discard, Ending, Protocol};
 use crate::scope::{self, Scope};
 
 /// What comes after the first attempt is boxed: few calls come so far.
-pub(super) type Rest<Res, E> = Pin<Box<dyn Future<Output = Result<Res, E>> + Send>>;
+pub(super) type Rest<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What another attempt takes.
 pub(super) struct Kept<Req, S, A> {

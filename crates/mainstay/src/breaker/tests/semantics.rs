@@ -3,10 +3,10 @@
 use mainstay_policy::backoff::Backoff;
 
 use super::*;
-use crate::guard::GuardedFuture;
 use crate::{Error, LiftLayer};
 
-type Call = task::Spawn<GuardedFuture<Req, mock::Mock<Req, Response<()>>, Arc<BreakerGuard>, Http>>;
+type Mock = mock::Mock<Req, Response<()>>;
+type Call = task::Spawn<<Guarded<Mock, Arc<BreakerGuard>> as Service<Req>>::Future>;
 
 /// Until when it is open is kept in whole milliseconds, rounded up.
 const MILLI: Duration = Duration::from_millis(1);

@@ -17,7 +17,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::Guard;
-use super::future::GuardedFuture;
+use super::future::{Attempt, GuardedFuture};
 use super::guarded::{GuardLayer, Guarded};
 use crate::error::CallError;
 use crate::http::Http;
@@ -118,7 +118,7 @@ where
 {
     type Response = Response<HeldBody<B>>;
     type Error = S::Error;
-    type Future = HoldingFuture<Req, S, G, P>;
+    type Future = HoldingFuture<S::Future, S::Error, Attempt<Req, G, P, P::About>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -132,28 +132,23 @@ where
 pin_project! {
     /// The response future of [`Holding`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct HoldingFuture<Req, S, G, P>
-    where
-        S: Service<Req>,
-        G: Guard<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-    {
+    pub struct HoldingFuture<F, E, A> {
         #[pin]
-        inner: GuardedFuture<Req, S, G, P>,
+        inner: GuardedFuture<F, E, A>,
         idle: Duration,
     }
 }
 
-impl<Req, S, B, G, P> Future for HoldingFuture<Req, S, G, P>
+impl<Req, F, B, E, G, P> Future for HoldingFuture<F, E, Attempt<Req, G, P, P::About>>
 where
-    S: Service<Req, Response = Response<B>>,
-    S::Error: CallError,
+    F: Future<Output = Result<Response<B>, E>>,
+    E: CallError,
     Req: Send + 'static,
     B: Body,
     G: Guard<Req> + Send + Sync + 'static,
-    P: Protocol<Req, Response<B>, S::Error> + EndOfBody + Send + Sync + 'static,
+    P: Protocol<Req, Response<B>, E> + EndOfBody + Send + Sync + 'static,
 {
-    type Output = Result<Response<HeldBody<B>>, S::Error>;
+    type Output = Result<Response<HeldBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -175,12 +170,7 @@ where
     }
 }
 
-impl<Req, S, G, P> fmt::Debug for HoldingFuture<Req, S, G, P>
-where
-    S: Service<Req>,
-    G: Guard<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-{
+impl<F, E, A> fmt::Debug for HoldingFuture<F, E, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("HoldingFuture").field(&self.inner).finish()
     }

@@ -7,10 +7,11 @@ use crate::observe::{CallReport, ObserveLayer, What};
 use crate::retry::{Backoff, Retry, RetryLayer};
 
 type Limited = Guarded<Inner, Arc<ConcurrencyGuard>>;
-type Waits = task::Spawn<HedgeFuture<Req, Limited, Http, Arc<Hedger>, Arc<Budget>>>;
+type Crowded = Hedged<Limited, Http, Arc<Hedger>, Arc<Budget>>;
+type Waits = task::Spawn<<Crowded as Service<Req>>::Future>;
 
 struct Crowd {
-    client: Hedged<Limited, Http, Arc<Hedger>, Arc<Budget>>,
+    client: Crowded,
     server: Script<Req, Res>,
     budget: Arc<Budget>,
     hedger: Arc<Hedger>,
