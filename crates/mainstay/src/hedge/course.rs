@@ -187,17 +187,22 @@ where
                     }
                 }
             }
-            if queued > 0 {
+            let is_held = queued > 0;
+            if is_held {
                 self.as_mut().holds();
-                if queued == on_its_way && !self.race.has_failed() {
-                    scope::is_queued();
-                }
-                return Poll::Pending;
             }
             // Whoever is sent now is polled at once.
-            if self.as_mut().poll_next(cx).is_pending() {
-                return Poll::Pending;
+            let sent = match is_held {
+                true => self.as_mut().poll_waiting(cx),
+                false => self.as_mut().poll_next(cx),
+            };
+            if sent.is_ready() {
+                continue;
             }
+            if is_held && queued == on_its_way && !self.race.has_failed() {
+                scope::is_queued();
+            }
+            return Poll::Pending;
         }
     }
 

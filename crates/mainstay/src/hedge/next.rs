@@ -106,7 +106,7 @@ where
     }
 
     /// Sends the extra attempt that is decided as soon as its service is ready.
-    fn poll_waiting(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_waiting(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let number = this.scope.attempt.saturating_add(this.race.sent());
         let scope = this.scope.attempt(number);

@@ -1,5 +1,9 @@
 //! Over a limit of ours, whose queue holds attempts back.
 
+use std::future::{pending, poll_fn};
+
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
 use super::*;
 use crate::concurrency::{Concurrency, ConcurrencyGuard, ConcurrencyLayer};
 use crate::guard::Guarded;
@@ -29,7 +33,7 @@ fn crowd(settings: Hedge) -> Crowd {
 
 impl Crowd {
     fn waits(&mut self) -> Waits {
-        assert_ready_ok!(task::spawn(std::future::poll_fn(|cx| self.client.poll_ready(cx))).poll());
+        assert_ready_ok!(task::spawn(poll_fn(|cx| self.client.poll_ready(cx))).poll());
         let mut call = task::spawn(self.client.call(Request::new("body")));
         assert_pending!(call.poll());
         call
@@ -102,9 +106,45 @@ async fn the_time_in_a_queue_is_not_observed() {
     assert!(delay < DELAY * 2, "{delay:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_decided_goes_out_when_its_service_is_ready_also_beside_one_that_came_to_a_queue() {
+    let slots = ConcurrencyLayer::new(Concurrency::limit(1)).unwrap();
+    let limited = slots.layer(service_fn(|_: Req| pending::<Result<Res, Error<Wrong>>>()));
+    let mut taken = task::spawn(limited.clone().oneshot(Request::new("body")));
+    assert_pending!(taken.poll());
+    let (server, service) = script::<Req, Res>();
+    // The first attempt comes to a queue late, after something else.
+    let service = ServiceBuilder::new().service(service).map_future(move |sent| {
+        let (limited, is_first) = (limited.clone(), Scope::current().attempt == 1);
+        async move {
+            if is_first {
+                clock::sleep(DELAY * 2).await;
+                return limited.oneshot(Request::new("body")).await;
+            }
+            sent.await
+        }
+    });
+    let mut client = HedgeLayer::new(Hedge::after(DELAY)).unwrap().layer(service);
+    assert_ready_ok!(task::spawn(poll_fn(|cx| client.poll_ready(cx))).poll());
+    let mut call = task::spawn(client.call(Request::new("body")));
+    assert_pending!(call.poll());
+    let _first = server.next();
+    server.is_busy();
+    pass(DELAY).await;
+    assert_pending!(call.poll());
+    pass(DELAY).await;
+    assert_pending!(call.poll());
+
+    server.is_ready();
+    assert!(call.is_woken());
+    assert_pending!(call.poll());
+    server.next().ends(well("second"));
+    assert_eq!(assert_ready_ok!(call.poll()).into_body(), "second");
+}
+
 /// All that happened to one call through a retry over a hedge, each of whose attempts fails.
 async fn told(attempts: u32) -> CallReport {
-    let slow = tower::service_fn(|_: Req| async {
+    let slow = service_fn(|_: Req| async {
         clock::sleep(DELAY + DELAY / 2).await;
         unavailable("slow")
     });
