@@ -199,7 +199,13 @@ where
             if sent.is_ready() {
                 continue;
             }
-            if is_held && queued == on_its_way && !self.race.has_failed() {
+            if is_held && queued == on_its_way {
+                // Nothing else has been sent, and after a failure nothing is. Nor can it be where
+                // the body of what is kept holds the very slot that is waited for.
+                if let Some(end) = self.as_mut().project().kept.take() {
+                    self.tells();
+                    return Poll::Ready(end);
+                }
                 scope::is_queued();
             }
             return Poll::Pending;
@@ -208,13 +214,13 @@ where
 
     /// What the end of an attempt means for the call: its end, or nothing yet.
     fn ended(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         sent: Option<Sent>,
         fare: Option<Fare<Paying<Req, B>>>,
         end: Result<S::Response, S::Error>,
         told: u32,
     ) -> Option<Result<S::Response, S::Error>> {
-        let mut this = self.project();
+        let mut this = self.as_mut().project();
         let ending = this.shared.protocol.end(this.about, end.as_ref());
         if let Some(mut sent) = sent {
             if told > 0 {
@@ -239,10 +245,15 @@ where
             }
             Finish::Forget => None,
         };
-        if end.is_some() && (this.race.sent() > 1 || told > 0) {
-            scope::has_told(this.race.sent().saturating_add(*this.told));
+        if end.is_some() && (self.race.sent() > 1 || told > 0) {
+            self.tells();
         }
         end
+    }
+
+    /// The call ends: whoever stands outside is told how many attempts there were.
+    fn tells(&self) {
+        scope::has_told(self.race.sent().saturating_add(self.told));
     }
 }
 

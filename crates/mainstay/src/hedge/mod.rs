@@ -32,10 +32,10 @@
 //!
 //! The first attempt that succeeds, or ends in a way that asking again cannot change, such as a
 //! 404; the others are dropped. A failure that may pass does not: it waits for what else is on its
-//! way, and if nothing is, the caller gets it at once. If all fail, the caller gets the one that
-//! binds a retry outside most: one after which the request may not be sent again, else the one that
-//! asks for the longest wait, else the last. A refusal of ours gives way to what was said of an
-//! attempt that was sent.
+//! way, and if nothing is, or all of it stands in a queue of ours, the caller gets it at once. If
+//! all fail, the caller gets the one that binds a retry outside most: one after which the request
+//! may not be sent again, else the one that asks for the longest wait, else the last. A refusal of
+//! ours gives way to what was said of an attempt that was sent.
 //!
 //! [`RetryRules::twice_at_once`]: crate::http::RetryRules::twice_at_once
 

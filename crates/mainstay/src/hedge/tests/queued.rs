@@ -2,6 +2,7 @@
 
 use std::future::{pending, poll_fn};
 
+use tokio::time::timeout;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
@@ -104,6 +105,24 @@ async fn the_time_in_a_queue_is_not_observed() {
     advance(Hedger::REFRESH * 2).await;
     let delay = crowd.hedger.next_at(1, clock::now()).unwrap().since(clock::now());
     assert!(delay < DELAY * 2, "{delay:?}");
+}
+
+/// The body of the first attempt's answer holds the slot that the second one waits for.
+#[tokio::test(start_paused = true)]
+async fn a_failure_beside_which_nothing_but_a_queue_is_left_is_the_end() {
+    let slow = service_fn(|_: Request<Full<Bytes>>| async {
+        clock::sleep(DELAY * 3).await;
+        let answer = Response::builder().status(StatusCode::SERVICE_UNAVAILABLE);
+        Ok::<_, Error<Wrong>>(answer.body(Full::new(Bytes::from("down"))).unwrap())
+    });
+    let patient = Concurrency::limit(1).max_wait(DELAY * 1_000);
+    let limited = ConcurrencyLayer::new(patient).unwrap().hold_bodies().layer(slow);
+    let budget = Arc::new(Budget::new(RetryBudget::new().ratio(0.0).reserve(9)).unwrap());
+    let hedge = HedgeLayer::new(Hedge::after(DELAY)).unwrap().budget(Arc::clone(&budget));
+    let call = hedge.layer(limited).oneshot(Request::new(Full::default()));
+    let answer = timeout(DELAY * 4, call).await.expect("it waits for itself").unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "down");
+    assert_eq!(budget.snapshot().available, 9, "the second was never sent");
 }
 
 #[tokio::test(start_paused = true)]
