@@ -90,8 +90,8 @@ impl Retry {
     /// before it is not begun.
     ///
     /// The answer [`Step::Wait`] is still free of charge: who repeats a request draws on the
-    /// [`Budget`](crate::budget::Budget) next, except after [`Outcome::Refused`], where nothing
-    /// was sent.
+    /// [`Budget`](crate::budget::Budget) next, except after [`Outcome::Refused`] where nothing was
+    /// sent before.
     ///
     /// It is [`stops`](Retry::stops) and [`wait`](Retry::wait), for who has both facts at hand.
     pub fn next(
@@ -206,12 +206,13 @@ pub struct Ended {
     outcome: Outcome,
     repeat: Repeat,
     asked: Option<Duration>,
+    sent_before: bool,
 }
 
 impl Ended {
     /// An attempt that ended so and may be repeated.
     pub const fn new(outcome: Outcome) -> Self {
-        Self { outcome, repeat: Repeat::Allowed, asked: None }
+        Self { outcome, repeat: Repeat::Allowed, asked: None, sent_before: false }
     }
 
     /// Whether the request may be sent again after this end: a POST that may have been processed
@@ -226,6 +227,19 @@ impl Ended {
     pub const fn asked(mut self, asked: Duration) -> Self {
         self.asked = Some(asked);
         self
+    }
+
+    /// Whether something had been sent before this end, though it be a refusal: where a driver
+    /// further in has made several attempts, its last one says nothing of those before.
+    pub const fn sent_before(mut self, was_sent: bool) -> Self {
+        self.sent_before = was_sent;
+        self
+    }
+
+    /// Whether something was sent.
+    #[must_use]
+    pub const fn was_sent(&self) -> bool {
+        self.sent_before || !matches!(self.outcome, Outcome::Refused | Outcome::Abandoned)
     }
 
     /// How it ended.
@@ -324,6 +338,15 @@ mod tests {
         assert_eq!(fails(), Step::Return(Stop::AttemptsSpent));
         assert_eq!(tries.ended(), 3);
         assert_eq!(retry.attempts_left(&tries), 0);
+    }
+
+    #[test]
+    fn what_was_sent_before_a_refusal_was_sent() {
+        for outcome in [Outcome::Refused, Outcome::Abandoned] {
+            assert!(!Ended::new(outcome).was_sent());
+            assert!(Ended::new(outcome).sent_before(true).was_sent());
+        }
+        assert!(Ended::new(Outcome::Transient).was_sent());
     }
 
     #[test]

@@ -29,7 +29,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use mainstay_policy::budget::Extra;
-use mainstay_policy::{Moment, Outcome, SettingsError};
+use mainstay_policy::{Moment, SettingsError};
 
 use crate::http::{ByHost, Key, KeyBy};
 use crate::keyed::{AtRest, Keyed};
@@ -98,9 +98,9 @@ impl<T: Paid> Fare<T> {
         self.was_sent = !is_queued;
     }
 
-    /// The attempt has ended; what was refused was not sent.
-    pub(crate) fn ends(mut self, outcome: Outcome) {
-        self.was_sent = outcome != Outcome::Refused;
+    /// The attempt has ended.
+    pub(crate) fn ends(mut self, was_sent: bool) {
+        self.was_sent = was_sent;
     }
 }
 

@@ -6,7 +6,7 @@
 //! does not cross a spawned task.
 //!
 //! The other way round go two marks: whoever polls an attempt learns whether it still stands in a
-//! queue of ours, and how many attempts a driver further in has made of it.
+//! queue of ours, and how many attempts a driver further in has made of it, and whether any was sent.
 //!
 //! Nothing tells a call that is made inside of an attempt, such as one for a token, from a further
 //! part of the attempt: it has the attempt's number, and beneath a second attempt it pays into no
@@ -63,10 +63,17 @@ pub(crate) struct Beneath {
     /// So many attempts a driver further in has made of it and told the ends of, now that it has
     /// ended; zero if there is none, or it told nothing.
     pub(crate) told: u32,
+    /// One of those had been sent, whatever its end says: the last one may have been refused.
+    pub(crate) was_sent: bool,
 }
 
 impl Beneath {
-    const NOTHING: Self = Self { is_queued: false, told: 0 };
+    pub(crate) const NOTHING: Self = Self { is_queued: false, told: 0, was_sent: false };
+
+    /// Whether something was sent of an attempt that has ended so.
+    pub(crate) fn was_sent(self, outcome: Outcome) -> bool {
+        self.was_sent || outcome != Outcome::Refused
+    }
 }
 
 /// What is polled here stands in a queue.
@@ -74,9 +81,10 @@ pub(crate) fn is_queued() {
     BENEATH.set(Beneath { is_queued: true, ..BENEATH.get() });
 }
 
-/// What is polled here ends, and the ends of so many attempts of it have been told.
-pub(crate) fn has_told(attempts: u32) {
-    BENEATH.set(Beneath { told: attempts, ..BENEATH.get() });
+/// What is polled here ends, and the ends of so many attempts of it have been told, of which
+/// something was sent or nothing at all.
+pub(crate) fn has_told(attempts: u32, was_sent: bool) {
+    BENEATH.set(Beneath { told: attempts, was_sent, ..BENEATH.get() });
 }
 
 /// Polls an attempt, and says what was learnt of it. Who stands outside learns none of this: it is
@@ -293,7 +301,7 @@ mod tests {
     fn what_belongs_to_nobody_has_no_end_and_no_timer() {
         let within = || {
             is_queued();
-            has_told(3);
+            has_told(3, true);
             (Scope::current(), watched(&Context::from_waker(Waker::noop())))
         };
         let scope = Scope::current().until(at(5)).attempt(2);
@@ -309,11 +317,11 @@ mod tests {
     fn who_polls_an_attempt_learns_of_it_and_nobody_else_does() {
         let (inner, outer) = attempt(|| {
             let ((), inner) = attempt(is_queued);
-            has_told(2);
+            has_told(2, true);
             inner
         });
-        assert_eq!(inner, Beneath { is_queued: true, told: 0 });
-        assert_eq!(outer, Beneath { is_queued: false, told: 2 });
+        assert_eq!(inner, Beneath { is_queued: true, ..Beneath::NOTHING });
+        assert_eq!(outer, Beneath { told: 2, was_sent: true, ..Beneath::NOTHING });
         assert_eq!(attempt(|| ()).1, Beneath::NOTHING);
 
         let panics = || -> () {

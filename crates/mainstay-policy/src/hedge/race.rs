@@ -35,9 +35,9 @@ struct Weight {
 
 impl Weight {
     fn of(ended: Ended) -> Self {
-        let was_sent = !matches!(ended.outcome(), Outcome::Refused | Outcome::Abandoned);
-        let forbids = was_sent && ended.repeats() == Repeat::Forbidden;
-        Self { was_sent, forbids, asks: ended.waits().unwrap_or_default() }
+        let speaks = !matches!(ended.outcome(), Outcome::Refused | Outcome::Abandoned);
+        let forbids = speaks && ended.repeats() == Repeat::Forbidden;
+        Self { was_sent: ended.was_sent(), forbids, asks: ended.waits().unwrap_or_default() }
     }
 }
 
@@ -185,5 +185,9 @@ mod tests {
         assert_eq!(ends([forbids, asks(10), plain]), [Keep, Forget, Kept]);
         assert_eq!(ends([asks(10), forbids, forbids]), [Keep, Keep, This]);
         assert_eq!(ends([refused, plain, refused]), [Keep, Keep, Kept]);
+        // Something was sent before it was refused, and that it asks for a wait binds.
+        let sent = refused.sent_before(true);
+        assert_eq!(ends([plain, sent, plain]), [Keep, Keep, Kept]);
+        assert_eq!(ends([forbids, sent.repeat(Repeat::Forbidden), plain]), [Keep, Forget, Kept]);
     }
 }

@@ -49,6 +49,8 @@ pin_project! {
         pub(super) kept: Option<T>,
         // How many attempts drivers further in have made beyond these.
         pub(super) told: u32,
+        // Something has been sent of those that have ended.
+        pub(super) was_sent: bool,
     }
 }
 
@@ -122,6 +124,7 @@ where
             timer: None,
             kept: None,
             told: 0,
+            was_sent: false,
             hedger,
         }))
     }
@@ -155,10 +158,10 @@ where
                         }
                     }
                 }
-                (Poll::Ready(end), Beneath { told, .. }) => {
+                (Poll::Ready(end), beneath) => {
                     first.set(None);
                     let sent = self.as_mut().project().first.take();
-                    if let Some(end) = self.as_mut().ended(sent, None, end, told) {
+                    if let Some(end) = self.as_mut().ended(sent, None, end, beneath) {
                         return Poll::Ready(end);
                     }
                 }
@@ -178,9 +181,9 @@ where
                         queued += u32::from(is_queued);
                         place += 1;
                     }
-                    (Poll::Ready(end), Beneath { told, .. }) => {
+                    (Poll::Ready(end), beneath) => {
                         let Extra { sent, fare, .. } = self.as_mut().project().extras.remove(place);
-                        let end = self.as_mut().ended(Some(sent), Some(fare), end, told);
+                        let end = self.as_mut().ended(Some(sent), Some(fare), end, beneath);
                         if let Some(end) = end {
                             return Poll::Ready(end);
                         }
@@ -218,10 +221,11 @@ where
         sent: Option<Sent>,
         fare: Option<Fare<Paying<Req, B>>>,
         end: Result<S::Response, S::Error>,
-        told: u32,
+        beneath: Beneath,
     ) -> Option<Result<S::Response, S::Error>> {
         let mut this = self.as_mut().project();
         let ending = this.shared.protocol.end(this.about, end.as_ref());
+        let (was_sent, told) = (beneath.was_sent(ending.outcome()), beneath.told);
         if let Some(mut sent) = sent {
             if told > 0 {
                 sent.is_told();
@@ -229,14 +233,15 @@ where
             sent.end(ending.outcome());
         }
         if let Some(fare) = fare {
-            fare.ends(ending.outcome());
+            fare.ends(was_sent);
         }
         *this.told = this.told.saturating_add(told.saturating_sub(1));
+        *this.was_sent |= was_sent;
         // Whatever the end means, nothing more is sent, and what was to be is given back.
         *this.next = Next::Never;
         *this.waiting = None;
         this.timer.set(None);
-        let end = match this.race.end(ending.for_retry()) {
+        let end = match this.race.end(ending.for_retry().sent_before(beneath.was_sent)) {
             Finish::This => Some(end),
             Finish::Kept => Some(this.kept.take().unwrap_or(end)),
             Finish::Keep => {
@@ -253,7 +258,7 @@ where
 
     /// The call ends: whoever stands outside is told how many attempts there were.
     fn tells(&self) {
-        scope::has_told(self.race.sent().saturating_add(self.told));
+        scope::has_told(self.race.sent().saturating_add(self.told), self.was_sent);
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mainstay_policy::Moment;
 use mainstay_policy::retry::{Ended, Repeat, Retry, Step, Stop, Tries};
-use mainstay_policy::{Moment, Outcome};
 
 use super::LAYER;
 use super::schedule::{Schedule, Waits};
@@ -13,7 +13,7 @@ use crate::budget::Account;
 use crate::http::Copies;
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
-use crate::scope::{self, Scope};
+use crate::scope::{self, Beneath, Scope};
 use crate::{chance, clock};
 
 /// What all services of a layer share.
@@ -32,6 +32,8 @@ pub(super) struct Course {
     pub(super) tries: Tries,
     /// How many attempts drivers further in have made beyond ours.
     beneath: u32,
+    /// Something has been sent.
+    was_sent: bool,
     /// The waits of a schedule that is not ours, from the first that was asked for.
     waits: Option<Waits>,
 }
@@ -64,9 +66,9 @@ pub(super) struct Again<T> {
 
 impl<P, B> Shared<P, B> {
     /// The first attempt of a call that cannot have another has ended.
-    pub(super) fn explains(&self, scope: Scope, ending: &Ending, told: u32) {
+    pub(super) fn explains(&self, scope: Scope, ending: &Ending, beneath: Beneath) {
         let mut course = Course::default();
-        self.ended(&mut course, scope, ending, told);
+        self.ended(&mut course, scope, ending, beneath);
         let end = self.end(&course, false, ending);
         if let Some(why) = self.settings.stops(&mut course.tries, end) {
             self.stopped(&course, why);
@@ -74,11 +76,12 @@ impl<P, B> Shared<P, B> {
     }
 
     /// Tells of the end of an attempt, unless a driver further in has told of so many that it made.
-    fn ended(&self, course: &mut Course, scope: Scope, ending: &Ending, told: u32) {
+    fn ended(&self, course: &mut Course, scope: Scope, ending: &Ending, beneath: Beneath) {
+        let (outcome, told) = (ending.outcome(), beneath.told);
         if told == 0 {
-            let attempt = course.next(scope);
-            tell(Event::Ended { attempt, outcome: ending.outcome(), took: None });
+            tell(Event::Ended { attempt: course.next(scope), outcome, took: None });
         }
+        course.was_sent |= beneath.was_sent(outcome);
         course.beneath = course.beneath.saturating_add(told.saturating_sub(1));
     }
 
@@ -96,11 +99,11 @@ impl<P, B> Shared<P, B> {
         if why != Stop::Succeeded {
             tell(Event::NotRetried { layer, name, attempts, why });
         }
-        scope::has_told(attempts);
+        scope::has_told(attempts, course.was_sent);
     }
 
-    /// An attempt has ended, of which there is this copy, and a driver further in has told of so
-    /// many: whether there is another, when, and paid from what.
+    /// An attempt has ended, of which there is this copy, and this was learnt of it: whether there is
+    /// another, when, and paid from what.
     pub(super) fn next<Req, Res, E, A>(
         &self,
         course: &mut Course,
@@ -108,13 +111,13 @@ impl<P, B> Shared<P, B> {
         account: &A,
         copy: Option<&Req>,
         ending: &Ending,
-        told: u32,
+        beneath: Beneath,
     ) -> Option<Again<A::Paid>>
     where
         P: Protocol<Req, Res, E>,
         A: Account,
     {
-        self.ended(course, scope, ending, told);
+        self.ended(course, scope, ending, beneath);
         // A copy of a stream may have become useless while the attempt read it.
         let copy = copy.filter(|copy| self.protocol.copies(copy) != Copies::Never);
         let end = self.end(course, copy.is_some(), ending);
@@ -132,7 +135,7 @@ impl<P, B> Shared<P, B> {
                 return None;
             }
         };
-        let was_sent = ending.outcome() != Outcome::Refused;
+        let was_sent = beneath.was_sent(ending.outcome());
         let paid = if was_sent { account.withdraw() } else { None };
         if was_sent && paid.is_none() {
             self.stopped(course, Stop::NoBudget);

@@ -14,7 +14,7 @@ use super::rest::{Kept, Rest, rest};
 use crate::budget::{self, Budgets};
 use crate::http::Copies;
 use crate::protocol::{Discard, Protocol};
-use crate::scope::{self, Scope};
+use crate::scope::{self, Beneath, Scope};
 
 pin_project! {
     /// The response future of [`Retried`](super::Retried).
@@ -93,14 +93,14 @@ where
     B: Budgets<Req> + Send + Sync + 'static,
 {
     /// The first attempt has ended.
-    fn goes_on(self, end: End<Req, S>, told: u32) -> Next<End<Req, S>> {
+    fn goes_on(self, end: End<Req, S>, beneath: Beneath) -> Next<End<Req, S>> {
         let Self { shared, about, scope, kept } = self;
         let ending = shared.protocol.end(&about, end.as_ref());
         let Some(mut kept) = kept else {
-            shared.explains(scope, &ending, told);
+            shared.explains(scope, &ending, beneath);
             return Next::Ends(end);
         };
-        match kept.next(&shared, scope, &ending, told) {
+        match kept.next(&shared, scope, &ending, beneath) {
             None => Next::Ends(end),
             Some(again) => Next::GoesOn(Box::pin(rest(kept, shared, about, scope, end, again))),
         }
@@ -141,7 +141,7 @@ where
                         return Poll::Pending;
                     };
                     let call = call.take().expect("polled after it was ready");
-                    match call.goes_on(end, beneath.told) {
+                    match call.goes_on(end, beneath) {
                         Next::Ends(end) => return Poll::Ready(end),
                         Next::GoesOn(rest) => state.set(State::Rest { rest }),
                     }

@@ -15,7 +15,7 @@ use crate::clock::Timer;
 use crate::http::body::DRAIN_TIME;
 use crate::observe::{Event, Wait, tell};
 use crate::protocol::{Discard, Ending, Protocol};
-use crate::scope::{self, Scope};
+use crate::scope::{self, Beneath, Scope};
 
 /// What comes after the first attempt is boxed: few calls come so far.
 pub(super) type Rest<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -39,7 +39,7 @@ impl<Req, S, A: Account> Kept<Req, S, A> {
         shared: &Shared<P, B>,
         scope: Scope,
         ending: &Ending,
-        told: u32,
+        beneath: Beneath,
     ) -> Option<Again<A::Paid>>
     where
         S: Service<Req>,
@@ -52,7 +52,7 @@ impl<Req, S, A: Account> Kept<Req, S, A> {
             account,
             request.as_ref(),
             ending,
-            told,
+            beneath,
         )
     }
 
@@ -100,18 +100,18 @@ where
         tell(Event::Again { layer: LAYER, name: shared.name.as_deref(), attempt });
         let mut fare = Fare::new(again.paid);
         let mut future = pin!(scope.around(|| kept.service.call(request)));
-        let told;
-        (end, told) = poll_fn(|cx| {
+        let beneath;
+        (end, beneath) = poll_fn(|cx| {
             fare.stands(false);
             let (polled, beneath) = scope::attempt(|| scope.around(|| future.as_mut().poll(cx)));
             fare.stands(beneath.is_queued);
-            polled.map(|end| (end, beneath.told))
+            polled.map(|end| (end, beneath))
         })
         .await;
 
         let ending = shared.protocol.end(&about, end.as_ref());
-        fare.ends(ending.outcome());
-        match kept.next(&shared, outside, &ending, told) {
+        fare.ends(beneath.was_sent(ending.outcome()));
+        match kept.next(&shared, outside, &ending, beneath) {
             None => return end,
             Some(next) => again = next,
         }

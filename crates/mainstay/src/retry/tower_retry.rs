@@ -19,7 +19,7 @@ use crate::http::{ByHost, Copies, Http};
 use crate::keyed::Keyed;
 use crate::observe::{Event, tell};
 use crate::protocol::Protocol;
-use crate::scope::Scope;
+use crate::scope::{Beneath, Scope};
 
 /// A policy for `tower::retry::RetryLayer`, made of the parts of a [`RetryLayer`].
 ///
@@ -41,7 +41,8 @@ use crate::scope::Scope;
 ///   service beneath is made ready for it, or that a guard refuses.
 /// * Guards further in do not learn which attempt it is. A driver further in, such as a hedge, takes
 ///   each attempt for a call: it pays into its budget, also where that is the same one, and the ends
-///   of its attempts are told twice.
+///   of its attempts are told twice. Where the last of them is refused, what it sent before that is
+///   not paid for.
 /// * Of a request that cannot be copied it is not asked again: it pays into the budget, and no
 ///   event says why there is no further attempt.
 #[derive(Debug)]
@@ -79,7 +80,9 @@ where
         let account = shared.budgets.account(copy);
         let copy = Some(&*copy);
         let scope = Scope::current();
-        let again = shared.next::<Req, Res, E, _>(course, scope, &account, copy, &ending, 0)?;
+        let beneath = Beneath::NOTHING;
+        let again =
+            shared.next::<Req, Res, E, _>(course, scope, &account, copy, &ending, beneath)?;
         let Pause { decided, due } = again.pause;
         let wait = due.since(decided);
         let (name, attempt) = (shared.name.clone(), course.next(scope));

@@ -22,6 +22,35 @@ async fn a_hedge_is_paid_for_when_decided_and_spent_when_it_has_ended() {
     assert_eq!(stand.account(), (2, 0));
 }
 
+/// It fails, and a breaker refuses what a retry beneath would send after it.
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_was_sent_is_spent_although_it_ends_in_a_refusal() {
+    use crate::breaker::{CircuitBreaker, CircuitBreakerLayer};
+    use crate::retry::{Backoff, Retry, RetryLayer};
+
+    let budget = Arc::new(Budget::new(RetryBudget::new().ratio(0.0).reserve(2)).unwrap());
+    let server = service_fn(|_: Request<Full<Bytes>>| async {
+        if Scope::current().attempt == 1 {
+            clock::sleep(DELAY * 10).await;
+        }
+        let answer = Response::builder().status(StatusCode::SERVICE_UNAVAILABLE);
+        Ok::<_, Error<Wrong>>(answer.body(Full::<Bytes>::default()).unwrap())
+    });
+    let breaker = CircuitBreaker::new().consecutive_failures(Some(1));
+    let breaker = breaker.open_time(Backoff::constant(DELAY * 1_000));
+    let breaker = CircuitBreakerLayer::new(breaker).unwrap();
+    let retry = Retry::up_to(2).backoff(Backoff::constant(Duration::ZERO));
+    let retry = RetryLayer::new(retry).unwrap().budget(Arc::clone(&budget));
+    let hedge = HedgeLayer::new(Hedge::after(DELAY)).unwrap().budget(Arc::clone(&budget));
+    let service = hedge.layer(retry.layer(breaker.layer(server)));
+    let mut call = task::spawn(service.oneshot(Request::new(Full::default())));
+    assert_pending!(call.poll());
+    pass(DELAY).await;
+    assert_pending!(call.poll());
+    let snapshot = budget.snapshot();
+    assert_eq!((snapshot.available, snapshot.waiting), (1, 0), "what was refused is refunded");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hedge_goes_out_also_beside_an_attempt_that_uses_the_budget_of_its_task_up() {
     let greedy = service_fn(|_: Req| async {

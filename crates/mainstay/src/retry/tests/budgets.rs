@@ -168,6 +168,21 @@ async fn an_attempt_that_is_refused_or_never_leaves_a_queue_is_refunded() {
     assert_eq!(holds(&shared), (9, 0), "it stood in the queue");
 }
 
+/// The end of the retry further in is a refusal, and says nothing of what it sent before.
+#[tokio::test(start_paused = true)]
+async fn what_a_retry_further_in_has_sent_is_paid_for_although_its_last_attempt_was_refused() {
+    use crate::breaker::{CircuitBreaker, CircuitBreakerLayer};
+
+    let shared = budget(0.0, 1);
+    let server = Server::always(Reply::Status(503));
+    let breaker = CircuitBreaker::new().consecutive_failures(Some(1));
+    let breaker = CircuitBreakerLayer::new(breaker).unwrap();
+    let (outer, inner) = (eager(5, Arc::clone(&shared)), eager(2, Arc::clone(&shared)));
+    let mut service = outer.layer(inner.layer(breaker.layer(server.clone())));
+    assert_eq!(said(start(&mut service, get()).await), Ok(503));
+    assert_eq!((server.count(), holds(&shared)), (2, (0, 0)), "one call, and one in reserve");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_in_its_wait_is_refunded() {
     let shared = budget(0.0, 2);
