@@ -72,7 +72,7 @@ pub use future::DeadlineFuture;
 pub use header::{DeadlineHeader, DeadlineHeaderLayer};
 pub use plain::Plain;
 
-const LAYER: &str = "deadline";
+pub(crate) const LAYER: &str = "deadline";
 
 /// When the time of one call is over: an extension of its request.
 ///

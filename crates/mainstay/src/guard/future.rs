@@ -6,14 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use mainstay_policy::{Moment, Outcome, turn};
+use mainstay_policy::{Moment, Outcome, deadline, turn};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::live::{Live, Shared};
 use super::{Admission, Ask, Guard, Now, ask_at_once};
 use crate::clock;
-use crate::error::{CallError, Refused};
+use crate::deadline::LAYER;
+use crate::error::{CallError, Reason, Refused};
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
 use crate::scope::{self, unsent};
@@ -120,6 +121,11 @@ where
                 let ready = unsent(poll_fn(|cx| live.watch(|| service.poll_ready(cx)))).await;
                 if let Err(error) = ready {
                     return Err(live.fails(&about, error));
+                }
+                if deadline::left(ask.until, clock::now()).is_none() {
+                    // Whoever ends it has not been polled yet; sent now, it would have failed.
+                    live.settle(&Ending::new(Outcome::Refused));
+                    return Err(refused(Refused::new(LAYER, Reason::Deadline)));
                 }
                 if G::GIVES_TURNS && !is_last && turn::is_stale(since, clock::now()) {
                     // The service was long in getting ready: used now, the turn would be used with

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use mainstay_policy::Moment;
 use mainstay_policy::concurrency::{Claim, Entry, Slot, Slots, Vacancy, Waiting, Wake};
+use mainstay_policy::{Moment, deadline};
 
 use super::{Admission, Ask, Now};
 use crate::clock;
@@ -181,7 +181,16 @@ impl<S: GivesSlots> SlotQueue<S> {
             }),
             Err(reason) => Err(reason),
         };
-        admitted.map_err(|reason| self.refused(reason))
+        admitted.and_then(|slot| self.in_time(slot, ask)).map_err(|reason| self.refused(reason))
+    }
+
+    /// A slot that is there before the end of the call; it may have come before and is looked for late.
+    fn in_time(&self, slot: Slot, ask: Ask) -> Result<Slot, Reason> {
+        if deadline::left(ask.until, clock::now()).is_some() {
+            return Ok(slot);
+        }
+        self.wake(self.slots.unused(slot));
+        Err(Reason::Deadline)
     }
 
     /// How long a call waits, and why it is refused then; an error if it does not wait at all.

@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use mainstay_policy::Moment;
 use mainstay_policy::retry::Stop;
+use mainstay_policy::{Moment, deadline};
 use tower_service::Service;
 
 use super::LAYER;
@@ -78,10 +78,17 @@ where
                     }
                     this.timer.set(None);
                     *this.next = Next::Never; // until this one is sent
-                    self.as_mut().decide();
+                    if !self.is_late() {
+                        self.as_mut().decide();
+                    }
                 }
             }
         }
+    }
+
+    /// The call's time is over, and whoever ends it has not been polled yet.
+    fn is_late(&self) -> bool {
+        deadline::left(self.scope.until, clock::now()).is_none()
     }
 
     /// It is time for an extra attempt, if it can be paid for.
@@ -107,14 +114,15 @@ where
 
     /// Sends the extra attempt that is decided as soon as its service is ready.
     pub(super) fn poll_waiting(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let is_late = self.waiting.is_some() && self.is_late();
         let this = self.project();
         let number = this.scope.attempt.saturating_add(this.race.sent());
         let scope = this.scope.attempt(number);
         let Some(waiting) = this.waiting.as_mut() else { return Poll::Pending };
         match scope.around(|| waiting.service.poll_ready(cx)) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => {
+            Poll::Ready(Ok(())) if !is_late => {}
+            Poll::Ready(_) => {
                 // Nothing was sent, and what is on its way goes on.
                 *this.waiting = None;
                 return Poll::Pending;

@@ -12,6 +12,7 @@ use tower_service::Service;
 use super::course::{Course, Shared};
 use super::rest::{Kept, Rest, rest};
 use crate::budget::{self, Budgets};
+use crate::error::CallError;
 use crate::http::Copies;
 use crate::protocol::{Discard, Protocol};
 use crate::scope::{self, Beneath, Scope};
@@ -85,7 +86,7 @@ impl<Req, S, P, B> CallOf<Req, S, P, B>
 where
     S: Service<Req> + Send + 'static,
     S::Response: Send,
-    S::Error: Send,
+    S::Error: CallError + Send,
     S::Future: Send,
     Req: Send + 'static,
     P: Protocol<Req, S::Response, S::Error> + Discard<S::Response> + Send + Sync + 'static,
@@ -118,7 +119,7 @@ impl<Req, S, P, B> Future for RetriedFuture<S::Future, End<Req, S>, CallOf<Req, 
 where
     S: Service<Req> + Send + 'static,
     S::Response: Send,
-    S::Error: Send,
+    S::Error: CallError + Send,
     S::Future: Send,
     Req: Send + 'static,
     P: Protocol<Req, S::Response, S::Error> + Discard<S::Response> + Send + Sync + 'static,

@@ -13,6 +13,7 @@ use super::course::Shared;
 use super::future::{CallOf, End, RetriedFuture};
 use super::schedule::Schedule;
 use crate::budget::{Budget, Budgets, RetryBudget, Unbounded, per_host};
+use crate::error::CallError;
 use crate::http::{ByHost, Http};
 use crate::keyed::Keyed;
 use crate::protocol::{Discard, Protocol};
@@ -186,7 +187,7 @@ impl<S, Req, P, B> Service<Req> for Retried<S, P, B>
 where
     S: Service<Req> + Clone + Send + 'static,
     S::Response: Send,
-    S::Error: Send,
+    S::Error: CallError + Send,
     S::Future: Send,
     Req: Send + 'static,
     P: Protocol<Req, S::Response, S::Error> + Discard<S::Response> + Send + Sync + 'static,

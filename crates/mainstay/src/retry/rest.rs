@@ -4,14 +4,17 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
+use mainstay_policy::deadline;
 use mainstay_policy::retry::Stop;
 use tower_service::Service;
 
 use super::LAYER;
 use super::course::{Again, Course, Pause, Shared};
 use crate::budget::{Account, Budgets, Fare};
-use crate::clock::Timer;
+use crate::clock::{self, Timer};
+use crate::error::{CallError, Reason, Refused};
 use crate::http::body::DRAIN_TIME;
 use crate::observe::{Event, Wait, tell};
 use crate::protocol::{Discard, Ending, Protocol};
@@ -83,6 +86,7 @@ pub(super) async fn rest<Req, S, P, B>(
 where
     S: Service<Req>,
     S::Response: Send + 'static,
+    S::Error: CallError,
     P: Protocol<Req, S::Response, S::Error> + Discard<S::Response>,
     B: Budgets<Req>,
 {
@@ -95,6 +99,13 @@ where
         if let Err(error) = ready {
             shared.stopped(&kept.course, Stop::Fatal);
             return Err(error);
+        }
+        if deadline::left(outside.until, clock::now()).is_none() {
+            // Whoever ends the call has not been polled yet: what is sent now could only fail.
+            shared.stopped(&kept.course, Stop::NoTime { needed: Duration::ZERO });
+            let refused = Refused::new(LAYER, Reason::TimedOut).named_if(shared.name.as_ref());
+            tell(Event::Refused(&refused));
+            return Err(refused.into());
         }
         let request = kept.take(&shared).expect("the copy that was asked about");
         tell(Event::Again { layer: LAYER, name: shared.name.as_deref(), attempt });

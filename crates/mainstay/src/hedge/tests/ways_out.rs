@@ -99,6 +99,26 @@ async fn a_hedge_whose_service_is_dead_leaves_the_first_attempt_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_hedge_is_decided_or_sent_when_the_time_of_its_call_is_over() {
+    for is_decided in [false, true] {
+        let mut stand = fixed();
+        let scope = Scope::current().until(clock::now() + DELAY * 2);
+        let mut call = scope.around(|| stand.waits());
+        assert_eq!(stand.server.calls(), 1);
+        if is_decided {
+            stand.server.is_busy();
+            pass(DELAY).await;
+            assert_pending!(call.poll());
+            assert_eq!(stand.account(), (2, 1));
+        }
+        pass(DELAY * 2).await;
+        stand.server.is_ready();
+        assert_pending!(call.poll());
+        assert_eq!((stand.server.calls(), stand.account()), (0, (3, 0)), "decided: {is_decided}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_budget_no_hedge_goes_out_and_nobody_asks_again() {
     let mut stand = fixed();
     while let Some(extra) = stand.budget.withdraw() {

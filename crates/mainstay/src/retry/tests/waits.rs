@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use tokio_test::{assert_pending, assert_ready_err, task};
+
 use super::*;
 use crate::scope::Scope;
 use crate::{Reason, Refused, chance, clock};
@@ -113,8 +115,34 @@ async fn an_answer_that_does_not_end_is_not_read_beyond_the_deadline() {
     let mut service = layer(at_once).layer(server.clone());
     let until = clock::now() + ms(30);
     let call = Scope::current().until(until).around(|| start(&mut service, get()));
-    assert_eq!(said(call.await), Ok(200));
-    assert_eq!(server.waits(), [ms(30)]);
+    assert!(call.await.is_err(), "then it is too late for another attempt");
+    assert!(clock::now() <= until + LATE);
+    assert_eq!((server.count(), server.answers_held()), (1, 0));
+}
+
+/// Whoever polls it is late, and whoever ends it comes after.
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_when_the_time_of_the_call_is_over() {
+    use crate::deadline::DeadlineLayer;
+
+    for waits_for in ["its turn", "the service"] {
+        let shared = budget(0.0, 9);
+        let server = Server::always(Reply::Status(503));
+        let retry = layer(plain(3)).budget(Arc::clone(&shared)).layer(server.clone());
+        let mut call = task::spawn(start(&mut DeadlineLayer::new(secs(1)).layer(retry), get()));
+        server.is_pending(u32::from(waits_for == "the service"));
+        assert_pending!(call.poll());
+        if waits_for == "the service" {
+            tokio::time::advance(ms(101)).await;
+            assert_pending!(call.poll());
+        }
+        tokio::time::advance(secs(2)).await;
+        let end = assert_ready_err!(call.poll());
+        let refused = crate::CallError::refused(&end).unwrap();
+        assert_eq!((refused.layer(), refused.reason()), ("retry", Reason::TimedOut));
+        let left = (shared.snapshot().available, shared.snapshot().waiting);
+        assert_eq!((server.count(), left), (1, (9, 0)), "{waits_for}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,8 +160,8 @@ async fn an_answer_is_not_read_beyond_the_deadline_beside_such_work_either() {
     let mut service = layer(at_once).layer(server.clone());
     let until = clock::now() + ms(30);
     let call = Scope::current().until(until).around(|| start(&mut service, get()));
-    assert_eq!(beside_greedy_work(call).await, Ok(200));
-    assert!((ms(30)..ms(50)).contains(&server.waits()[0]), "{:?}", server.waits());
+    assert!(beside_greedy_work(call).await.is_err(), "then it is too late for another attempt");
+    assert_eq!((server.count(), server.answers_held()), (1, 0));
 }
 
 /// C1
@@ -141,9 +169,9 @@ async fn an_answer_is_not_read_beyond_the_deadline_beside_such_work_either() {
 async fn the_failed_answer_is_gone_before_the_wait() {
     let server = Server::replies([Reply::Status(503), Reply::Status(503), Reply::Status(200)]);
     let mut service = layer(plain(3)).layer(server.clone());
-    let mut call = tokio_test::task::spawn(start(&mut service, get()));
+    let mut call = task::spawn(start(&mut service, get()));
     for attempts in 1..=2 {
-        tokio_test::assert_pending!(call.poll());
+        assert_pending!(call.poll());
         assert_eq!((server.count(), server.answers_held()), (attempts, 0));
         assert_eq!(server.running(), 0, "so is its future");
         tokio::time::advance(ms(300)).await;
