@@ -75,8 +75,11 @@ use crate::protocol::Ending;
 ///
 /// Tuples of guards, an `Option` of one and an `Arc` of one are guards. A tuple asks in its order,
 /// but for turns, which it takes last of what can be had at once. What one gave goes back, as
-/// refused, if another refuses or has the call wait; after a wait all are asked anew, so a guard in
-/// a set may be asked more than once for an attempt, and each permit that it gives is settled.
+/// refused, if another refuses or has the call wait; then all are asked anew, so a guard in a set
+/// may be asked more than once for an attempt, and each permit that it gives is settled. Where a
+/// call has to wait, it is for the guards that may have it wait, then for its turn, and only then
+/// those are asked that [never have it wait](Guard::WAITS), whatever the order in which they are
+/// written: a probe of a breaker is held through no queue.
 pub trait Guard<Req> {
     /// What it must know of a request when that is gone: which of many states is meant.
     type Subject: Send + Sync;
@@ -102,7 +105,8 @@ pub trait Guard<Req> {
     /// at one turnstile, as [`TurnGuard`] of a tuple.
     const GIVES_TURNS: bool = false;
 
-    /// Whether it ever says [`Admission::Wait`].
+    /// Whether it ever says [`Admission::Wait`]. A guard that never does is asked last where a call
+    /// has to wait for others of its set, and holds nothing meanwhile.
     const WAITS: bool = true;
 
     /// Looks at a request, before anything else.

@@ -374,6 +374,7 @@ fn readiness_is_the_inner_one_s() {
 
 mod body;
 mod late;
+mod order;
 mod per_key;
 mod real;
 mod sets;

@@ -5,6 +5,7 @@
 
 mod many;
 mod pointers;
+mod rounds;
 
 use mainstay_policy::Moment;
 
@@ -12,6 +13,7 @@ use crate::error::Refused;
 use crate::guard::live::{Given, Kept};
 use crate::guard::{Admission, Ask, Guard, Now};
 use crate::protocol::Ending;
+use rounds::both;
 
 /// A guard that may be left out: nothing refuses, nothing waits.
 impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
@@ -86,7 +88,8 @@ impl<Req, G: Guard<Req> + Send + Sync> Guard<Req> for Option<G> {
     }
 }
 
-/// Two guards, asked in this order; a first one that gives turns is asked last.
+/// Two guards, asked in this order; a first one that gives turns is asked last. Where one has a call
+/// wait, they are asked in [rounds].
 impl<Req, A, B> Guard<Req> for (A, B)
 where
     A: Guard<Req> + Send + Sync,
@@ -131,16 +134,11 @@ where
         try_both(Asked(&self.0, &subject.0), Asked(&self.1, &subject.1), ask, now)
     }
 
-    /// Waits for the first with empty hands, and for the second with what the first gave; a turn
-    /// is waited for last. Before the second wait the other is glanced at again. Who gave a permit
-    /// is not: that very permit might be what leaves no room.
+    /// Waits for whatever may have it wait, then for a turn, and asks then what never waits, each
+    /// with what the ones before gave. After a wait those are glanced at that have given nothing.
+    /// Who gave a permit is not: that very permit might be what leaves no room.
     async fn admit(&self, subject: &Self::Subject, ask: Ask) -> Result<Self::Permit, Refused> {
-        let (first, second) = (Asked(&self.0, &subject.0), Asked(&self.1, &subject.1));
-        if A::GIVES_TURNS && B::WAITS {
-            let (second, first) = both(second, first, ask).await?;
-            return Ok((first, second));
-        }
-        both(first, second, ask).await
+        both(Asked(&self.0, &subject.0), Asked(&self.1, &subject.1), ask).await
     }
 
     fn starts(&self, subject: &Self::Subject, permit: &mut Self::Permit, now: &Now) {
@@ -197,34 +195,5 @@ fn try_both<Req, A: Guard<Req>, B: Guard<Req>>(
         Admission::Go(second) => Admission::Go((first.take(), second)),
         Admission::Wait => Admission::Wait,
         Admission::Refuse(refused) => Admission::Refuse(refused),
-    }
-}
-
-async fn both<Req, A, B>(
-    one: Asked<'_, Req, A>,
-    other: Asked<'_, Req, B>,
-    ask: Ask,
-) -> Result<(A::Permit, B::Permit), Refused>
-where
-    A: Guard<Req> + Sync,
-    B: Guard<Req> + Sync,
-{
-    let first = Given::new(one.0, one.1, admitted(one.0, one.1, ask).await?);
-    other.0.glance(other.1, ask, &Now::default())?;
-    let second = admitted(other.0, other.1, ask).await?;
-    Ok((first.take(), second))
-}
-
-/// Asks a guard, and waits only if it must.
-async fn admitted<Req, G: Guard<Req>>(
-    guard: &G,
-    subject: &G::Subject,
-    ask: Ask,
-) -> Result<G::Permit, Refused> {
-    let answer = guard.try_admit(subject, ask, &Now::default());
-    match answer {
-        Admission::Go(permit) => Ok(permit),
-        Admission::Refuse(refused) => Err(refused),
-        Admission::Wait => guard.admit(subject, ask).await,
     }
 }
