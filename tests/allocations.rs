@@ -5,6 +5,8 @@
 mod bodies;
 #[path = "allocations/drivers.rs"]
 mod drivers;
+#[path = "allocations/memory.rs"]
+mod memory;
 
 use std::io;
 

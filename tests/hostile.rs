@@ -49,6 +49,65 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![likely(), prop::collection::vec(any::<u8>(), 0..64)]
 }
 
+/// Files of pipelines that somebody has leaned on the keyboard in.
+fn files() -> impl Strategy<Value = Vec<u8>> {
+    let files = prop::sample::select(vec![
+        include_str!("config/everything.toml"),
+        include_str!("config/everything.json"),
+        include_str!("config/broken/extends_in_a_ring.toml"),
+        include_str!("config/broken/wrong_types.toml"),
+        include_str!("config/broken/hosts_twice.toml"),
+        include_str!("config/broken/settings.json"),
+    ]);
+    let pieces = prop::sample::select(vec![
+        "",
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        "=",
+        ".",
+        ",",
+        "\n",
+        "\\u001b",
+        "\"\"",
+        "true",
+        "false",
+        "-1",
+        "1e999",
+        "\"5s\"",
+        "\"0/s\"",
+        "nan",
+        "[pipelines.a]\n",
+        "extends = \"a\"\n",
+        "retry",
+        "hosts.\"*\"",
+        "ä",
+    ]);
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..12_usize, pieces), 0..5);
+    (files, edits).prop_map(|(file, edits)| {
+        let mut bytes = file.as_bytes().to_vec();
+        for (at, length, piece) in edits {
+            let at = at.index(bytes.len() + 1);
+            let end = (at + length).min(bytes.len());
+            bytes.splice(at..end, piece.bytes());
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn of_a_file_of_pipelines_it_is_said_in_which_line_it_is_wrong(
+        bytes in prop_oneof![4 => files(), 1 => anything()]
+    ) {
+        fuzz::config::feed(&bytes);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 

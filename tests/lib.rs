@@ -75,3 +75,23 @@ pub struct PerKey;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers/throttle.md")]
 pub struct Throttle;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/pipelines/README.md")]
+pub struct Pipelines;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/pipelines/files.md")]
+pub struct PipelinesInFiles;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/ordering.md")]
+pub struct Ordering;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/pipelines/lints.md")]
+pub struct Lints;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/pipelines/bounds.md")]
+pub struct Bounds;

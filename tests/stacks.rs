@@ -15,6 +15,8 @@ mod layers;
 mod messages;
 #[path = "stacks/one_place.rs"]
 mod one_place;
+#[path = "stacks/pipelines.rs"]
+mod pipelines;
 #[path = "bodies/server.rs"]
 mod server;
 #[path = "stacks/servers.rs"]

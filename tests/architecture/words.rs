@@ -28,10 +28,7 @@ const LOCKS: [&str; 3] = ["Mutex", "RwLock", ".lock()"];
 const SYNC: &str = "sync.rs";
 
 /// The files of the policy that may lock, and why.
-const MAY_LOCK: [(&str, &str); 2] = [
-    ("rate_limit/smooth.rs", "orders changes of limits; no call takes it"),
-    ("rate_limit/strict.rs", "orders changes of limits; no call takes it"),
-];
+const MAY_LOCK: [(&str, &str); 1] = [("live.rs", "orders changes of settings; no call takes it")];
 
 /// What only plumbing does: wait and tell.
 const PLUMBING: [&str; 7] =

@@ -1,6 +1,7 @@
 //! The list: what the probes must know of each layer.
 
 mod drivers;
+mod pipelines;
 
 use std::io;
 use std::sync::Arc;
@@ -68,6 +69,10 @@ pub(crate) fn all() -> Vec<Subject> {
         lift(),
         observe(),
         observe_with_a_report(),
+        pipelines::standard(),
+        pipelines::with_everything(),
+        pipelines::in_shadow(),
+        pipelines::with_a_breaker(),
         rate_limit(),
         rate_limit_where_nobody_waits(),
         replay(),

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tower::Service;
 
 use crate::clock;
@@ -35,9 +36,9 @@ const AT_A_TIME: u64 = 500;
 
 /// How many calls so many threads make in a second through one stack, all of them running all the
 /// time: they begin together, and the first that has had enough of it ends it for all.
-pub(crate) fn rate<S>(service: S, threads: usize) -> f64
+pub(crate) fn rate<S>(service: S, threads: usize, calls: fn(S, u64) -> u64) -> f64
 where
-    S: Service<u64, Response = u64> + Clone + Send + 'static,
+    S: Clone + Send + 'static,
 {
     let begin = Arc::new(Barrier::new(threads));
     let is_over = Arc::new(AtomicBool::new(false));
@@ -45,7 +46,9 @@ where
         .map(|_| {
             let (service, begin) = (service.clone(), Arc::clone(&begin));
             let is_over = Arc::clone(&is_over);
+            let runtime = Handle::current();
             thread::spawn(move || {
+                let _entered = runtime.enter(); // others make a timer for each call
                 begin.wait();
                 let mut made = 0_u32;
                 let taken = clock::time_until(TOGETHER, &is_over, || {

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use mainstay::adaptive::{AdaptiveGuard, AdaptiveLimit, Aimd};
 use mainstay::breaker::{BreakerGuard, CircuitBreaker};
 use mainstay::budget::{Budget, RetryBudget};
@@ -21,6 +24,9 @@ use tower::timeout::Timeout as TowerTimeout;
 use tower::{Layer, Service};
 
 use crate::calls::{calls, rate};
+use crate::http::{BareHttp, Stream, gets, posts, standard, tower4};
+#[cfg(feature = "peers")]
+use crate::peers::tr6;
 use crate::services::{Bare, Plain, TowerPolicy};
 
 /// Something to be measured.
@@ -51,7 +57,10 @@ const fn at_most(instructions: Option<u32>, allocations: u64) -> Option<Bar> {
 
 macro_rules! case {
     ($name:literal, $bar:expr, $service:expr) => {
-        Case { rate: Some(|threads| rate($service, threads)), ..case!(alone $name, $bar, $service) }
+        Case {
+            rate: Some(|threads| rate($service, threads, calls)),
+            ..case!(alone $name, $bar, $service)
+        }
     };
     (alone $name:literal, $bar:expr, $service:expr) => {
         Case {
@@ -60,6 +69,18 @@ macro_rules! case {
             run: |n| calls($service, n),
             size: || size(|| $service),
             rate: None,
+        }
+    };
+}
+
+macro_rules! http_case {
+    ($name:literal, $bar:expr, $calls:ident of $body:ty, $service:expr) => {
+        Case {
+            name: $name,
+            bar: $bar,
+            run: |n| $calls($service, n),
+            size: || size_over::<$body, _>(|| $service),
+            rate: Some(|threads| rate($service, threads, $calls)),
         }
     };
 }
@@ -86,11 +107,25 @@ pub(crate) const CASES: &[Case] = &[
     case!("deadline", at_most(None, 0), DeadlineLayer::of(Some(LONG), Plain::<false>).layer(Bare)),
     case!(alone "tower Timeout", None, TowerTimeout::new(Bare, LONG)),
     case!("observe, nobody listens", at_most(None, 0), observed()),
+    http_case!("bare-http-post", None, posts of Stream, BareHttp),
+    http_case!("standard-post", at_most(Some(1300), 0), posts of Stream, standard()),
+    http_case!("tower4-post", None, posts of Stream, tower4::<Stream, false>()),
+    #[cfg(feature = "peers")]
+    http_case!("tr6-post", None, posts of Stream, tr6::<Stream>()),
+    http_case!("bare-http-get", None, gets of Full<Bytes>, BareHttp),
+    http_case!("standard-get", at_most(None, 3), gets of Full<Bytes>, standard()),
+    http_case!("tower4-get", None, gets of Full<Bytes>, tower4::<Full<Bytes>, true>()),
+    #[cfg(feature = "peers")]
+    http_case!("tr6-get", None, gets of Full<Bytes>, tr6::<Full<Bytes>>()),
 ];
 
 const LONG: Duration = Duration::from_secs(60);
 
 fn size<S: Service<u64>>(_: impl FnOnce() -> S) -> usize {
+    size_of::<S::Future>()
+}
+
+fn size_over<B, S: Service<Request<B>>>(_: impl FnOnce() -> S) -> usize {
     size_of::<S::Future>()
 }
 

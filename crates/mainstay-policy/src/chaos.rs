@@ -22,15 +22,23 @@ use crate::settings::{Checks, SettingsError};
 /// # Ok::<(), mainstay_policy::SettingsError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Chaos {
-    seed: u64,
-    errors: f64,
-    answers: f64,
-    late: f64,
-    latency: (Duration, Duration),
-    hangs: f64,
-    cuts: f64,
+    /// Where chance begins.
+    pub seed: u64,
+    /// The percentage of calls that fail.
+    pub errors: f64,
+    /// The percentage of calls that the fault answers.
+    pub answers: f64,
+    /// The percentage of calls whose answer is late.
+    pub late: f64,
+    /// The least and the most by which a late answer is late.
+    pub latency: (Duration, Duration),
+    /// The percentage of calls that never end.
+    pub hangs: f64,
+    /// The percentage of answers that break off.
+    pub cuts: f64,
 }
 
 /// What goes wrong with one call. The draw is for whoever makes the fault.

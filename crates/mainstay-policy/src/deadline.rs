@@ -8,6 +8,7 @@ use crate::moment::Moment;
 /// what its caller asked for, and of what holds around it. [`Moment::MAX`] where nobody said
 /// anything.
 #[must_use]
+#[inline]
 pub fn until(
     now: Moment,
     within: Option<Duration>,
@@ -20,6 +21,7 @@ pub fn until(
 
 /// What is left of the time; `None` once it is over, at that very moment too.
 #[must_use]
+#[inline]
 pub fn left(until: Moment, now: Moment) -> Option<Duration> {
     (now < until).then(|| until.since(now))
 }
@@ -37,6 +39,7 @@ pub enum Watch {
 
 /// Whose timer ends a wait that is over then, where one further out ends it at `watched`.
 #[must_use]
+#[inline]
 pub fn watch(until: Moment, watched: Moment) -> Watch {
     if until == Moment::MAX {
         Watch::Nowhere
@@ -50,6 +53,7 @@ pub fn watch(until: Moment, watched: Moment) -> Watch {
 /// Whose timer ends an attempt that is over then. At the same moment as the call it has a timer of
 /// its own: what stands between the two learns from its error that the server did not answer.
 #[must_use]
+#[inline]
 pub fn watch_attempt(until: Moment, watched: Moment) -> Watch {
     match watch(until, watched) {
         Watch::FurtherOut if watched == until => Watch::Here,

@@ -15,12 +15,17 @@ use crate::retry::Repeat;
 /// A success is never replaced, nor is a call whose request was at fault on this side, nor one that
 /// nobody waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct FallbackOn {
-    transient: bool,
-    throttled: bool,
-    refused: bool,
-    fatal: bool,
+    /// A failure that may pass leads to it.
+    pub transient: bool,
+    /// A server that asks for less leads to it.
+    pub throttled: bool,
+    /// A refusal of ours leads to it.
+    pub refused: bool,
+    /// A failure that asking again cannot change leads to it.
+    pub fatal: bool,
 }
 
 impl Default for FallbackOn {

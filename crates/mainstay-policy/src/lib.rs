@@ -17,6 +17,7 @@ pub mod throttle;
 pub mod turn;
 
 mod draw;
+mod live;
 mod moment;
 mod outcome;
 mod settings;

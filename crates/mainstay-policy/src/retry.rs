@@ -35,11 +35,15 @@ use crate::settings::{Checks, SettingsError};
 /// | [`backoff`](Retry::backoff) | 100 ms → 5 s, full jitter | [`Backoff::standard`] |
 /// | [`longest_asked`](Retry::longest_asked) | 60 s | who is asked to wait longer wants to know it, not to hang |
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Retry {
-    max_attempts: u32,
-    backoff: Backoff,
-    longest_asked: Duration,
+    /// The most attempts of one call, the first among them.
+    pub max_attempts: u32,
+    /// The waits between attempts where the server names none.
+    pub backoff: Backoff,
+    /// Where the server asks for a longer wait, the call ends.
+    pub longest_asked: Duration,
 }
 
 impl Default for Retry {
@@ -90,8 +94,8 @@ impl Retry {
     /// before it is not begun.
     ///
     /// The answer [`Step::Wait`] is still free of charge: who repeats a request draws on the
-    /// [`Budget`](crate::budget::Budget) next, except after [`Outcome::Refused`] where nothing was
-    /// sent before.
+    /// [`Budget`](crate::budget::Budget) next, unless all attempts so far were
+    /// [refused](Outcome::Refused), so that nothing of the call was sent.
     ///
     /// It is [`stops`](Retry::stops) and [`wait`](Retry::wait), for who has both facts at hand.
     pub fn next(
@@ -112,6 +116,7 @@ impl Retry {
     ///
     /// Most calls succeed, and need no clock and no dice to know that there is no further attempt.
     #[must_use]
+    #[inline]
     pub fn stops(&self, tries: &mut Tries, ended: Ended) -> Option<Stop> {
         tries.ended = tries.ended.saturating_add(1);
         match ended.outcome {
@@ -143,7 +148,7 @@ impl Retry {
         draw: Draw,
     ) -> Step {
         let own = self.backoff.delay(tries.ended, tries.previous, draw);
-        let spread = match self.backoff.how_jittered() {
+        let spread = match self.backoff.jitter {
             Jitter::None => Duration::ZERO,
             Jitter::Full | Jitter::Equal | Jitter::Decorrelated => {
                 self.backoff.envelope(tries.ended)

@@ -10,9 +10,11 @@ use crate::settings::{Checks, SettingsError};
 /// |---|---|---|
 /// | [`limit`](Stall::limit) | 100 ms | a thousand times what a poll should take, and as long as the system may keep a thread from running under a quota of CPU time: what is longer is somebody's blocking call |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Stall {
-    limit: Duration,
+    /// The shortest poll that is told.
+    pub limit: Duration,
 }
 
 impl Default for Stall {

@@ -72,7 +72,7 @@ mod breaker {
         Arc::new(breaker)
     }
 
-    fn ticket(admission: Admission) -> Option<Ticket> {
+    pub(crate) fn ticket(admission: Admission) -> Option<Ticket> {
         match admission {
             Admission::Granted { ticket, .. } => Some(ticket),
             Admission::Refused(_) => None,
@@ -235,6 +235,58 @@ mod breaker {
     }
 }
 
+mod changed_breaker {
+    use super::breaker::ticket;
+    use super::*;
+
+    fn settings() -> CircuitBreaker {
+        CircuitBreaker::new().open_time(Backoff::constant(ms(10)))
+    }
+
+    #[test]
+    fn a_failure_beside_a_change_counts_by_the_old_row_or_by_the_new_one() {
+        model(|| {
+            let rows = |row| settings().failure_ratio(None).consecutive_failures(Some(row));
+            let breaker = Arc::new(Breaker::new(rows(3), Draw::new(1)).unwrap());
+            let fails = |breaker: &Breaker| {
+                let ticket = ticket(breaker.admit(at(0))).unwrap();
+                breaker.settle(ticket, Verdict::Failure, at(0)).is_some()
+            };
+            assert!(!fails(&breaker));
+            let other = on_a_thread(&breaker, fails);
+            breaker.change(rows(2), at(0)).unwrap();
+            let opened = other.join().unwrap();
+            assert!(opened || fails(&breaker), "the third failure opens it by either");
+            assert_eq!(breaker.state(), BreakerState::Open);
+        });
+    }
+
+    /// Every result moves a window of results on.
+    #[test]
+    fn a_failure_beside_a_change_of_the_window_counts_once_or_not_and_leaves() {
+        model(|| {
+            let last = |calls| {
+                let settings = settings().consecutive_failures(None).failure_ratio(Some(1.0));
+                settings.min_calls(1).window(Span::Calls(calls))
+            };
+            let breaker = Arc::new(Breaker::new(last(2), Draw::new(1)).unwrap());
+            let settles = |breaker: &Breaker, verdict| {
+                let ticket = ticket(breaker.admit(at(0))).unwrap();
+                breaker.settle(ticket, verdict, at(0)).is_some()
+            };
+            assert!(!settles(&breaker, Verdict::Success));
+            let other = on_a_thread(&breaker, move |breaker| settles(breaker, Verdict::Success));
+            breaker.change(last(1), at(0)).unwrap();
+            assert!(!other.join().unwrap());
+            assert!(breaker.snapshot(at(0)).calls <= 1);
+            // It may have come to lie beside the one from before, but never beside the next.
+            let fails = || settles(&breaker, Verdict::Failure);
+            assert!(fails() || fails(), "one result is all that is held");
+            assert_eq!(breaker.snapshot(at(0)).calls, 1);
+        });
+    }
+}
+
 mod budget {
     use super::*;
 
@@ -286,6 +338,21 @@ mod budget {
             let left = budget.snapshot().available;
             // One in reserve and one paid in, of which at most one can be saved up at a time.
             assert!(left <= 1 && spent + left <= 2, "{spent} spent, {left} left");
+        });
+    }
+
+    #[test]
+    fn what_is_paid_in_beside_a_cut_is_not_saved_up_beyond_the_new_reserve() {
+        model(|| {
+            let budget = budget(1.0, 2);
+            budget.withdraw().unwrap().spend();
+            let deposits = on_a_thread(&budget, Budget::deposit);
+            let refunds = on_a_thread(&budget, |budget| drop(budget.withdraw()));
+            budget.change(RetryBudget::new().ratio(1.0).reserve(1)).unwrap();
+            deposits.join().unwrap();
+            refunds.join().unwrap();
+            let snapshot = budget.snapshot();
+            assert_eq!((snapshot.available, snapshot.waiting, snapshot.reserve), (1, 0, 1));
         });
     }
 }
@@ -635,6 +702,34 @@ mod adaptive {
     }
 
     #[test]
+    fn a_limit_that_moves_beside_a_change_ends_inside_the_new_bounds() {
+        model(|| {
+            let slots = aimd(2);
+            let Entry::Granted(slot) = slots.enter() else { panic!("it is free") };
+            let other = on_a_thread(&slots, move |slots| {
+                slots.leave(slot, Outcome::Success, ms(5), at(5)).moved.is_some()
+            });
+            let most = AdaptiveLimit::aimd(Aimd::new()).max(2);
+            let _ = slots.change(most).unwrap();
+            other.join().unwrap();
+            assert_eq!(slots.snapshot().limit, 2);
+        });
+    }
+
+    #[test]
+    fn a_window_that_moves_it_beside_a_change_ends_inside_the_new_bounds() {
+        model(|| {
+            let slots = gradient2(4, 1);
+            assert_eq!(moves(&[ends(&slots, Outcome::Success, 0)]), 0);
+            let other = on_a_thread(&slots, |slots| ends(slots, Outcome::Throttled, 1_000));
+            let rule = Gradient2::new().min_calls(1);
+            let _ = slots.change(AdaptiveLimit::gradient2(rule).min(4)).unwrap();
+            let _ = other.join().unwrap();
+            assert_eq!(slots.snapshot().limit, 4);
+        });
+    }
+
+    #[test]
     fn of_two_that_find_a_window_over_one_moves_the_limit() {
         model(|| {
             let slots = gradient2(20, 1);
@@ -772,6 +867,21 @@ mod gate {
             assert_eq!(gate.noticed(at(0)), None);
         });
     }
+
+    #[test]
+    fn a_pause_beside_a_change_holds() {
+        model(|| {
+            let gate = Arc::new(Gate::new(CoolDown::new()).unwrap());
+            gate.tell(Signal::Throttled { asked: Some(ms(1_000)) }, at(0)).unwrap();
+            let other = on_a_thread(&gate, |gate| {
+                gate.tell(Signal::Throttled { asked: Some(ms(1_000)) }, at(9_000)).is_some()
+            });
+            // The ramp of the first pause is over; who forgets it must not forget the second.
+            gate.change(CoolDown::new().ramp(ms(3_000)), at(9_000)).unwrap();
+            assert!(other.join().unwrap());
+            assert_eq!(gate.take(at(9_500)), Turn::At(at(10_000)));
+        });
+    }
 }
 
 mod throttling {
@@ -866,6 +976,20 @@ mod hedge {
             assert!(delay(&hedger) < LONGEST);
             other.join().unwrap();
             assert_eq!(hedger.snapshot().observations, 3);
+        });
+    }
+
+    #[test]
+    fn a_call_beside_a_change_goes_by_the_old_bounds_or_by_the_new_ones() {
+        model(|| {
+            let hedger = hedger();
+            (0..2).for_each(|_| observe(&hedger));
+            let other = on_a_thread(&hedger, delay);
+            let settings = Hedge::at_percentile(50.0).min_observations(2).max_delay(LONGEST);
+            hedger.change(settings.min_delay(LONGEST)).unwrap();
+            let seen = other.join().unwrap();
+            assert!(seen > SHORT && seen <= LONGEST, "{seen:?}");
+            assert_eq!(delay(&hedger), LONGEST);
         });
     }
 

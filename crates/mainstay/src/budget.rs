@@ -117,13 +117,20 @@ impl<T: Paid> Drop for Fare<T> {
 /// Nothing is paid in by an attempt beyond the first, nor where the layer next further out has paid
 /// into the same account: the bound is on calls.
 pub(crate) fn begin<Req, B: Budgets<Req>>(budgets: &B, request: &Req) -> (B::Account, Scope) {
-    let (scope, account) = (Scope::current(), budgets.account(request));
-    let has_paid = account.id() != 0 && account.id() == scope.account;
+    let account = budgets.account(request);
+    let scope = pays_in(&account, Scope::current());
+    (account, scope)
+}
+
+/// The same for an account that is known.
+#[inline]
+pub(crate) fn pays_in<A: Account>(account: &A, scope: Scope) -> Scope {
+    let id = account.id();
+    let has_paid = id != 0 && id == scope.account;
     if scope.attempt == 1 && !has_paid {
         account.deposit();
     }
-    let scope = scope.account(account.id());
-    (account, scope)
+    scope.account(id)
 }
 
 /// A budget with these settings for every host.
@@ -158,6 +165,7 @@ impl<Req, K: KeyBy<Req>> Budgets<Req> for Arc<Keyed<Budget, K>> {
 impl Account for Arc<Budget> {
     type Paid = Extra<Self>;
 
+    #[inline]
     fn deposit(&self) {
         Budget::deposit(self);
     }
@@ -168,6 +176,44 @@ impl Account for Arc<Budget> {
 
     fn id(&self) -> usize {
         Self::as_ptr(self).addr()
+    }
+}
+
+/// None: nothing bounds extra attempts, as with [`Unbounded`].
+impl<Req, B: Budgets<Req>> Budgets<Req> for Option<B> {
+    type Account = Option<B::Account>;
+
+    fn account(&self, request: &Req) -> Self::Account {
+        self.as_ref().map(|budgets| budgets.account(request))
+    }
+}
+
+impl<A: Account> Account for Option<A> {
+    type Paid = Option<A::Paid>;
+
+    fn deposit(&self) {
+        if let Some(account) = self {
+            account.deposit();
+        }
+    }
+
+    fn withdraw(&self) -> Option<Self::Paid> {
+        match self {
+            Some(account) => account.withdraw().map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn id(&self) -> usize {
+        self.as_ref().map_or(0, Account::id)
+    }
+}
+
+impl<T: Paid> Paid for Option<T> {
+    fn spend(self) {
+        if let Some(paid) = self {
+            paid.spend();
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod hedge;
 pub mod http;
 pub mod keyed;
 pub mod observe;
+pub mod pipeline;
 pub mod rate_limit;
 pub mod retry;
 pub mod stall;
@@ -29,6 +30,9 @@ mod scope;
 #[cfg(test)]
 mod scripted;
 
-pub use error::{BoxError, CallError, Error, Lift, LiftFuture, LiftLayer, Over, Reason, Refused};
+pub use error::{
+    BoxError, CallError, Carry, Error, Lift, LiftFuture, LiftLayer, Lifted, Over, Reason, Refused,
+    Unchanged,
+};
 pub use mainstay_policy as policy;
 pub use protocol::{Discard, EndOfBody, Ending, Protocol};

@@ -112,42 +112,52 @@ pub trait EndOfBody {
 impl<Req, Res, E, P: Protocol<Req, Res, E> + ?Sized> Protocol<Req, Res, E> for Arc<P> {
     type About = P::About;
 
+    #[inline]
     fn copies(&self, request: &Req) -> Copies {
         (**self).copies(request)
     }
 
+    #[inline]
     fn copy(&self, request: &Req) -> Option<Req> {
         (**self).copy(request)
     }
 
+    #[inline]
     fn prepare(&self, request: &mut Req) {
         (**self).prepare(request);
     }
 
+    #[inline]
     fn cost(&self, request: &Req) -> u32 {
         (**self).cost(request)
     }
 
+    #[inline]
     fn deadline(&self, request: &Req) -> Option<Deadline> {
         (**self).deadline(request)
     }
 
+    #[inline]
     fn set_deadline(&self, request: &mut Req, deadline: Deadline) {
         (**self).set_deadline(request, deadline);
     }
 
+    #[inline]
     fn about(&self, request: &Req) -> P::About {
         (**self).about(request)
     }
 
+    #[inline]
     fn may_repeat(&self, about: &P::About) -> bool {
         (**self).may_repeat(about)
     }
 
+    #[inline]
     fn may_send_twice(&self, about: &P::About) -> bool {
         (**self).may_send_twice(about)
     }
 
+    #[inline]
     fn end(&self, about: &P::About, end: Result<&Res, &E>) -> Ending {
         (**self).end(about, end)
     }
@@ -193,6 +203,18 @@ impl Ending {
             | Outcome::Abandoned => Repeat::Forbidden,
         };
         Self { outcome, repeat, hints: Hints::default(), asked: None, is_open: false }
+    }
+
+    /// An end of which all this is known.
+    #[inline]
+    pub(crate) const fn of(
+        outcome: Outcome,
+        repeat: Repeat,
+        hints: Hints,
+        asked: Option<Duration>,
+        is_open: bool,
+    ) -> Self {
+        Self { outcome, repeat, hints, asked, is_open }
     }
 
     /// The same end with another outcome.
@@ -260,6 +282,7 @@ impl Ending {
     /// At least how long to wait before the next attempt, if anybody said so; the longest, if
     /// several did.
     #[must_use]
+    #[inline]
     pub fn wait(&self) -> Option<Duration> {
         self.asked.max(self.hints.wait())
     }
@@ -310,6 +333,7 @@ impl Ending {
     /// How the attempt ended, for drivers: what may be sent again is worth another attempt, whatever
     /// it is to guards.
     #[must_use]
+    #[inline]
     pub const fn for_drivers(&self) -> Outcome {
         match (self.outcome, self.repeat) {
             (Outcome::Success | Outcome::Fatal | Outcome::Invalid, Repeat::Allowed) => {
@@ -322,6 +346,7 @@ impl Ending {
     /// How the attempt ended, for [`Retry`](mainstay_policy::retry::Retry).
     ///
     /// What may be sent again is worth another attempt, whatever it is to guards.
+    #[inline]
     pub fn for_retry(&self) -> Ended {
         let ended = Ended::new(self.for_drivers()).repeat(self.repeat);
         match self.wait() {

@@ -51,6 +51,7 @@ impl Watched {
 /// What tells one waker from another; it is compared and never followed.
 type Wakes = (*const (), *const RawWakerVTable);
 
+#[inline]
 fn wakes(cx: &Context<'_>) -> Wakes {
     (cx.waker().data(), ptr::from_ref(cx.waker().vtable()))
 }
@@ -83,12 +84,14 @@ pub(crate) fn is_queued() {
 
 /// What is polled here ends, and the ends of so many attempts of it have been told, of which
 /// something was sent or nothing at all.
+#[inline]
 pub(crate) fn has_told(attempts: u32, was_sent: bool) {
     BENEATH.set(Beneath { told: attempts, was_sent, ..BENEATH.get() });
 }
 
 /// Polls an attempt, and says what was learnt of it. Who stands outside learns none of this: it is
 /// for whoever polls here to say.
+#[inline]
 pub(crate) fn attempt<T>(poll: impl FnOnce() -> T) -> (T, Beneath) {
     let before = Outside(BENEATH.replace(Beneath::NOTHING));
     let polled = poll();
@@ -100,6 +103,7 @@ pub(crate) fn attempt<T>(poll: impl FnOnce() -> T) -> (T, Beneath) {
 struct Outside(Beneath);
 
 impl Drop for Outside {
+    #[inline]
     fn drop(&mut self) {
         BENEATH.set(self.0);
     }
@@ -118,12 +122,14 @@ pub(crate) fn apart<T>(poll: impl FnOnce() -> T) -> T {
 /// It is apart from [`Scope`], because who captures a scope and sets it elsewhere sets no timer. What
 /// is polled with a waker of its own, as what many calls share or what blocks a thread is, may be
 /// woken and go on where nobody watches any more.
+#[inline]
 pub(crate) fn watched(cx: &Context<'_>) -> Moment {
     let watched = WATCHED.get();
     if watched.wakes == wakes(cx) { watched.until } else { Moment::MAX }
 }
 
 /// Polls something that is ended then, if it is pending.
+#[inline]
 pub(crate) fn watching<T>(
     until: Moment,
     cx: &mut Context<'_>,
@@ -137,8 +143,36 @@ pub(crate) fn watching<T>(
 struct Unwatched(Watched);
 
 impl Drop for Unwatched {
+    #[inline]
     fn drop(&mut self) {
         WATCHED.set(self.0);
+    }
+}
+
+/// All that holds while an attempt is polled: its scope, somebody who watches its time, and nothing
+/// learnt of it yet.
+#[inline]
+pub(crate) fn polling(scope: Scope, cx: &Context<'_>) -> Polling {
+    let watched = Watched { until: watched(cx).min(scope.until), wakes: wakes(cx) };
+    Polling {
+        _watched: Unwatched(WATCHED.replace(watched)),
+        _outside: Outside(BENEATH.replace(Beneath::NOTHING)),
+        _before: Before(HERE.replace(scope)),
+    }
+}
+
+/// What held before holds again after its drop.
+pub(crate) struct Polling {
+    _watched: Unwatched,
+    _outside: Outside,
+    _before: Before,
+}
+
+impl Polling {
+    /// The poll is over, and this was learnt.
+    #[inline]
+    pub(crate) fn ends(self) -> Beneath {
+        BENEATH.get()
     }
 }
 
@@ -190,6 +224,7 @@ impl Scope {
     }
 
     /// The same, but with an end that is no later than this.
+    #[inline]
     pub(crate) fn until(self, until: Moment) -> Self {
         Self { until: self.until.min(until), ..self }
     }
@@ -205,6 +240,7 @@ impl Scope {
     }
 
     /// Runs something for which this holds; what held before holds again after, also if it panics.
+    #[inline]
     pub(crate) fn around<T>(self, run: impl FnOnce() -> T) -> T {
         let _before = Before(HERE.replace(self));
         run()
@@ -214,6 +250,7 @@ impl Scope {
 struct Before(Scope);
 
 impl Drop for Before {
+    #[inline]
     fn drop(&mut self) {
         HERE.set(self.0);
     }

@@ -1,14 +1,14 @@
 //! Additive increase, multiplicative decrease: the rule.
 
+use super::in_force::InForce;
 use super::rules::Aimd;
 use super::sample::Sample;
-use super::settings::AdaptiveLimit;
 
 impl Aimd {
     /// The limit after a call that ended while so many were in flight, itself among them.
     pub(super) fn next(
         &self,
-        settings: &AdaptiveLimit,
+        settings: &InForce,
         sample: Sample,
         in_flight: u32,
         limit: u32,
@@ -25,11 +25,11 @@ impl Aimd {
                     clippy::cast_sign_loss,
                     reason = "a checked ratio is above 0 and below 1"
                 )]
-                let cut = (f64::from(limit) * settings.backoff_ratio) as u32;
+                let cut = (f64::from(limit) * settings.backoff_ratio()) as u32;
                 cut
             }
         };
-        next.max(settings.min).min(settings.max)
+        settings.bounds().nearest(next)
     }
 }
 
@@ -37,11 +37,12 @@ impl Aimd {
 mod tests {
     use std::time::Duration;
 
+    use super::super::AdaptiveLimit;
     use super::*;
 
     fn next(sample: Sample, in_flight: u32, limit: u32) -> u32 {
         let settings = AdaptiveLimit::aimd(Aimd::new()).min(3).max(40);
-        Aimd::new().next(&settings, sample, in_flight, limit)
+        Aimd::new().next(&InForce::new(&settings), sample, in_flight, limit)
     }
 
     const fn took(seconds: u64) -> Sample {

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use super::rules::Gradient2;
-use super::settings::AdaptiveLimit;
+use super::in_force::{Gradient, InForce};
 use super::window::Collected;
 
 /// The transitions of Gradient2, as pure functions.
@@ -32,23 +31,20 @@ impl Estimate {
     }
 
     /// After a window.
-    pub(super) fn step(
-        self,
-        settings: &AdaptiveLimit,
-        rule: &Gradient2,
-        window: &Collected,
-    ) -> Self {
-        if settings.backoff_ratio < 1.0 && window.has_dropped(rule.drop_share) {
-            return self.moved(settings, self.limit * settings.backoff_ratio);
+    pub(super) fn step(self, settings: &InForce, rule: &Gradient, window: &Collected) -> Self {
+        let backoff_ratio = settings.backoff_ratio();
+        if backoff_ratio < 1.0 && window.has_dropped(rule.drop_share()) {
+            return self.moved(settings, self.limit * backoff_ratio);
         }
         let Some(now) = window.mean() else { return self };
         let learnt = self.learn(rule, now);
         if f64::from(window.in_flight) < self.limit / 2.0 {
             return learnt;
         }
-        let gradient = (rule.tolerance * learnt.usual / now).clamp(0.5, 1.0);
-        let next = self.limit * gradient + f64::from(rule.queue);
-        learnt.moved(settings, self.limit * (1.0 - rule.smoothing) + next * rule.smoothing)
+        let gradient = (rule.tolerance() * learnt.usual / now).clamp(0.5, 1.0);
+        let next = self.limit * gradient + f64::from(rule.queue());
+        let smoothing = rule.smoothing();
+        learnt.moved(settings, self.limit * (1.0 - smoothing) + next * smoothing)
     }
 
     /// Set by hand.
@@ -76,18 +72,22 @@ impl Estimate {
         (self.windows > 0).then(|| Duration::from_nanos((self.usual * 1e3) as u64))
     }
 
-    fn moved(self, settings: &AdaptiveLimit, limit: f64) -> Self {
-        let limit = limit.max(f64::from(settings.min)).min(f64::from(settings.max));
-        Self { limit, ..self }
+    /// The same inside the bounds.
+    pub(super) fn within(self, settings: &InForce) -> Self {
+        self.moved(settings, self.limit)
+    }
+
+    fn moved(self, settings: &InForce, limit: f64) -> Self {
+        Self { limit: settings.bounds().nearest_of(limit), ..self }
     }
 
     /// Takes into account how long the calls of a window took.
-    fn learn(self, rule: &Gradient2, now: f64) -> Self {
+    fn learn(self, rule: &Gradient, now: f64) -> Self {
         let windows = self.windows + u32::from(self.windows < Self::WARM_UP);
         let part = if self.windows < Self::WARM_UP {
             1.0 / f64::from(windows)
         } else {
-            2.0 / (f64::from(rule.long_window) + 1.0)
+            2.0 / (f64::from(rule.long_window()) + 1.0)
         };
         let usual = self.usual * (1.0 - part) + now * part;
         // After an overload the average is too high for long; this brings it down.
@@ -119,18 +119,22 @@ impl Estimate {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{AdaptiveLimit, Gradient2};
     use super::*;
 
-    const RULE: Gradient2 = Gradient2::new();
-
     fn settings() -> AdaptiveLimit {
-        AdaptiveLimit::gradient2(RULE).min(2).max(40)
+        AdaptiveLimit::gradient2(Gradient2::new()).min(2).max(40)
+    }
+
+    fn step(estimate: Estimate, settings: AdaptiveLimit, window: &Collected) -> Estimate {
+        let rule = Gradient::new(&Gradient2::new());
+        estimate.step(&InForce::new(&settings), &rule, window)
     }
 
     /// So many windows in which the mean call takes so long.
     fn after(estimate: Estimate, windows: u32, micros: u64, in_flight: u32) -> Estimate {
         let window = Collected::of(1, micros, 0, in_flight);
-        (0..windows).fold(estimate, |estimate, _| estimate.step(&settings(), &RULE, &window))
+        (0..windows).fold(estimate, |estimate, _| step(estimate, settings(), &window))
     }
 
     #[track_caller]
@@ -200,32 +204,32 @@ mod tests {
 
     #[test]
     fn a_window_with_too_many_drops_leaves_nine_tenths_whether_in_use_or_not() {
-        let step = |calls, drops| {
+        let after = |calls, drops| {
             let window = Collected::of(calls, 1_000 * u64::from(calls), drops, 1);
-            Estimate::at(20).step(&settings(), &RULE, &window)
+            step(Estimate::at(20), settings(), &window)
         };
-        assert_close(step(9, 1).limit, 18.0);
-        assert_close(step(0, 10).limit, 18.0);
-        assert_close(step(10, 1).limit, 20.0);
-        assert_close(step(10, 0).limit, 20.0);
-        assert_eq!(step(9, 1).usual(), None);
-        assert_eq!(step(10, 1).usual(), Some(Duration::from_millis(1)));
-        let low = Estimate::at(2).step(&settings(), &RULE, &Collected::of(0, 0, 10, 1));
+        assert_close(after(9, 1).limit, 18.0);
+        assert_close(after(0, 10).limit, 18.0);
+        assert_close(after(10, 1).limit, 20.0);
+        assert_close(after(10, 0).limit, 20.0);
+        assert_eq!(after(9, 1).usual(), None);
+        assert_eq!(after(10, 1).usual(), Some(Duration::from_millis(1)));
+        let low = step(Estimate::at(2), settings(), &Collected::of(0, 0, 10, 1));
         assert_close(low.limit, 2.0);
     }
 
     #[test]
     fn where_drops_leave_all_of_it_a_window_counts_by_its_other_calls() {
         let deaf = settings().backoff_ratio(1.0);
-        let step = |window| Estimate::at(20).step(&deaf, &RULE, &window);
-        assert_close(step(Collected::of(1, 1_000, 9, 20)).limit, 20.8);
-        assert_eq!(step(Collected::of(0, 0, 10, 20)), Estimate::at(20));
+        let after = |window| step(Estimate::at(20), deaf, &window);
+        assert_close(after(Collected::of(1, 1_000, 9, 20)).limit, 20.8);
+        assert_eq!(after(Collected::of(0, 0, 10, 20)), Estimate::at(20));
     }
 
     #[test]
     fn a_window_without_calls_changes_nothing() {
         let none = Collected::of(0, 0, 0, 40);
-        assert_eq!(Estimate::at(20).step(&settings(), &RULE, &none), Estimate::at(20));
+        assert_eq!(step(Estimate::at(20), settings(), &none), Estimate::at(20));
     }
 
     #[test]

@@ -19,6 +19,7 @@
 
 mod aimd;
 mod estimate;
+mod in_force;
 mod rules;
 mod sample;
 mod settings;
@@ -28,19 +29,21 @@ mod window;
 mod tests;
 
 pub use rules::{Aimd, Gradient2};
-pub use settings::AdaptiveLimit;
+pub use settings::{AdaptiveLimit, Rule};
 
 use std::time::Duration;
 
 use estimate::Estimate;
+use in_force::{Bounds, Gradient, InForce};
 use sample::Sample;
-use settings::Rule;
+use settings::check_limit;
 use window::Window;
 
 use crate::concurrency::{self, Claim, Entry, Slot, Slots, Vacancy, Waiting, Wake};
+use crate::live::{Changes, Live};
 use crate::moment::Moment;
 use crate::outcome::Outcome;
-use crate::settings::SettingsError;
+use crate::settings::{Checks, SettingsError};
 use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 
 /// [`Slots`] whose limit follows what the server bears.
@@ -60,7 +63,8 @@ use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 #[derive(Debug)]
 pub struct AdaptiveSlots {
     slots: Slots,
-    settings: AdaptiveLimit,
+    settings: InForce,
+    changes: Changes,
     rule: Running,
     /// When the limit last moved, or a window ended; to a second.
     learnt: Line<AtomicU64>,
@@ -69,14 +73,15 @@ pub struct AdaptiveSlots {
 /// A rule and what it keeps.
 #[derive(Debug)]
 enum Running {
-    Aimd(Aimd),
+    /// Its timeout.
+    Aimd(Live<Duration>),
     Gradient2(Box<Tracker>),
 }
 
 /// What Gradient2 keeps.
 #[derive(Debug)]
 struct Tracker {
-    rule: Gradient2,
+    rule: Gradient,
     window: Window,
     /// Changed once a window.
     estimate: AtomicU64,
@@ -112,14 +117,37 @@ impl AdaptiveSlots {
         settings.check()?;
         let slots = Slots::new(settings.slots())?;
         let rule = match settings.rule {
-            Rule::Aimd(rule) => Running::Aimd(rule),
+            Rule::Aimd(rule) => Running::Aimd(Live::new(rule.timeout)),
             Rule::Gradient2(rule) => Running::Gradient2(Box::new(Tracker {
-                rule,
+                rule: Gradient::new(&rule),
                 window: Window::new(&rule),
                 estimate: AtomicU64::new(Estimate::at(slots.snapshot().limit).pack()),
             })),
         };
-        Ok(Self { slots, settings, rule, learnt: Line(AtomicU64::new(0)) })
+        let (settings, learnt) = (InForce::new(&settings), Line(AtomicU64::new(0)));
+        Ok(Self { slots, settings, changes: Changes::default(), rule, learnt })
+    }
+
+    /// Goes on with other settings. The limit stays where it is, or moves to the nearest that the
+    /// new bounds allow; who is in stays in, and who waits keeps its place. What was learnt stays,
+    /// and where the limit began plays no part.
+    ///
+    /// # Errors
+    ///
+    /// What [`AdaptiveLimit::check`] finds, and another rule, which needs a new limit. Nothing is
+    /// changed then.
+    pub fn change(&self, settings: AdaptiveLimit) -> Result<Effect, SettingsError> {
+        settings.check()?;
+        let _change = self.changes.begin();
+        self.rule.change(settings.rule)?;
+        self.settings.set(&settings);
+        self.slots.let_wait(settings.max_waiting);
+        Ok(match &self.rule {
+            Running::Aimd(_) => self.follow(self.slots.move_to(|limit| self.nearest(limit))),
+            Running::Gradient2(tracker) => {
+                self.estimated(tracker, |then| then.within(&self.settings))
+            }
+        })
     }
 
     /// Takes a slot, or else a place in the queue.
@@ -157,9 +185,10 @@ impl AdaptiveSlots {
     pub fn leave(&self, slot: Slot, outcome: Outcome, took: Duration, now: Moment) -> Effect {
         let sample = Sample::of(outcome, took, &self.settings);
         match &self.rule {
-            Running::Aimd(rule) => {
+            Running::Aimd(timeout) => {
+                let rule = Aimd { timeout: timeout.get() };
                 let next = |in_flight, limit| rule.next(&self.settings, sample, in_flight, limit);
-                let effect = Effect::of(self.slots.leave_and_move(slot, next));
+                let effect = self.follow(self.slots.leave_and_move(slot, next));
                 if effect.moved.is_some() {
                     self.learn(now);
                 }
@@ -183,9 +212,10 @@ impl AdaptiveSlots {
     ///
     /// A limit outside the bounds; it stays what it was.
     pub fn resize(&self, limit: u32) -> Result<Effect, SettingsError> {
-        self.settings.check_limit("limit", limit)?;
+        let Bounds { min, max } = self.settings.bounds();
+        check_limit("limit", limit, min, max)?;
         Ok(match &self.rule {
-            Running::Aimd(_) => Effect::of(self.slots.move_to(|| limit)),
+            Running::Aimd(_) => self.follow(self.slots.move_to(|_| limit)),
             Running::Gradient2(tracker) => self.estimated(tracker, |then| then.set(limit)),
         })
     }
@@ -227,7 +257,22 @@ impl AdaptiveSlots {
             let next = step(Estimate::unpack(word)).pack();
             ((next != word).then_some(next), ())
         });
-        Effect::of(self.slots.move_to(|| tracker.estimate().whole()))
+        self.follow(self.slots.move_to(|_| self.nearest(tracker.estimate().whole())))
+    }
+
+    fn nearest(&self, limit: u32) -> u32 {
+        self.settings.bounds().nearest(limit)
+    }
+
+    /// What became of the limit, which lies inside the bounds whatever they were when it was moved:
+    /// of who moves it and who changes them, the one that is later at the slots sees the other.
+    #[inline]
+    fn follow(&self, moved: concurrency::Moved) -> Effect {
+        if moved.from == moved.to || self.nearest(moved.to) == moved.to {
+            return Effect::of(moved);
+        }
+        let again = self.slots.move_to(|limit| self.nearest(limit));
+        Effect::of(concurrency::Moved { from: moved.from, ..again })
     }
 
     fn learn(&self, now: Moment) {
@@ -235,6 +280,26 @@ impl AdaptiveSlots {
         if seen == Moment::MIN || now > seen + Self::GRAIN {
             self.learnt.fetch_max(now.as_nanos(), AcqRel);
         }
+    }
+}
+
+impl Running {
+    fn change(&self, rule: Rule) -> Result<(), SettingsError> {
+        match (self, rule) {
+            (Self::Aimd(timeout), Rule::Aimd(rule)) => timeout.set(rule.timeout),
+            (Self::Gradient2(tracker), Rule::Gradient2(rule)) => {
+                tracker.rule.set(&rule);
+                tracker.window.change(&rule);
+            }
+            (Self::Gradient2(_), Rule::Aimd(_)) => return Self::is_other("aimd"),
+            (Self::Aimd(_), Rule::Gradient2(_)) => return Self::is_other("gradient2"),
+        }
+        Ok(())
+    }
+
+    fn is_other(rule: &str) -> Result<(), SettingsError> {
+        let must = "stay what it was: a new limit is needed";
+        Checks::default().require(false, "rule", format_args!("{rule}"), must).done()
     }
 }
 

@@ -18,9 +18,11 @@ use crate::settings::{Checks, SettingsError};
 /// |---|---|---|
 /// | [`timeout`](Aimd::timeout) | 5 s | as published |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Aimd {
-    pub(super) timeout: Duration,
+    /// The longest that a call may take and not be a drop.
+    pub timeout: Duration,
 }
 
 impl Default for Aimd {
@@ -71,15 +73,23 @@ impl Aimd {
 /// | [`min_calls`](Gradient2::min_calls) | 10 | as published |
 /// | [`drop_share`](Gradient2::drop_share) | 0.1 | one in the smallest window; a hundredth that always fails does not hold the limit down |
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Gradient2 {
-    pub(super) tolerance: f64,
-    pub(super) queue: u32,
-    pub(super) smoothing: f64,
-    pub(super) long_window: u32,
-    pub(super) window: Duration,
-    pub(super) min_calls: u32,
-    pub(super) drop_share: f64,
+    /// The multiple of the usual time up to which the limit does not fall.
+    pub tolerance: f64,
+    /// The calls that may queue at the server.
+    pub queue: u32,
+    /// The part of the way to its new value that the limit goes in a window.
+    pub smoothing: f64,
+    /// The windows that the usual time is averaged over.
+    pub long_window: u32,
+    /// The shortest time of a window.
+    pub window: Duration,
+    /// The fewest calls of a window.
+    pub min_calls: u32,
+    /// The part of a window's calls that must be drops to cut the limit.
+    pub drop_share: f64,
 }
 
 impl Default for Gradient2 {

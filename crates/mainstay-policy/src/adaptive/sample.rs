@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::settings::AdaptiveLimit;
+use super::in_force::InForce;
 use crate::outcome::Outcome;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,11 +16,11 @@ pub(super) enum Sample {
 }
 
 impl Sample {
-    pub(super) fn of(outcome: Outcome, took: Duration, settings: &AdaptiveLimit) -> Self {
+    pub(super) fn of(outcome: Outcome, took: Duration, settings: &InForce) -> Self {
         match outcome {
             Outcome::Success | Outcome::Fatal => Self::Took(took),
             Outcome::Transient | Outcome::Throttled => Self::Dropped,
-            Outcome::Abandoned if settings.abandoned_after.is_some_and(|late| took >= late) => {
+            Outcome::Abandoned if settings.abandoned_after().is_some_and(|late| took >= late) => {
                 Self::Dropped
             }
             Outcome::Abandoned | Outcome::Invalid | Outcome::Refused => Self::Nothing,
@@ -30,7 +30,7 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Aimd;
+    use super::super::{AdaptiveLimit, Aimd};
     use super::*;
 
     #[test]
@@ -38,9 +38,9 @@ mod tests {
         let late = Duration::from_secs(5);
         let early = Duration::from_nanos(4_999_999_999);
         let settings = AdaptiveLimit::aimd(Aimd::new());
-        let says = |took, settings| Sample::of(Outcome::Abandoned, took, settings);
-        assert_eq!(says(early, &settings), Sample::Nothing);
-        assert_eq!(says(late, &settings), Sample::Dropped);
-        assert_eq!(says(Duration::MAX, &settings.abandoned_after(None)), Sample::Nothing);
+        let says = |took, settings| Sample::of(Outcome::Abandoned, took, &InForce::new(&settings));
+        assert_eq!(says(early, settings), Sample::Nothing);
+        assert_eq!(says(late, settings), Sample::Dropped);
+        assert_eq!(says(Duration::MAX, settings.abandoned_after(None)), Sample::Nothing);
     }
 }

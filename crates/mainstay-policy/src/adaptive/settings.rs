@@ -22,21 +22,33 @@ use crate::settings::{Checks, SettingsError};
 /// | [`max_waiting`](AdaptiveLimit::max_waiting) | 10 000 | as for a limit that stands still |
 /// | [`max_wait`](AdaptiveLimit::max_wait) | 10 s | the same |
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct AdaptiveLimit {
-    pub(super) rule: Rule,
-    pub(super) min: u32,
-    pub(super) max: u32,
-    initial: Option<u32>,
-    pub(super) backoff_ratio: f64,
-    pub(super) abandoned_after: Option<Duration>,
-    max_waiting: u32,
-    max_wait: Duration,
+    /// What moves the limit.
+    pub rule: Rule,
+    /// The lowest limit.
+    pub min: u32,
+    /// The highest limit.
+    pub max: u32,
+    /// The first limit; `None`: 20, or the nearest inside the bounds.
+    pub initial: Option<u32>,
+    /// The part of the limit that a drop leaves.
+    pub backoff_ratio: f64,
+    /// From what time on a call that was dropped by its caller counts as a drop, if it ever does.
+    pub abandoned_after: Option<Duration>,
+    /// The most calls that wait.
+    pub max_waiting: u32,
+    /// The longest that a call waits before it is refused.
+    pub max_wait: Duration,
 }
 
+/// What moves a limit.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum Rule {
+pub enum Rule {
+    /// The end of each call.
     Aimd(Aimd),
+    /// How long the calls of each window took.
     Gradient2(Gradient2),
 }
 
@@ -112,12 +124,6 @@ impl AdaptiveLimit {
         self
     }
 
-    /// How long a call waits before it is refused.
-    #[must_use]
-    pub const fn longest_wait(&self) -> Duration {
-        self.max_wait
-    }
-
     /// The slots that it begins with.
     pub(super) fn slots(&self) -> Concurrency {
         Concurrency::limit(self.first()).max_waiting(self.max_waiting).max_wait(self.max_wait)
@@ -145,7 +151,7 @@ impl AdaptiveLimit {
                 self.max,
                 format_args!("not be below `min` ({})", self.min),
             )
-            .also(self.check_limit("initial", self.first()))
+            .also(check_limit("initial", self.first(), self.min, self.max))
             .ratio_above_zero("backoff_ratio", self.backoff_ratio);
         let checks = match self.rule {
             Rule::Aimd(rule) => checks
@@ -160,20 +166,18 @@ impl AdaptiveLimit {
         };
         checks.at_most("max_waiting", self.max_waiting, Self::MOST).done()
     }
+}
 
-    /// Whether a limit lies inside the bounds. Says nothing where they are no bounds.
-    pub(super) fn check_limit(&self, setting: &str, limit: u32) -> Result<(), SettingsError> {
-        let (min, max) = (self.min, self.max);
-        let inside = min > max || (min..=max).contains(&limit);
-        Checks::default()
-            .require(
-                inside,
-                setting,
-                limit,
-                format_args!("lie between `min` ({min}) and `max` ({max})"),
-            )
-            .done()
-    }
+/// Whether a limit lies inside the bounds. Says nothing where they are no bounds.
+pub(super) fn check_limit(
+    setting: &str,
+    limit: u32,
+    min: u32,
+    max: u32,
+) -> Result<(), SettingsError> {
+    let inside = min > max || (min..=max).contains(&limit);
+    let must = format_args!("lie between `min` ({min}) and `max` ({max})");
+    Checks::default().require(inside, setting, limit, must).done()
 }
 
 #[cfg(test)]
@@ -193,7 +197,7 @@ mod tests {
         for settings in both() {
             assert_eq!(settings.check(), Ok(()));
             assert_eq!(settings.slots(), Concurrency::limit(20));
-            assert_eq!(settings.longest_wait(), Duration::from_secs(10));
+            assert_eq!(settings.max_wait, Duration::from_secs(10));
         }
     }
 

@@ -188,3 +188,53 @@ fn settings_that_cannot_work_make_no_slots() {
     let _slot = enter(&slots);
     assert_eq!(slots.enter(), Entry::Full);
 }
+
+#[test]
+fn changed_it_goes_on_from_where_it_is_inside_the_new_bounds() {
+    let slots = aimd(20);
+    let change = |settings: AdaptiveLimit| slots.change(settings).unwrap().moved;
+    let rule = AdaptiveLimit::aimd(Aimd::new());
+    assert_eq!(change(rule.initial(7)), None, "where it began plays no part");
+    assert_eq!(change(rule.max(10)), moved(20, 10));
+    assert_eq!(change(rule.min(15)), moved(10, 15));
+    assert_eq!(change(rule.max(200)), None);
+    let quick = AdaptiveLimit::aimd(Aimd::new().timeout(ms(10))).backoff_ratio(0.5);
+    assert_eq!(change(quick.abandoned_after(Some(ms(20)))), None);
+    calls(&slots, 1, Outcome::Success, ms(11), at(1));
+    assert_eq!(slots.snapshot().limit, 7);
+    calls(&slots, 1, Outcome::Abandoned, ms(20), at(1));
+    assert_eq!(slots.snapshot().limit, 3);
+    assert!(slots.resize(201).is_err());
+}
+
+#[test]
+fn a_changed_gradient_keeps_what_it_knows_of_time() {
+    let slots = gradient2(20);
+    calls(&slots, 20, Outcome::Success, ms(10), at(0));
+    calls(&slots, 20, Outcome::Success, ms(10), at(1_000));
+    let usual = slots.snapshot().usual;
+    assert!(usual.is_some());
+    let rule = Gradient2::new().window(ms(10)).min_calls(1).smoothing(1.0).queue(9);
+    let effect = slots.change(AdaptiveLimit::gradient2(rule).max(10)).unwrap();
+    assert_eq!((effect.moved, slots.snapshot().usual), (moved(20, 10), usual));
+    assert!(slots.change(AdaptiveLimit::gradient2(rule).max(50)).unwrap().moved.is_none());
+    calls(&slots, 10, Outcome::Success, ms(10), at(1_999));
+    assert_eq!(slots.snapshot().limit, 10, "the window that was on");
+    calls(&slots, 10, Outcome::Success, ms(10), at(2_000));
+    assert_eq!(slots.snapshot().limit, 19, "all of the way, nine more than it was");
+}
+
+#[test]
+fn another_rule_needs_a_new_limit_and_what_cannot_be_changes_nothing() {
+    let (one, other) = (aimd(20), gradient2(20));
+    let says = |slots: &AdaptiveSlots, settings: AdaptiveLimit| {
+        slots.change(settings.max(5)).unwrap_err().to_string()
+    };
+    let must = "but must stay what it was: a new limit is needed";
+    let gradient = AdaptiveLimit::gradient2(Gradient2::new());
+    assert_eq!(says(&one, gradient), format!("`rule` is gradient2, {must}"));
+    let rule = AdaptiveLimit::aimd(Aimd::new());
+    assert_eq!(says(&other, rule), format!("`rule` is aimd, {must}"));
+    assert_eq!(says(&one, rule.min(9)), "`max` is 5, but must not be below `min` (9)");
+    assert_eq!([one, other].map(|slots| slots.snapshot().limit), [20, 20]);
+}

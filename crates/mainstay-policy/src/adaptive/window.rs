@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::rules::Gradient2;
 use super::sample::Sample;
+use crate::live::Live;
 use crate::moment::{Moment, nanos};
 use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 
@@ -14,8 +15,8 @@ use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 #[derive(Debug)]
 pub(super) struct Window {
     shared: Line<Shared>,
-    length: Duration,
-    min_calls: u32,
+    length: Live<Duration>,
+    min_calls: Live<u32>,
 }
 
 #[derive(Debug)]
@@ -61,9 +62,15 @@ impl Window {
         let [times, strain, ends] = [(); 3].map(|()| AtomicU64::new(0));
         Self {
             shared: Line(Shared { times, strain, ends }),
-            length: rule.window,
-            min_calls: rule.min_calls,
+            length: Live::new(rule.window),
+            min_calls: Live::new(rule.min_calls),
         }
+    }
+
+    /// The window that is on ends when it would have, if that holds enough.
+    pub(super) fn change(&self, rule: &Gradient2) {
+        self.length.set(rule.window);
+        self.min_calls.set(rule.min_calls);
     }
 
     /// Counts a call that ended while so many were in flight; gives what the window has collected,
@@ -105,11 +112,11 @@ impl Window {
     /// The window's new end, if it gets one, and whether that ends a window.
     fn pass(&self, ends: Moment, now: Moment) -> (Option<Moment>, bool) {
         if ends == Moment::MIN {
-            (Some(now + self.length), false)
-        } else if now < ends || self.look().calls() < self.min_calls {
+            (Some(now + self.length.get()), false)
+        } else if now < ends || self.look().calls() < self.min_calls.get() {
             (None, false)
         } else {
-            (Some(now + self.length), true)
+            (Some(now + self.length.get()), true)
         }
     }
 

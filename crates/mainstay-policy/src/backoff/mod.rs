@@ -13,6 +13,7 @@
 //! ```
 
 mod jitter;
+mod live;
 
 use std::time::Duration;
 
@@ -34,19 +35,31 @@ use crate::settings::{Checks, SettingsError};
 /// waits at the cap still differ, so clients that have all waited long do not come back together.
 /// The cap is 30 s unless set, or the base where that is longer.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Backoff {
-    growth: Growth,
-    base: Duration,
-    cap: Option<Duration>,
-    jitter: Jitter,
+    /// How the envelope grows from one wait to the next.
+    pub growth: Growth,
+    /// The envelope of the first wait.
+    pub base: Duration,
+    /// Where the envelope stops; `None`: at [`Backoff::DEFAULT_CAP`], or the base if that is longer.
+    pub cap: Option<Duration>,
+    /// How chance spreads the waits inside their envelope.
+    pub jitter: Jitter,
 }
 
+/// How an envelope grows from one wait to the next.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Growth {
+pub enum Growth {
+    /// Not at all.
     Constant,
+    /// By the base.
     Linear,
-    Exponential { factor: f64 },
+    /// To so many times what it was.
+    Exponential {
+        /// How many times.
+        factor: f64,
+    },
 }
 
 impl Default for Backoff {
@@ -143,11 +156,6 @@ impl Backoff {
             (None, Growth::Constant) => self.base,
             (None, Growth::Linear | Growth::Exponential { .. }) => Self::DEFAULT_CAP.max(self.base),
         }
-    }
-
-    /// Where inside the envelope waits are drawn from.
-    pub(crate) fn how_jittered(&self) -> Jitter {
-        self.jitter
     }
 
     /// Says what cannot be used as it is: a base of nothing (which would retry at once for ever;

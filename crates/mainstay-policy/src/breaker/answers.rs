@@ -27,7 +27,7 @@ impl Breaker {
     #[must_use]
     pub fn settles_by(&self, ticket: &Ticket, verdict: Verdict) -> Option<Moment> {
         match verdict {
-            Verdict::Success if self.settings.slow.is_none() => Some(ticket.admitted),
+            Verdict::Success if self.settings.slow_longer_than().is_none() => Some(ticket.admitted),
             Verdict::Ignored => Some(ticket.admitted),
             Verdict::Success | Verdict::Failure | Verdict::Abandoned => None,
         }

@@ -21,6 +21,7 @@
 
 mod answers;
 mod by_hand;
+mod in_force;
 mod settings;
 mod state;
 
@@ -30,13 +31,15 @@ mod tests;
 pub use answers::{
     Admission, BreakerSnapshot, BreakerState, Cause, Refusal, Ticket, Transition, Verdict,
 };
-pub use settings::{CircuitBreaker, Span};
+pub use settings::{CircuitBreaker, Slow, Span};
 
 use std::time::Duration;
 
+use in_force::InForce;
 use state::{Decision, Machine, Sample, State};
 
 use crate::draw::Draw;
+use crate::live::Changes;
 use crate::moment::Moment;
 use crate::settings::SettingsError;
 use crate::stamp::Stamp;
@@ -68,9 +71,10 @@ const SLOW: usize = 1;
 pub struct Breaker {
     shared: Line<Shared>,
     /// Where a rule looks back: failures, and slow calls where a rule asks for them.
-    window: Option<Window<2>>,
-    settings: CircuitBreaker,
+    window: Window<2>,
+    settings: InForce,
     seed: Draw,
+    changes: Changes,
 }
 
 #[derive(Debug)]
@@ -98,12 +102,26 @@ impl Breaker {
         };
         Ok(Self {
             shared: Line(shared),
-            window: settings
-                .looks_back()
-                .then(|| Window::new(settings.window.cut(), [true, settings.slow.is_some()])),
-            settings,
+            window: Window::new(settings.window.cut(), settings.asks_for()),
+            settings: InForce::new(&settings),
             seed,
+            changes: Changes::default(),
         })
+    }
+
+    /// Goes on with other settings. It stays in the state that it is in, and the new settings judge
+    /// from the next result on: an open time stays as it was drawn, a row of failures and probes
+    /// that have succeeded go on counting. With another window it begins with an empty one.
+    ///
+    /// # Errors
+    ///
+    /// What [`CircuitBreaker::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: CircuitBreaker, now: Moment) -> Result<(), SettingsError> {
+        settings.check()?;
+        let _change = self.changes.begin();
+        self.settings.set(&settings);
+        self.window.change(settings.window.cut(), settings.asks_for(), now);
+        Ok(())
     }
 
     /// May a call be made? Whoever is granted it owes a [`settle`](Breaker::settle).
@@ -156,11 +174,9 @@ impl Breaker {
     #[inline(always)]
     pub fn settle(&self, ticket: Ticket, verdict: Verdict, now: Moment) -> Option<Transition> {
         // The way of nearly every call.
-        let says_well = verdict == Verdict::Success && self.settings.slow.is_none();
+        let says_well = verdict == Verdict::Success && self.settings.slow_longer_than().is_none();
         if says_well && self.is_well(ticket.generation) {
-            if let Some(window) = &self.window {
-                window.record([false, false], now);
-            }
+            self.window.record([false], now); // nobody asks for slow ones
             return None;
         }
         self.settle_in_full(ticket, verdict, now)
@@ -216,10 +232,7 @@ impl Breaker {
     /// news as well.
     #[must_use]
     pub fn at_rest_from(&self) -> Option<Moment> {
-        let memory = match self.settings.window {
-            Span::Time(time) => time.max(Self::MEMORY),
-            Span::Calls(_) => Self::MEMORY,
-        };
+        let memory = self.settings.window().map_or(Self::MEMORY, |time| time.max(Self::MEMORY));
         let trouble = match Moment::from_nanos(self.shared.last_trouble.load(Acquire)) {
             Moment::MIN => Moment::MIN,
             trouble => trouble + memory,
@@ -229,7 +242,7 @@ impl Breaker {
             State::Open { until, .. } => Some(trouble.max(until.moment() + memory)),
             State::HalfOpen { .. } => {
                 let newest = Moment::from_nanos(self.shared.newest_probe.load(Acquire));
-                Some(trouble.max(newest + self.settings.probe_time + memory))
+                Some(trouble.max(newest + self.settings.probe_time() + memory))
             }
             State::Isolated => None,
         }
@@ -241,8 +254,7 @@ impl Breaker {
     #[must_use]
     pub fn snapshot(&self, now: Moment) -> BreakerSnapshot {
         let machine = self.machine();
-        let look = |kind| self.window.as_ref().map(|window| window.counts(kind, now));
-        let (failures, slow) = (look(FAILED).unwrap_or_default(), look(SLOW).unwrap_or_default());
+        let [failures, slow] = [FAILED, SLOW].map(|kind| self.window.counts(kind, now));
         let (consecutive_failures, openings, probes_passed, probes_out) = match machine.state {
             State::Closed { consecutive } => (consecutive, 0, 0, 0),
             State::Open { openings, .. } => (0, openings, 0, 0),
@@ -272,15 +284,15 @@ impl Breaker {
         if failed || slow {
             self.shared.last_trouble.fetch_max(now.as_nanos(), AcqRel);
         }
-        let window = self.window.as_ref()?;
+        let Self { window, settings, .. } = self;
         window.record([failed, slow], now);
-        let CircuitBreaker { failure_ratio, slow: slow_rule, min_calls, .. } = self.settings;
         let exceed = |kind, hit: bool, ratio: Option<f64>| {
-            hit && ratio.is_some_and(|ratio| window.counts(kind, now).exceed(ratio, min_calls))
+            let exceeds = |ratio| window.counts(kind, now).exceed(ratio, settings.min_calls());
+            hit && ratio.is_some_and(exceeds)
         };
-        if exceed(FAILED, failed, failure_ratio) {
+        if exceed(FAILED, failed, settings.failure_ratio()) {
             Some(Cause::FailureRatio)
-        } else if exceed(SLOW, slow, slow_rule.map(|slow| slow.ratio)) {
+        } else if exceed(SLOW, slow, settings.slow_ratio()) {
             Some(Cause::SlowCalls)
         } else {
             None
@@ -289,13 +301,11 @@ impl Breaker {
 
     fn open_until(&self, generation: u32, openings: u32, now: Moment) -> Stamp {
         let number = u64::from(generation) << 32 | u64::from(openings);
-        let open_time = self.settings.open_time.delay(openings, None, self.seed.nth(number));
+        let open_time = self.settings.open_time().delay(openings, None, self.seed.nth(number));
         Stamp::at_or_after(now + open_time)
     }
 
     fn forget(&self) {
-        if let Some(window) = &self.window {
-            window.clear();
-        }
+        self.window.clear();
     }
 }

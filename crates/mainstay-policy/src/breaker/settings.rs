@@ -20,28 +20,41 @@ use crate::window::Cut;
 /// | [`probe_time`](CircuitBreaker::probe_time) | 10 s | longer than an attempt timeout, so that only what has none is given up |
 /// | [`abandoned_after`](CircuitBreaker::abandoned_after) | 5 s | who gives up that late has timed out; sooner, has changed their mind |
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct CircuitBreaker {
-    pub(super) consecutive: Option<u32>,
-    pub(super) failure_ratio: Option<f64>,
-    pub(super) slow: Option<Slow>,
-    pub(super) min_calls: u32,
-    pub(super) window: Span,
-    pub(super) open_time: Backoff,
-    pub(super) probes: u32,
-    pub(super) probe_time: Duration,
-    pub(super) abandoned_after: Option<Duration>,
+    /// The row of failures that opens it, if any does.
+    pub consecutive_failures: Option<u32>,
+    /// The part of failures in the window that opens it, if any does.
+    pub failure_ratio: Option<f64>,
+    /// Which calls are slow, and the part of them that opens it, if any does.
+    pub slow_calls: Option<Slow>,
+    /// The fewest results by which a ratio is judged.
+    pub min_calls: u32,
+    /// The results that a ratio is judged by.
+    pub window: Span,
+    /// The schedule of open times, one for each time that it opens without having closed.
+    pub open_time: Backoff,
+    /// The number of probes that must succeed to close it.
+    pub probes: u32,
+    /// For how long after the last probe those that are out are waited for.
+    pub probe_time: Duration,
+    /// From what time on a call that was dropped counts as a failure, if it ever does.
+    pub abandoned_after: Option<Duration>,
 }
 
+/// The rule by which slow calls open a breaker.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Slow {
-    pub(super) longer_than: Duration,
-    pub(super) ratio: f64,
+#[non_exhaustive]
+pub struct Slow {
+    /// From what time on a call is slow.
+    pub longer_than: Duration,
+    /// The part of slow calls in the window that opens it.
+    pub ratio: f64,
 }
 
 /// How far back a breaker looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
 pub enum Span {
     /// Results of the last so and so long, in ten slices: a result leaves between nine tenths of
     /// the time and all of it after it came.
@@ -87,9 +100,9 @@ impl CircuitBreaker {
     /// A breaker with the defaults.
     pub const fn new() -> Self {
         Self {
-            consecutive: Some(5),
+            consecutive_failures: Some(5),
             failure_ratio: Some(0.5),
-            slow: None,
+            slow_calls: None,
             min_calls: 10,
             window: Span::Time(Duration::from_secs(10)),
             open_time: Backoff::exponential(Duration::from_secs(1))
@@ -103,7 +116,7 @@ impl CircuitBreaker {
 
     /// Opens at so many failures in a row; `None`: never for that.
     pub const fn consecutive_failures(mut self, failures: Option<u32>) -> Self {
-        self.consecutive = failures;
+        self.consecutive_failures = failures;
         self
     }
 
@@ -117,7 +130,7 @@ impl CircuitBreaker {
     /// Opens when at least this part of the results in the window, good or bad, took this long or
     /// longer. A probe that does has failed.
     pub const fn slow_calls(mut self, longer_than: Duration, ratio: f64) -> Self {
-        self.slow = Some(Slow { longer_than, ratio });
+        self.slow_calls = Some(Slow { longer_than, ratio });
         self
     }
 
@@ -169,15 +182,14 @@ impl CircuitBreaker {
     /// nothing, a floor of calls that the window cannot hold, an open time that may come out as
     /// nothing.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let has_rule =
-            self.consecutive.is_some() || self.failure_ratio.is_some() || self.slow.is_some();
+        let has_rule = self.consecutive_failures.is_some() || self.looks_back();
         let mut checks = Checks::default().require(
             has_rule,
             "consecutive_failures",
-            self.consecutive,
+            self.consecutive_failures,
             "be set where no ratio is: nothing would ever open it",
         );
-        if let Some(failures) = self.consecutive {
+        if let Some(failures) = self.consecutive_failures {
             checks = checks.at_least_one("consecutive_failures", failures).at_most(
                 "consecutive_failures",
                 failures,
@@ -187,7 +199,7 @@ impl CircuitBreaker {
         if let Some(ratio) = self.failure_ratio {
             checks = checks.ratio_above_zero("failure_ratio", ratio);
         }
-        if let Some(slow) = self.slow {
+        if let Some(slow) = self.slow_calls {
             checks = checks
                 .above_zero("slow_calls.longer_than", slow.longer_than)
                 .ratio_above_zero("slow_calls.ratio", slow.ratio);
@@ -229,7 +241,7 @@ impl CircuitBreaker {
     pub const LONGEST: Duration = Duration::from_secs(86_400);
 
     fn check_open_time(&self) -> Result<(), SettingsError> {
-        let jitter = self.open_time.how_jittered();
+        let jitter = self.open_time.jitter;
         let longest = self.open_time.longest();
         let own = self.open_time.check();
         let nothing = own.is_ok() && self.open_time.envelope(1).is_zero(); // constant waits may be
@@ -246,9 +258,14 @@ impl CircuitBreaker {
             .done()
     }
 
+    /// Which kinds of hits the window holds: failures, and slow calls.
+    pub(super) const fn asks_for(&self) -> [bool; 2] {
+        [self.looks_back(), self.slow_calls.is_some()]
+    }
+
     /// Whether any rule needs the window.
-    pub(super) const fn looks_back(&self) -> bool {
-        self.failure_ratio.is_some() || self.slow.is_some()
+    const fn looks_back(&self) -> bool {
+        self.failure_ratio.is_some() || self.slow_calls.is_some()
     }
 }
 

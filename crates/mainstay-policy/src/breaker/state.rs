@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::answers::{BreakerState, Cause, Refusal, Transition, Verdict};
-use super::settings::CircuitBreaker;
+use super::in_force::InForce;
 use crate::moment::Moment;
 use crate::stamp::Stamp;
 
@@ -45,14 +45,16 @@ pub(super) enum Sample {
 }
 
 impl Sample {
-    pub(super) fn of(verdict: Verdict, took: Duration, settings: &CircuitBreaker) -> Self {
+    pub(super) fn of(verdict: Verdict, took: Duration, settings: &InForce) -> Self {
         let failed = match verdict {
             Verdict::Success => false,
             Verdict::Failure => true,
-            Verdict::Abandoned if settings.abandoned_after.is_some_and(|long| took >= long) => true,
+            Verdict::Abandoned if settings.abandoned_after().is_some_and(|long| took >= long) => {
+                true
+            }
             Verdict::Abandoned | Verdict::Ignored => return Self::Nothing,
         };
-        let slow = settings.slow.is_some_and(|slow| took >= slow.longer_than);
+        let slow = settings.slow_longer_than().is_some_and(|long| took >= long);
         Self::Result { failed, slow }
     }
 }
@@ -76,7 +78,7 @@ impl Machine {
     /// May a call be made? `newest` is when the last probe was let go.
     pub(super) fn admit(
         self,
-        settings: &CircuitBreaker,
+        settings: &InForce,
         newest: Moment,
         now: Moment,
     ) -> (Option<Self>, Decision) {
@@ -94,11 +96,11 @@ impl Machine {
                 None => (Some(self.probing(openings, 0)), Decision::GoFirst),
             },
             State::HalfOpen { openings, passed, out } => {
-                if out < places(passed, settings.probes) {
+                if out < places(passed, settings.probes()) {
                     let state = State::HalfOpen { openings, passed, out: out + 1 };
                     return (Some(Self { state, ..self }), Decision::Go);
                 }
-                let given_up = newest + settings.probe_time;
+                let given_up = newest + settings.probe_time();
                 if now >= given_up {
                     return (Some(self.probing(openings, passed)), Decision::Go);
                 }
@@ -112,7 +114,7 @@ impl Machine {
     /// it; `until` is when to stop being open, for so many openings.
     pub(super) fn settle(
         self,
-        settings: &CircuitBreaker,
+        settings: &InForce,
         sample: Sample,
         exceeded: Option<Cause>,
         until: impl FnOnce(u32) -> Stamp,
@@ -120,7 +122,7 @@ impl Machine {
         let Sample::Result { failed, slow } = sample else { return self.settle_nothing() };
         match self.state {
             State::Closed { consecutive } => {
-                let row = settings.consecutive.filter(|_| failed);
+                let row = settings.consecutive_failures().filter(|_| failed);
                 let counted = row.map_or(0, |limit| (consecutive + 1).min(limit));
                 let in_a_row = row == Some(counted);
                 match in_a_row.then_some(Cause::ConsecutiveFailures).or(exceeded) {
@@ -132,7 +134,7 @@ impl Machine {
             State::HalfOpen { openings, .. } if failed || slow => {
                 self.open(openings.saturating_add(1), Cause::ProbeFailed, until)
             }
-            State::HalfOpen { passed, .. } if passed + 1 >= settings.probes => {
+            State::HalfOpen { passed, .. } if passed + 1 >= settings.probes() => {
                 (Some(Self::closed(self.next_generation())), Some(Transition::Closed))
             }
             State::HalfOpen { openings, passed, out } => {
@@ -225,13 +227,15 @@ impl Machine {
 }
 
 /// How many probes may be out at a time: one, and one more for each that succeeded, but no more
-/// than are still needed.
+/// than are still needed. One is where a change has made do with those that have succeeded, since
+/// it closes with a success.
 fn places(passed: u32, probes: u32) -> u32 {
-    (passed + 1).min(probes.saturating_sub(passed))
+    (passed + 1).min(probes.saturating_sub(passed)).max(1)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::CircuitBreaker;
     use super::*;
 
     #[test]
@@ -265,5 +269,6 @@ mod tests {
         assert_eq!(ramp(1), [1]);
         assert_eq!(ramp(3), [1, 2, 1]);
         assert_eq!(ramp(8), [1, 2, 3, 4, 4, 3, 2, 1]);
+        assert_eq!([places(3, 3), places(999, 1)], [1, 1]);
     }
 }

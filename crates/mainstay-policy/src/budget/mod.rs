@@ -20,11 +20,12 @@ mod account;
 
 use std::ops::Deref;
 
-use account::Account;
+use account::{Account, Terms};
 
+use crate::live::{Changes, Live};
 use crate::moment::Moment;
 use crate::settings::{Checks, SettingsError};
-use crate::sync::{AtomicU64, Line, Relaxed, update};
+use crate::sync::{Acquire, AtomicU64, Line, update};
 
 /// How many extra attempts there may be: the settings.
 ///
@@ -33,10 +34,13 @@ use crate::sync::{AtomicU64, Line, Relaxed, update};
 /// | [`ratio`](RetryBudget::ratio) | 0.2 | an outage gets at most 1.2 times the usual load from all that draws on one budget, however many attempts each call may make |
 /// | [`reserve`](RetryBudget::reserve) | 100 | a script of a few calls can still retry each; the same burst as AWS's SDKs and Finagle |
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct RetryBudget {
-    ratio: f64,
-    reserve: u32,
+    /// What one call pays in, in extra attempts.
+    pub ratio: f64,
+    /// The most extra attempts that the account can hold; it is full at first.
+    pub reserve: u32,
 }
 
 impl Default for RetryBudget {
@@ -95,8 +99,9 @@ impl RetryBudget {
 #[derive(Debug)]
 pub struct Budget {
     account: Line<AtomicU64>,
-    deposit: u64,
-    reserve: u32,
+    /// Of which one is in force, as the account says.
+    terms: [Live<Terms>; 2],
+    changes: Changes,
 }
 
 impl Budget {
@@ -108,14 +113,38 @@ impl Budget {
     pub fn new(settings: RetryBudget) -> Result<Self, SettingsError> {
         settings.check()?;
         let account = Line(AtomicU64::new(Account::full(settings.reserve).pack()));
-        let deposit = Account::share(settings.ratio);
-        Ok(Self { account, deposit, reserve: settings.reserve })
+        let terms = [(); 2].map(|()| Live::new(Terms::of(settings)));
+        Ok(Self { account, terms, changes: Changes::default() })
+    }
+
+    /// Goes on with other settings. It keeps what it holds, as far as the new reserve allows; a
+    /// larger one fills as calls pay in. What waits is paid for and stays so: where more waits than
+    /// the new reserve, nothing is paid for until enough of it is gone.
+    ///
+    /// Each payment goes by the settings before the change or after it, so the bound holds: over an
+    /// interval with a change in it, by the larger ratio and the larger reserve.
+    ///
+    /// # Errors
+    ///
+    /// What [`RetryBudget::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: RetryBudget) -> Result<(), SettingsError> {
+        settings.check()?;
+        let _change = self.changes.begin();
+        let [first, second] = &self.terms;
+        let (account, _) = self.look();
+        let spare = if account.goes_by_second() { first } else { second };
+        let terms = Terms::of(settings);
+        spare.set(terms);
+        self.step(|account, _| Some(account.change(terms)));
+        Ok(())
     }
 
     /// A call has begun.
+    #[inline]
     pub fn deposit(&self) {
         update(&self.account, |word| {
-            let next = Account::unpack(word).deposit(self.deposit, self.reserve).pack();
+            let (account, terms) = self.split(word);
+            let next = account.deposit(terms).pack();
             ((next != word).then_some(next), ())
         });
     }
@@ -132,34 +161,44 @@ impl Budget {
     /// `Arc<Budget>`, say, so that it can travel with a future.
     #[must_use = "dropping it refunds it at once"]
     pub fn withdraw_from<B: Deref<Target = Self>>(budget: B) -> Option<Extra<B>> {
-        budget.change(Account::withdraw).then(|| Extra { budget: Some(budget) })
+        budget.step(Account::withdraw).then(|| Extra { budget: Some(budget) })
     }
 
     /// From when on it may be forgotten; `None` while it is not full. To forget it sooner would
     /// give the reserve back in the middle of an outage.
     #[must_use]
     pub fn at_rest_from(&self) -> Option<Moment> {
-        let full = Account::full(self.reserve).pack();
-        (self.account.load(Relaxed) == full).then_some(Moment::MIN)
+        let (account, terms) = self.look();
+        account.is_full(terms).then_some(Moment::MIN)
     }
 
     /// What is in the account.
     #[must_use]
     pub fn snapshot(&self) -> BudgetSnapshot {
-        let account = Account::unpack(self.account.load(Relaxed));
-        BudgetSnapshot {
-            available: account.available(),
-            waiting: account.waiting(),
-            reserve: self.reserve,
-        }
+        let (account, Terms { reserve, .. }) = self.look();
+        BudgetSnapshot { available: account.available(), waiting: account.waiting(), reserve }
     }
 
-    /// Makes the change if it can be made; says whether it was.
-    fn change(&self, step: impl Fn(Account) -> Option<Account>) -> bool {
-        update(&self.account, |word| match step(Account::unpack(word)) {
-            Some(account) => (Some(account.pack()), true),
-            None => (None, false),
+    /// Makes the step if it can be made; says whether it was.
+    fn step(&self, step: impl Fn(Account, Terms) -> Option<Account>) -> bool {
+        update(&self.account, |word| {
+            let (account, terms) = self.split(word);
+            match step(account, terms) {
+                Some(account) => (Some(account.pack()), true),
+                None => (None, false),
+            }
         })
+    }
+
+    fn look(&self) -> (Account, Terms) {
+        self.split(self.account.load(Acquire))
+    }
+
+    #[inline]
+    fn split(&self, word: u64) -> (Account, Terms) {
+        let account = Account::unpack(word);
+        let [first, second] = &self.terms;
+        (account, if account.goes_by_second() { second } else { first }.get())
     }
 }
 
@@ -174,7 +213,7 @@ impl<B: Deref<Target = Budget>> Extra<B> {
     /// The attempt has been sent; there is no refund.
     pub fn spend(mut self) {
         if let Some(budget) = self.budget.take() {
-            budget.change(Account::spend);
+            budget.step(Account::spend);
         }
     }
 }
@@ -182,7 +221,7 @@ impl<B: Deref<Target = Budget>> Extra<B> {
 impl<B: Deref<Target = Budget>> Drop for Extra<B> {
     fn drop(&mut self) {
         if let Some(budget) = self.budget.take() {
-            budget.change(Account::refund);
+            budget.step(Account::refund);
         }
     }
 }
@@ -196,7 +235,7 @@ pub struct BudgetSnapshot {
     /// Extra attempts that are paid for and not known to have been sent: they wait, or are on their
     /// way.
     pub waiting: u32,
-    /// The most that both together can be.
+    /// The most that both together can be, but for what waited when it was changed to less.
     pub reserve: u32,
 }
 
@@ -276,6 +315,36 @@ mod tests {
         assert_eq!(budget.at_rest_from(), None);
         budget.deposit();
         assert_eq!(budget.at_rest_from(), Some(Moment::MIN));
+    }
+
+    #[test]
+    fn changed_it_keeps_what_it_holds_and_no_more_than_the_new_reserve() {
+        let budget = budget(0.5, 4);
+        budget.withdraw().unwrap().spend();
+        assert_eq!(budget.change(RetryBudget::new().ratio(1.0).reserve(9)), Ok(()));
+        let expected = BudgetSnapshot { available: 3, waiting: 0, reserve: 9 };
+        assert_eq!(budget.snapshot(), expected);
+        budget.deposit();
+        assert_eq!(budget.snapshot().available, 4);
+        assert_eq!(budget.change(RetryBudget::new().reserve(2)), Ok(()));
+        assert_eq!(budget.snapshot().available, 2);
+        assert_eq!(budget.at_rest_from(), Some(Moment::MIN));
+        let wrong = RetryBudget::new().ratio(0.9).reserve(0);
+        assert_eq!(budget.change(wrong), wrong.check());
+        assert_eq!(spend_all(&budget), 2);
+    }
+
+    #[test]
+    fn what_waits_when_the_reserve_is_cut_stays_paid_for() {
+        let budget = budget(1.0, 3);
+        let mut waiting: Vec<_> = (0..3).map_while(|_| budget.withdraw()).collect();
+        assert_eq!(budget.change(RetryBudget::new().ratio(1.0).reserve(1)), Ok(()));
+        assert_eq!(budget.snapshot(), BudgetSnapshot { available: 0, waiting: 3, reserve: 1 });
+        budget.deposit();
+        assert!(waiting.pop().is_some() && budget.withdraw().is_none());
+        assert!(waiting.pop().is_some() && budget.withdraw().is_none());
+        assert!(waiting.pop().is_some());
+        assert_eq!(budget.snapshot(), BudgetSnapshot { available: 1, waiting: 0, reserve: 1 });
     }
 
     #[test]

@@ -134,11 +134,14 @@ impl Slots {
 
     /// What [`enter`](Slots::enter) would find. Takes nothing.
     #[must_use]
+    #[inline]
     pub fn peek(&self) -> Vacancy {
         let places = Places::of(self.word.load(Relaxed));
-        if places.enter().is_some() {
-            Vacancy::Slot
-        } else if places.queue(self.max_waiting.load(Relaxed)).is_some() {
+        if places.enter().is_some() { Vacancy::Slot } else { self.peek_beyond(places) }
+    }
+
+    fn peek_beyond(&self, places: Places) -> Vacancy {
+        if places.queue(self.max_waiting.load(Relaxed)).is_some() {
             Vacancy::Queue
         } else {
             Vacancy::Full
@@ -197,10 +200,15 @@ impl Slots {
         self.move_limit(|places| places.leave().resize(next(places.in_use(), places.limit())))
     }
 
-    /// Moves the limit to what `limit` says at that very moment: it is asked again whenever another
-    /// thread was faster.
-    pub(crate) fn move_to(&self, limit: impl Fn() -> u32) -> Moved {
-        self.move_limit(|places| places.resize(limit()))
+    /// Moves the limit to what `next` says of it at that very moment: it is asked again whenever
+    /// another thread was faster.
+    pub(crate) fn move_to(&self, next: impl Fn(u32) -> u32) -> Moved {
+        self.move_limit(|places| places.resize(next(places.limit())))
+    }
+
+    /// At most so many wait from now on.
+    pub(crate) fn let_wait(&self, max_waiting: u32) {
+        self.max_waiting.store(max_waiting, Relaxed);
     }
 
     fn move_limit(&self, step: impl Fn(Places) -> Places) -> Moved {
@@ -209,7 +217,8 @@ impl Slots {
             let after = step(before);
             let (from, to) = (before.limit(), after.limit());
             let moved = Moved { in_flight: before.in_use(), from, to, wake: after.wake() };
-            ((after != before).then(|| after.word()), moved)
+            // In any case, so that whoever moves it sees all that was done before it was last moved.
+            (Some(after.word()), moved)
         })
     }
 

@@ -12,16 +12,27 @@ use crate::settings::{Checks, SettingsError};
 /// | [`max_waiting`](Concurrency::max_waiting) | 10 000 | a batch may queue; a leak may not grow for ever |
 /// | [`max_wait`](Concurrency::max_wait) | 10 s | who waits longer is better told |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Concurrency {
-    pub(super) limit: u32,
-    pub(super) max_waiting: u32,
-    max_wait: Duration,
+    /// The most calls in flight.
+    pub limit: u32,
+    /// The most calls that wait.
+    pub max_waiting: u32,
+    /// The longest that a call waits before it is refused.
+    pub max_wait: Duration,
 }
 
 impl Default for Concurrency {
     fn default() -> Self {
         Self::limit(64)
+    }
+}
+
+/// At most so many at once.
+impl From<u32> for Concurrency {
+    fn from(limit: u32) -> Self {
+        Self::limit(limit)
     }
 }
 
@@ -44,12 +55,6 @@ impl Concurrency {
     pub const fn max_wait(mut self, time: Duration) -> Self {
         self.max_wait = time;
         self
-    }
-
-    /// How long a call waits before it is refused.
-    #[must_use]
-    pub const fn longest_wait(&self) -> Duration {
-        self.max_wait
     }
 
     /// Says what cannot be used as it is.
@@ -86,12 +91,5 @@ mod tests {
         assert_eq!(Concurrency::limit(most).max_waiting(most).check(), Ok(()));
         assert_eq!(Concurrency::limit(1).max_waiting(0).check(), Ok(()));
         assert_eq!(Concurrency::default(), Concurrency::limit(64));
-    }
-
-    #[test]
-    fn the_wait_is_as_set() {
-        assert_eq!(Concurrency::default().longest_wait(), Duration::from_secs(10));
-        let patient = Concurrency::default().max_wait(Duration::from_secs(60));
-        assert_eq!(patient.longest_wait(), Duration::from_secs(60));
     }
 }

@@ -30,7 +30,9 @@ pub use settings::CoolDown;
 use std::time::Duration;
 
 use ramp::Ramp;
+use settings::InForce;
 
+use crate::live::Changes;
 use crate::moment::Moment;
 use crate::settings::SettingsError;
 use crate::stamp::Stamp;
@@ -45,7 +47,8 @@ use crate::turn::Turn;
 #[derive(Debug)]
 pub struct Gate {
     shared: Line<Shared>,
-    settings: CoolDown,
+    settings: InForce,
+    changes: Changes,
 }
 
 #[derive(Debug)]
@@ -98,14 +101,35 @@ impl Gate {
     pub fn new(settings: CoolDown) -> Result<Self, SettingsError> {
         settings.check()?;
         let [ramp, asked, overloaded, noticed] = [0; 4].map(AtomicU64::new);
-        Ok(Self { shared: Line(Shared { ramp, asked, overloaded, noticed }), settings })
+        let shared = Line(Shared { ramp, asked, overloaded, noticed });
+        Ok(Self { shared, settings: InForce::new(settings), changes: Changes::default() })
+    }
+
+    /// Goes on with other settings. While it is closed it stays so for as long as it was told; the
+    /// ramp after that, or one that is on, goes by the new settings. An open gate stays open.
+    ///
+    /// # Errors
+    ///
+    /// What [`CoolDown::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: CoolDown, now: Moment) -> Result<(), SettingsError> {
+        settings.check()?;
+        let _change = self.changes.begin();
+        let before = self.settings.get();
+        update(&self.shared.ramp, |word| {
+            // A ramp that is over would be on again if the new one lasts longer.
+            let is_over = Ramp::unpack(word).over(&before) <= now;
+            ((is_over && word != 0).then_some(0), ())
+        });
+        self.settings.set(settings);
+        Ok(())
     }
 
     /// Told what a server said; answers if that holds calls back for longer than before.
     pub fn tell(&self, signal: Signal, now: Moment) -> Option<CoolingDown> {
         let said = |asked: Option<Duration>| asked.filter(|asked| !asked.is_zero());
+        let CoolDown { max, unasked, .. } = self.settings.get();
         let asked = match signal {
-            Signal::Throttled { asked } => now + said(asked).unwrap_or(self.settings.unasked),
+            Signal::Throttled { asked } => now + said(asked).unwrap_or(unasked),
             Signal::Overloaded { asked } => {
                 let before = self.shared.overloaded.fetch_max(now.as_nanos(), AcqRel);
                 let between = Duration::from_nanos(before.abs_diff(now.as_nanos()));
@@ -114,7 +138,7 @@ impl Gate {
             }
             Signal::Exhausted { reset } => reset,
         };
-        let until = Stamp::at_or_after(asked.min(now + self.settings.max));
+        let until = Stamp::at_or_after(asked.min(now + max));
         until.left(now)?;
         let at_rest = self.state(now) == GateState::Open;
         update(&self.shared.asked, |before| {
@@ -128,25 +152,39 @@ impl Gate {
     }
 
     /// Starts a call if one may start now; else says when to ask again.
+    #[inline]
     pub fn take(&self, now: Moment) -> Turn {
-        if self.shared.ramp.load(Acquire) == 0 {
-            return Turn::Now; // no pause and no ramp, the way of nearly every call
+        if self.is_open() {
+            return Turn::Now;
         }
+        self.take_while_not_open(now)
+    }
+
+    fn take_while_not_open(&self, now: Moment) -> Turn {
+        let settings = self.settings.get();
         update(&self.shared.ramp, |word| {
-            let (next, turn) = Ramp::unpack(word).take(&self.settings, now);
+            let (next, turn) = Ramp::unpack(word).take(&settings, now);
             (next.map(Ramp::pack), turn)
         })
     }
 
     /// What [`take`](Gate::take) would say. Takes nothing.
+    #[inline]
     pub fn peek(&self, now: Moment) -> Turn {
-        self.ramp().take(&self.settings, now).1
+        if self.is_open() {
+            return Turn::Now;
+        }
+        self.ramp().take(&self.settings.get(), now).1
     }
 
     /// When a call could start that stands behind so many, if each starts as soon as it can; never
     /// later than it will. A ramp that an empty queue ends gives it its turn sooner.
+    #[inline]
     pub fn forecast(&self, ahead: u32, now: Moment) -> Turn {
-        self.ramp().forecast(&self.settings, ahead, now)
+        if self.is_open() {
+            return Turn::Now;
+        }
+        self.ramp().forecast(&self.settings.get(), ahead, now)
     }
 
     /// How long a call should stay away that cannot wait for its turn: as long as the server asked,
@@ -164,9 +202,10 @@ impl Gate {
 
     /// Nobody stands in the queue any more: a ramp that is on ends.
     pub fn queue_emptied(&self, now: Moment) {
+        let settings = self.settings.get();
         update(&self.shared.ramp, |word| {
             let ramp = Ramp::unpack(word);
-            (ramp.is_on(&self.settings, now).then_some(0), ())
+            (ramp.is_on(&settings, now).then_some(0), ())
         });
     }
 
@@ -203,7 +242,7 @@ impl Gate {
     /// second after a server was overloaded.
     #[must_use]
     pub fn at_rest_from(&self) -> Option<Moment> {
-        let ramp = self.ramp().over(&self.settings);
+        let ramp = self.ramp().over(&self.settings.get());
         match Moment::from_nanos(self.shared.overloaded.load(Acquire)) {
             Moment::MIN => Some(ramp),
             overloaded => Some(ramp.max(overloaded + CoolDown::TWICE_WITHIN)),
@@ -221,6 +260,12 @@ impl Gate {
         }
     }
 
+    /// No pause and no ramp, the way of nearly every call.
+    #[inline]
+    fn is_open(&self) -> bool {
+        self.shared.ramp.load(Acquire) == 0
+    }
+
     fn ramp(&self) -> Ramp {
         Ramp::unpack(self.shared.ramp.load(Acquire))
     }
@@ -228,7 +273,7 @@ impl Gate {
     fn state_of(&self, ramp: Ramp, now: Moment) -> GateState {
         match ramp.closed_for(now) {
             Some(_) => GateState::Closed,
-            None if ramp.is_on(&self.settings, now) => GateState::Ramping,
+            None if ramp.is_on(&self.settings.get(), now) => GateState::Ramping,
             None => GateState::Open,
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ramp::Ramp;
+use crate::live::Live;
 use crate::settings::{Checks, SettingsError};
 
 /// How long to leave a server alone that asked for it, and how to come back: the settings.
@@ -14,12 +15,17 @@ use crate::settings::{Checks, SettingsError};
 /// | [`ramp`](CoolDown::ramp) | 2 s | twenty steps |
 /// | [`step`](CoolDown::step) | 100 ms | a server's answer to the first calls is there before the next |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct CoolDown {
-    pub(super) max: Duration,
-    pub(super) unasked: Duration,
-    pub(super) ramp: Duration,
-    pub(super) step: Duration,
+    /// The longest that the gate stays closed.
+    pub max: Duration,
+    /// The time that it stays closed where the server names none.
+    pub unasked: Duration,
+    /// The time after it has opened in which calls come back step by step.
+    pub ramp: Duration,
+    /// The time of one such step.
+    pub step: Duration,
 }
 
 impl Default for CoolDown {
@@ -87,6 +93,37 @@ impl CoolDown {
                 format_args!("be at most 31 times `step`, which is {most:?}"),
             )
             .done()
+    }
+}
+
+/// The settings that are in force. Who reads some of them while all are changed goes by a mixture for
+/// once, in which every time is one of the two that were set.
+#[derive(Debug)]
+pub(super) struct InForce {
+    max: Live<Duration>,
+    unasked: Live<Duration>,
+    ramp: Live<Duration>,
+    step: Live<Duration>,
+}
+
+impl InForce {
+    pub(super) fn new(settings: CoolDown) -> Self {
+        let CoolDown { max, unasked, ramp, step } = settings;
+        let [max, unasked, ramp, step] = [max, unasked, ramp, step].map(Live::new);
+        Self { max, unasked, ramp, step }
+    }
+
+    pub(super) fn set(&self, settings: CoolDown) {
+        let CoolDown { max, unasked, ramp, step } = settings;
+        self.max.set(max);
+        self.unasked.set(unasked);
+        self.ramp.set(ramp);
+        self.step.set(step);
+    }
+
+    pub(super) fn get(&self) -> CoolDown {
+        let Self { max, unasked, ramp, step } = self;
+        CoolDown { max: max.get(), unasked: unasked.get(), ramp: ramp.get(), step: step.get() }
     }
 }
 

@@ -221,3 +221,53 @@ fn who_stands_behind_others_starts_in_the_step_that_has_room_for_it() {
     assert_eq!([0, 3, 4].map(|ahead| forecast(ahead, 1_150)), [1_200, 1_200, 1_300]);
     assert_eq!(forecast(99, 3_000), 0);
 }
+
+/// As `gate`, but for the ramp: four steps of half a second.
+fn slower() -> CoolDown {
+    CoolDown::new().ramp(ms(2_000)).step(ms(500))
+}
+
+#[test]
+fn a_change_leaves_a_closed_gate_closed_for_as_long_as_it_was_told() {
+    let gate = gate();
+    assert!(gate.tell(throttled(30_000), at(0)).is_some());
+    assert_eq!(gate.change(slower().max(ms(5_000)), at(1_000)), Ok(()));
+    assert_eq!(gate.take(at(29_999)), Turn::At(at(30_000)));
+    assert_eq!(gate.take(at(30_000)), Turn::Now);
+    assert_eq!(gate.take(at(30_100)), Turn::At(at(30_500)), "the ramp is the new one");
+
+    let other = CoolDown::new().max(ms(5_000)).unasked(ms(3_000));
+    assert_eq!(gate.change(other, at(60_000)), Ok(()));
+    assert_eq!(gate.tell(Signal::Throttled { asked: None }, at(60_000)), cooling(63_000, 63_000));
+    assert_eq!(gate.tell(throttled(9_000), at(60_000)), cooling(65_000, 69_000));
+}
+
+#[test]
+fn a_change_in_the_ramp_goes_on_by_the_new_steps() {
+    let gate = gate();
+    assert!(gate.tell(throttled(1_000), at(0)).is_some());
+    assert_eq!(starts(&gate, 1_300), 8);
+    assert_eq!(gate.change(slower(), at(1_300)), Ok(()));
+    assert_eq!(gate.take(at(1_499)), Turn::At(at(3_000)), "the fourth step is taken, and the last");
+    assert_eq!(gate.change(CoolDown::new(), at(1_500)), Ok(()));
+    assert_eq!(starts(&gate, 1_500), 32);
+    assert_eq!(gate.change(CoolDown::new().ramp(ms(0)), at(1_500)), Ok(()));
+    assert_eq!(gate.state(at(1_500)), GateState::Open);
+}
+
+#[test]
+fn a_longer_ramp_holds_nobody_back_after_one_that_is_over() {
+    let gate = gate();
+    assert!(gate.tell(throttled(1_000), at(0)).is_some());
+    assert_eq!(gate.change(slower().ramp(ms(15_000)), at(3_000)), Ok(()));
+    assert_eq!(gate.state(at(3_000)), GateState::Open);
+    assert_eq!(starts(&gate, 3_000), 5_000);
+}
+
+#[test]
+fn a_change_that_cannot_be_changes_nothing() {
+    let gate = gate();
+    let wrong = slower().unasked(ms(90_000));
+    assert_eq!(gate.change(wrong, at(0)), wrong.check());
+    assert_eq!(gate.tell(Signal::Throttled { asked: None }, at(0)), cooling(1_000, 1_000));
+}

@@ -40,6 +40,23 @@ impl Latencies {
         Self { halves: [empty(), empty()] }
     }
 
+    /// Whether it tells apart all that is not longer than this.
+    pub(super) fn reach(&self, longest: Duration) -> bool {
+        self.half(Half::One).len() > bucket(longest)
+    }
+
+    /// The same, telling apart what is not longer than `longest`. What was longer than could be told
+    /// apart stays where it was.
+    pub(super) fn grown(&self, longest: Duration) -> Self {
+        let grown = Self::up_to(longest);
+        for half in [Half::One, Half::Two] {
+            for (old, new) in self.half(half).iter().zip(grown.half(half)) {
+                new.store(old.load(Relaxed), Relaxed);
+            }
+        }
+        grown
+    }
+
     pub(super) fn count(&self, half: Half, latency: Duration) {
         let half = self.half(half);
         let number = bucket(latency).min(half.len() - 1);

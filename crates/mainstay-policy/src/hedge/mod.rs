@@ -31,14 +31,16 @@ mod settings;
 mod tests;
 
 pub use race::{Finish, Race};
-pub use settings::Hedge;
+pub use settings::{Hedge, Observed, When};
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use latencies::{Half, Latencies};
 use plan::Plan;
-use settings::{Observed, When};
+use settings::InForce;
 
+use crate::live::{Changes, Live};
 use crate::moment::Moment;
 use crate::outcome::Outcome;
 use crate::settings::SettingsError;
@@ -59,14 +61,12 @@ use crate::sync::{Acquire, AtomicU64, Line, Relaxed, Release, update};
 /// * No lock. Asking is one load, observing one load and one addition.
 #[derive(Debug)]
 pub struct Hedger {
-    delay: Delay,
-    extra_attempts: u32,
-}
-
-#[derive(Debug)]
-enum Delay {
-    Fixed(Duration),
-    Learned(Box<Learned>),
+    /// In place of what is learned.
+    fixed: Live<Option<Duration>>,
+    /// There is none before somebody asks for it.
+    learned: OnceLock<Box<Learned>>,
+    extra_attempts: Live<u32>,
+    changes: Changes,
 }
 
 /// What is observed, and what follows from it.
@@ -74,7 +74,9 @@ enum Delay {
 struct Learned {
     shared: Line<Shared>,
     latencies: Latencies,
-    settings: Observed,
+    /// In their place, once a change has asked for more than they tell apart.
+    grown: OnceLock<Latencies>,
+    settings: InForce,
 }
 
 #[derive(Debug)]
@@ -95,24 +97,58 @@ impl Hedger {
     /// What [`Hedge::check`] finds.
     pub fn new(settings: Hedge) -> Result<Self, SettingsError> {
         settings.check()?;
-        let delay = match settings.when {
-            When::After(delay) => Delay::Fixed(delay),
-            When::Observed(observed) => Delay::Learned(Box::new(Learned::new(observed))),
+        let hedger = Self {
+            fixed: Live::new(None),
+            learned: OnceLock::new(),
+            extra_attempts: Live::new(settings.extra_attempts),
+            changes: Changes::default(),
         };
-        Ok(Self { delay, extra_attempts: settings.extra_attempts })
+        hedger.goes_by(settings);
+        Ok(hedger)
+    }
+
+    /// Goes on with other settings. What was observed stays, and what was seen in it is bounded by
+    /// the new delays at once, and looked for by the new percentile within [`Hedger::REFRESH`]. While
+    /// the delay is fixed nothing is observed.
+    ///
+    /// # Errors
+    ///
+    /// What [`Hedge::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: Hedge) -> Result<(), SettingsError> {
+        settings.check()?;
+        let _change = self.changes.begin();
+        self.goes_by(settings);
+        Ok(())
+    }
+
+    fn goes_by(&self, settings: Hedge) {
+        self.extra_attempts.set(settings.extra_attempts);
+        match settings.when {
+            When::After(delay) => self.fixed.set(Some(delay)),
+            When::Observed(observed) => {
+                self.learned.get_or_init(|| Box::new(Learned::new(observed))).change(observed);
+                self.fixed.set(None);
+            }
+        }
+    }
+
+    /// What is learned, where the delay is not fixed.
+    fn learned(&self) -> Result<&Learned, Duration> {
+        match (self.fixed.get(), self.learned.get()) {
+            (None, Some(learned)) => Ok(learned),
+            // Just made, and not to be seen from here: as long as may be.
+            (fixed, _) => Err(fixed.unwrap_or(Hedge::LONGEST)),
+        }
     }
 
     /// So many attempts of a call have been sent, the last of them now: when does the next one go
     /// out, if no answer comes before? `None`: there is none.
     #[must_use]
     pub fn next_at(&self, sent: u32, now: Moment) -> Option<Moment> {
-        if sent > self.extra_attempts {
+        if sent > self.extra_attempts.get() {
             return None;
         }
-        Some(match &self.delay {
-            Delay::Fixed(delay) => now + *delay,
-            Delay::Learned(learned) => now + learned.delay(now),
-        })
+        Some(now + self.learned().map_or_else(|fixed| fixed, |learned| learned.delay(now)))
     }
 
     /// When does the next attempt of this call go out, of which one was sent now, if no answer
@@ -127,8 +163,8 @@ impl Hedger {
     /// Whether the next extra attempt of this call would be its last, so that what is kept for more
     /// can go with it.
     #[must_use]
-    pub const fn is_next_the_last(&self, race: &Race) -> bool {
-        race.sent() >= self.extra_attempts
+    pub fn is_next_the_last(&self, race: &Race) -> bool {
+        race.sent() >= self.extra_attempts.get()
     }
 
     /// How the first attempt of a call ended, and how long it took until then; every one, and no
@@ -141,7 +177,7 @@ impl Hedger {
     /// | transient, throttled, abandoned | if it took as long as the delay, for by then there was no answer; else it would pass a quick failure off as a quick server |
     /// | invalid, refused | never |
     pub fn observe(&self, outcome: Outcome, took: Duration) {
-        if let Delay::Learned(learned) = &self.delay {
+        if let Ok(learned) = self.learned() {
             learned.observe(outcome, took);
         }
     }
@@ -150,18 +186,18 @@ impl Hedger {
     /// as it remembers. What it has learned is lost then.
     #[must_use]
     pub fn at_rest_from(&self) -> Option<Moment> {
-        match &self.delay {
-            Delay::Fixed(_) => Some(Moment::MIN),
-            Delay::Learned(learned) => Some(learned.plan().due.moment() + learned.settings.memory),
-        }
+        Some(match self.learned() {
+            Ok(learned) => learned.plan().due.moment() + learned.settings.get().memory,
+            Err(_) => Moment::MIN,
+        })
     }
 
     /// What it holds.
     #[must_use]
     pub fn snapshot(&self) -> HedgeSnapshot {
-        match &self.delay {
-            Delay::Fixed(delay) => HedgeSnapshot { delay: *delay, observations: 0, learned: None },
-            Delay::Learned(learned) => learned.snapshot(),
+        match self.learned() {
+            Ok(learned) => learned.snapshot(),
+            Err(delay) => HedgeSnapshot { delay, observations: 0, learned: None },
         }
     }
 }
@@ -169,8 +205,24 @@ impl Hedger {
 impl Learned {
     fn new(settings: Observed) -> Self {
         let shared = Shared { plan: AtomicU64::new(Plan::new().pack()), began: AtomicU64::new(0) };
-        let latencies = Latencies::up_to(settings.max_delay);
-        Self { shared: Line(shared), latencies, settings }
+        Self {
+            shared: Line(shared),
+            latencies: Latencies::up_to(settings.max_delay),
+            grown: OnceLock::new(),
+            settings: InForce::new(settings),
+        }
+    }
+
+    fn change(&self, settings: Observed) {
+        if !self.latencies().reach(settings.max_delay) {
+            // What is observed meanwhile may be lost.
+            let _ = self.grown.set(self.latencies.grown(Hedge::LONGEST));
+        }
+        self.settings.set(settings);
+    }
+
+    fn latencies(&self) -> &Latencies {
+        self.grown.get().unwrap_or(&self.latencies)
     }
 
     fn plan(&self) -> Plan {
@@ -192,7 +244,7 @@ impl Learned {
             Outcome::Invalid | Outcome::Refused => false,
         };
         if counts {
-            self.latencies.count(plan.current, took);
+            self.latencies().count(plan.current, took);
         }
     }
 
@@ -211,15 +263,15 @@ impl Learned {
         // From here on this call is alone, until it gives the word back.
         let current = if self.is_over(plan, now) {
             // Emptied before anybody is told to count in it: not one that is counted is lost.
-            self.latencies.forget(plan.current.other());
+            self.latencies().forget(plan.current.other());
             self.shared.began.store(now.as_nanos(), Relaxed);
             plan.current.other()
         } else {
             plan.current
         };
-        let total = self.observations();
-        let enough = total >= u64::from(self.settings.min_observations);
-        let bucket = enough.then(|| self.latencies.at_rank(self.settings.rank(total)));
+        let (settings, total) = (self.settings.get(), self.observations());
+        let enough = total >= u64::from(settings.min_observations);
+        let bucket = enough.then(|| self.latencies().at_rank(settings.rank(total)));
         let due = Stamp::at_or_after(now + Hedger::REFRESH);
         let plan = Plan { due, looking: false, current, bucket };
         self.shared.plan.store(plan.pack(), Release); // nobody else changes it meanwhile
@@ -229,12 +281,13 @@ impl Learned {
     /// Whether the current half is old enough, and full enough to stand alone.
     fn is_over(&self, plan: Plan, now: Moment) -> bool {
         let began = Moment::from_nanos(self.shared.began.load(Relaxed));
-        now.since(began) >= self.settings.memory / 2
-            && self.latencies.total(plan.current) >= u64::from(self.settings.min_observations)
+        let Observed { memory, min_observations, .. } = self.settings.get();
+        now.since(began) >= memory / 2
+            && self.latencies().total(plan.current) >= u64::from(min_observations)
     }
 
     fn observations(&self) -> u64 {
-        [Half::One, Half::Two].map(|half| self.latencies.total(half)).iter().sum()
+        [Half::One, Half::Two].map(|half| self.latencies().total(half)).iter().sum()
     }
 
     fn snapshot(&self) -> HedgeSnapshot {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::live::Live;
 use crate::settings::{Checks, SettingsError};
 
 /// When a second attempt goes out beside the first: the settings.
@@ -15,26 +16,38 @@ use crate::settings::{Checks, SettingsError};
 /// | [`max_delay`](Hedge::max_delay) | 30 s | longer than an attempt may usually take, so that it holds only where you set a shorter one |
 /// | [`memory`](Hedge::memory) | 60 s | long enough for a thousand calls, short enough to follow a server |
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Hedge {
-    pub(super) when: When,
-    pub(super) extra_attempts: u32,
+    /// How long after one attempt the next goes out.
+    pub when: When,
+    /// The most attempts of one call beside the first.
+    pub extra_attempts: u32,
 }
 
+/// How long after one attempt the next goes out.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum When {
+pub enum When {
+    /// Always as long.
     After(Duration),
+    /// As long as most attempts took.
     Observed(Observed),
 }
 
 /// What is looked for in what was observed, and what is made of it.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Observed {
-    pub(super) percentile: f64,
-    pub(super) min_observations: u32,
-    pub(super) min_delay: Duration,
-    pub(super) max_delay: Duration,
-    pub(super) memory: Duration,
+#[non_exhaustive]
+pub struct Observed {
+    /// The part in a hundred of the attempts observed that took no longer than the delay.
+    pub percentile: f64,
+    /// The fewest observations that are believed.
+    pub min_observations: u32,
+    /// The shortest delay.
+    pub min_delay: Duration,
+    /// The longest delay, and the delay while there are too few observations.
+    pub max_delay: Duration,
+    /// The longest that an observation counts while there are enough newer ones.
+    pub memory: Duration,
 }
 
 impl Default for Hedge {
@@ -170,11 +183,6 @@ impl Observed {
             )
     }
 
-    /// What so long a delay comes to within the bounds; the longest where nothing is known.
-    pub(super) fn bound(&self, known: Option<Duration>) -> Duration {
-        known.unwrap_or(self.max_delay).max(self.min_delay).min(self.max_delay)
-    }
-
     /// Which of so many observations, in order of their length, is the one at the percentile.
     pub(super) fn rank(&self, observations: u64) -> u64 {
         #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 are ever observed")]
@@ -187,6 +195,51 @@ impl Observed {
         )]
         let rank = (all * self.percentile / 100.0 - 1e-6).ceil() as u64;
         rank.max(1)
+    }
+}
+
+/// The settings about observations that are in force. Who reads them while they are changed may go
+/// by a mixture for once, whose delay is no longer than one of the two longest.
+#[derive(Debug)]
+pub(super) struct InForce {
+    percentile: Live<f64>,
+    min_observations: Live<u32>,
+    min_delay: Live<Duration>,
+    max_delay: Live<Duration>,
+    memory: Live<Duration>,
+}
+
+impl InForce {
+    pub(super) fn new(observed: Observed) -> Self {
+        let Observed { percentile, min_observations, min_delay, max_delay, memory } = observed;
+        let [min_delay, max_delay, memory] = [min_delay, max_delay, memory].map(Live::new);
+        let (percentile, min_observations) = (Live::new(percentile), Live::new(min_observations));
+        Self { percentile, min_observations, min_delay, max_delay, memory }
+    }
+
+    pub(super) fn set(&self, observed: Observed) {
+        let Observed { percentile, min_observations, min_delay, max_delay, memory } = observed;
+        self.percentile.set(percentile);
+        self.min_observations.set(min_observations);
+        self.min_delay.set(min_delay);
+        self.max_delay.set(max_delay);
+        self.memory.set(memory);
+    }
+
+    /// What so long a delay comes to within the bounds; the longest where nothing is known.
+    pub(super) fn bound(&self, known: Option<Duration>) -> Duration {
+        let (least, most) = (self.min_delay.get(), self.max_delay.get());
+        known.unwrap_or(most).max(least).min(most)
+    }
+
+    pub(super) fn get(&self) -> Observed {
+        Observed {
+            percentile: self.percentile.get(),
+            min_observations: self.min_observations.get(),
+            min_delay: self.min_delay.get(),
+            max_delay: self.max_delay.get(),
+            memory: self.memory.get(),
+        }
     }
 }
 

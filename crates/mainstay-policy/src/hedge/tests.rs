@@ -185,3 +185,48 @@ fn nothing_goes_out_that_could_not_end_in_time_or_after_a_failure() {
     race.send();
     assert_eq!(hedger.next_of(&race, then, Moment::MAX), None, "these were all");
 }
+
+#[test]
+fn changed_it_looks_for_other_things_in_what_it_has_observed() {
+    let hedger = hedger(settings().max_delay(ms(500)));
+    take(&hedger, 90, 20);
+    take(&hedger, 10, 400);
+    assert_eq!(delay(&hedger, 0), seen(20));
+    assert_eq!(hedger.change(settings().max_delay(ms(500)).min_delay(ms(70))), Ok(()));
+    assert_eq!(delay(&hedger, 1), ms(70), "the bounds hold at once");
+    let later = Hedge::at_percentile(95.0).min_observations(20).extra_attempts(2);
+    assert_eq!(hedger.change(later), Ok(()));
+    assert_eq!(delay(&hedger, 99), seen(20));
+    assert_eq!(delay(&hedger, 100), seen(400), "the percentile when it looks again");
+    assert_eq!(hedger.snapshot().observations, 100);
+    assert_eq!([2, 3].map(|sent| hedger.next_at(sent, at(100)).is_some()), [true, false]);
+    let wrong = settings().memory(ms(1));
+    assert_eq!(hedger.change(wrong), wrong.check());
+    assert_eq!(delay(&hedger, 200), seen(400));
+}
+
+#[test]
+fn a_longer_longest_delay_tells_longer_ones_apart_from_then_on() {
+    let hedger = hedger(settings().max_delay(ms(50)));
+    take(&hedger, 10, 900);
+    assert_eq!(delay(&hedger, 0), ms(50));
+    assert_eq!(hedger.change(settings().max_delay(ms(2_000))), Ok(()));
+    assert_eq!(hedger.snapshot().observations, 10);
+    assert!(delay(&hedger, 100) <= seen(50), "they were not told apart");
+    take(&hedger, 190, 900);
+    assert_eq!(delay(&hedger, 200), seen(900));
+}
+
+#[test]
+fn from_a_fixed_delay_to_a_learned_one_and_back_what_was_observed_stays() {
+    let hedger = hedger(Hedge::after(ms(70)));
+    take(&hedger, 10, 20);
+    assert_eq!(hedger.change(settings().max_delay(ms(500))), Ok(()));
+    assert_eq!((delay(&hedger, 0), hedger.snapshot().observations), (ms(500), 0));
+    take(&hedger, 10, 20);
+    assert_eq!(delay(&hedger, 100), seen(20));
+    assert_eq!(hedger.change(Hedge::after(ms(7))), Ok(()));
+    assert_eq!((delay(&hedger, 200), hedger.snapshot().observations), (ms(7), 0));
+    assert_eq!(hedger.change(settings()), Ok(()));
+    assert_eq!((delay(&hedger, 300), hedger.snapshot().observations), (seen(20), 10));
+}

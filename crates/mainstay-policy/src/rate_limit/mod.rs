@@ -23,12 +23,11 @@ mod strict;
 #[cfg(test)]
 mod tests;
 
-pub use settings::RateLimit;
+pub use settings::{RateLimit, Shape};
 
 use std::time::Duration;
 
 use quota::Quota;
-use settings::Shape;
 use smooth::{Pace, Smooth};
 use strict::{Limits, Strict};
 

@@ -13,17 +13,28 @@ use crate::settings::{Checks, SettingsError};
 /// | [`strict`](RateLimit::strict) | off | it lets calls through in clumps; for limits that are documented as "N per window" |
 /// | [`pace`](RateLimit::pace) | off | what a server says is left is never exceeded; this also spreads it over the time that is left |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct RateLimit {
-    pub(super) count: u32,
-    pub(super) period: Duration,
-    pub(super) shape: Shape,
-    pub(super) pace: bool,
+    /// The starts in a period.
+    pub count: u32,
+    /// The time that the count is for.
+    pub period: Duration,
+    /// How starts may be spread over the period.
+    pub shape: Shape,
+    /// Whether what a server says is left is spread over the time until there is more.
+    pub pace: bool,
 }
 
+/// How starts may be spread over a period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Shape {
-    Smooth { burst: u32 },
+pub enum Shape {
+    /// Evenly, but for what a pause has saved up.
+    Smooth {
+        /// The most starts that can be saved up.
+        burst: u32,
+    },
+    /// As they come, never more than the count in any window as long as the period.
     Strict,
 }
 

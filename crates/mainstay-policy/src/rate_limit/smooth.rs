@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::settings::RateLimit;
+use crate::live::Changes;
 use crate::moment::{Moment, nanos};
-use crate::sync::{Acquire, AtomicU64, Line, Mutex, Relaxed, update};
+use crate::sync::{Acquire, AtomicU64, Line, Relaxed, update};
 use crate::turn::Turn;
 
 /// The word holds the theoretical arrival time: when the limiter would be full again. Its highest
@@ -14,7 +15,7 @@ use crate::turn::Turn;
 pub(super) struct Smooth {
     word: Line<AtomicU64>,
     paces: [PaceCell; 2],
-    changing: Mutex<()>,
+    changes: Changes,
 }
 
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl Smooth {
             tolerance: AtomicU64::new(pace.tolerance),
         };
         let paces = [cell(pace), cell(pace)];
-        Self { word: Line(AtomicU64::new(0)), paces, changing: Mutex::new(()) }
+        Self { word: Line(AtomicU64::new(0)), paces, changes: Changes::default() }
     }
 
     pub(super) fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
@@ -137,8 +138,7 @@ impl Smooth {
     ///
     /// A start that overlaps the change is judged by the pace before it or after it.
     pub(super) fn change(&self, new: Pace, now: Moment) {
-        // Poisoned or not, it guards nothing but the order of changes.
-        let _one_at_a_time = self.changing.lock();
+        let _change = self.changes.begin();
         let spare = usize::from(self.word.load(Acquire) & SECOND_PACE == 0);
         if let Some(cell) = self.paces.get(spare) {
             cell.interval.store(new.interval, Relaxed);

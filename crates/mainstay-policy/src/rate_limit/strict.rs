@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::settings::RateLimit;
+use crate::live::Changes;
 use crate::moment::{Moment, nanos};
-use crate::sync::{Acquire, AtomicU64, Line, Mutex, Release, update, yield_now};
+use crate::sync::{Acquire, AtomicU64, Line, Release, update, yield_now};
 use crate::turn::Turn;
 
 /// Position *k* of all starts may be taken once position *k* − N is a window ago.
@@ -17,7 +18,7 @@ use crate::turn::Turn;
 pub(super) struct Strict {
     limits: AtomicU64,
     first: Ring,
-    changing: Mutex<()>,
+    changes: Changes,
 }
 
 /// A ring; the next one takes over when more must be remembered than it holds. Each holds at least
@@ -70,7 +71,7 @@ impl Strict {
         Self {
             limits: AtomicU64::new(limits.pack()),
             first: Ring::new(limits.count, 0),
-            changing: Mutex::new(()),
+            changes: Changes::default(),
         }
     }
 
@@ -138,8 +139,7 @@ impl Strict {
     /// Goes on with other limits: no start from now on is one too many for them, whatever came
     /// before. A start that overlaps the change is judged by the limits before it or after it.
     pub(super) fn change(&self, new: Limits) {
-        // Poisoned or not, it guards nothing but the order of changes.
-        let _one_at_a_time = self.changing.lock();
+        let _change = self.changes.begin();
         let ring = self.ring();
         if new.count > ring.capacity() {
             // Nothing may start between the copy and the hand-over; who asks is told "soon".

@@ -28,7 +28,10 @@ mod tests;
 
 pub use settings::Throttle;
 
+use settings::InForce;
+
 use crate::draw::Draw;
+use crate::live::Changes;
 use crate::moment::Moment;
 use crate::outcome::Outcome;
 use crate::settings::SettingsError;
@@ -53,7 +56,8 @@ pub struct Throttler {
     window: Window<1>,
     /// The first slice, by number, in which no request is held any more that was not accepted.
     held_until: Line<AtomicU64>,
-    settings: Throttle,
+    settings: InForce,
+    changes: Changes,
 }
 
 /// Leave to make one call; goes back through [`Throttler::settle`], whatever became of the call.
@@ -117,7 +121,26 @@ impl Throttler {
     pub fn new(settings: Throttle) -> Result<Self, SettingsError> {
         settings.check()?;
         let window = Window::new(Cut::of_time(settings.window), [true]);
-        Ok(Self { window, held_until: Line(AtomicU64::new(0)), settings })
+        Ok(Self {
+            window,
+            held_until: Line(AtomicU64::new(0)),
+            settings: InForce::new(settings),
+            changes: Changes::default(),
+        })
+    }
+
+    /// Goes on with other settings. What the window holds stays, and is judged by them; with another
+    /// window it begins anew, so that nothing is refused until it holds enough.
+    ///
+    /// # Errors
+    ///
+    /// What [`Throttle::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: Throttle, now: Moment) -> Result<(), SettingsError> {
+        settings.check()?;
+        let _change = self.changes.begin();
+        self.settings.set(settings);
+        self.window.change(Cut::of_time(settings.window), [true], now);
+        Ok(())
     }
 
     /// May a call be made? Whoever is granted it owes a [`settle`](Throttler::settle).

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::live::Live;
 use crate::settings::{Checks, SettingsError};
 use crate::window::Counts;
 
@@ -14,12 +15,17 @@ use crate::window::Counts;
 /// | [`max_rejection`](Throttle::max_rejection) | 0.9 | a tenth always goes out, so that coming back takes two windows and not an hour |
 /// | [`min_requests`](Throttle::min_requests) | 10 | fewer say nothing about a share; a script whose first call fails may make its second |
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 #[must_use]
 pub struct Throttle {
-    per_accepted: f64,
-    pub(super) window: Duration,
-    max_rejection: f64,
-    min_requests: u32,
+    /// The requests that may be made for each that the server accepts.
+    pub per_accepted: f64,
+    /// The time that is looked back over.
+    pub window: Duration,
+    /// The largest probability with which a call is refused.
+    pub max_rejection: f64,
+    /// The fewest requests in the window by which any call is refused.
+    pub min_requests: u32,
 }
 
 impl Default for Throttle {
@@ -96,18 +102,44 @@ impl Throttle {
             .at_least_one("min_requests", min_requests)
             .done()
     }
+}
+
+/// The settings that are in force, but for the window, which knows its own. Who reads them while
+/// they are changed may go by a mixture for once, which refuses no more than the one or the other
+/// at most does.
+#[derive(Debug)]
+pub(super) struct InForce {
+    per_accepted: Live<f64>,
+    max_rejection: Live<f64>,
+    min_requests: Live<u32>,
+}
+
+impl InForce {
+    pub(super) fn new(settings: Throttle) -> Self {
+        Self {
+            per_accepted: Live::new(settings.per_accepted),
+            max_rejection: Live::new(settings.max_rejection),
+            min_requests: Live::new(settings.min_requests),
+        }
+    }
+
+    pub(super) fn set(&self, settings: Throttle) {
+        self.per_accepted.set(settings.per_accepted);
+        self.max_rejection.set(settings.max_rejection);
+        self.min_requests.set(settings.min_requests);
+    }
 
     /// With which probability the next request is refused after so many, of which so many hits were
     /// accepted: `(requests - K × accepted) / (requests + 1)`, but no less than nothing and no more
     /// than the most.
     pub(super) fn rejection(&self, window: Counts) -> f64 {
-        if window.total < u64::from(self.min_requests) {
+        if window.total < u64::from(self.min_requests.get()) {
             return 0.0;
         }
         #[expect(clippy::cast_precision_loss, reason = "a window counts far below 2^52")]
         let (requests, accepted) = (window.total as f64, window.hits as f64);
-        let part = (requests - self.per_accepted * accepted) / (requests + 1.0);
-        part.clamp(0.0, self.max_rejection)
+        let part = (requests - self.per_accepted.get() * accepted) / (requests + 1.0);
+        part.clamp(0.0, self.max_rejection.get())
     }
 }
 
@@ -116,7 +148,7 @@ mod tests {
     use super::*;
 
     fn rejection(settings: Throttle, total: u64, hits: u64) -> f64 {
-        settings.rejection(Counts { total, hits })
+        InForce::new(settings).rejection(Counts { total, hits })
     }
 
     #[test]

@@ -172,3 +172,46 @@ fn an_end_that_is_told_late_counts_as_one_of_now() {
 fn settings_that_cannot_work_make_no_throttle() {
     assert!(Throttler::new(Throttle::new().min_requests(0)).is_err());
 }
+
+fn settings() -> Throttle {
+    Throttle::new().per_accepted(1.0).window(Duration::from_secs(10)).min_requests(1)
+}
+
+#[test]
+fn changed_it_judges_what_it_holds_by_the_new_numbers() {
+    let throttler = strict();
+    (0..3).for_each(|_| call(&throttler, Verdict::NotAccepted, 0));
+    call(&throttler, Verdict::Accepted, 0);
+    assert_eq!(throttler.probability(at(0)), 3.0 / 5.0);
+    assert_eq!(throttler.change(settings().per_accepted(2.0), at(0)), Ok(()));
+    assert_eq!(throttler.probability(at(0)), 2.0 / 5.0);
+    assert_eq!(throttler.change(settings().max_rejection(0.25), at(0)), Ok(()));
+    assert_eq!(throttler.probability(at(0)), 0.25);
+    assert_eq!(throttler.change(settings().min_requests(5), at(0)), Ok(()));
+    assert_eq!(throttler.probability(at(0)), 0.0);
+    assert_eq!(holds(&throttler, 9), (4, 1));
+}
+
+#[test]
+fn with_another_window_it_begins_anew() {
+    let throttler = strict();
+    (0..3).for_each(|_| call(&throttler, Verdict::NotAccepted, 0));
+    let longer = settings().window(Duration::from_secs(100));
+    assert_eq!(throttler.change(longer, at(1)), Ok(()));
+    assert_eq!((holds(&throttler, 1), throttler.probability(at(1))), ((0, 0), 0.0));
+    assert!(throttler.lets_all_through(at(1)));
+    assert!(throttler.at_rest_from().unwrap() <= at(1));
+
+    call(&throttler, Verdict::NotAccepted, 2);
+    assert_eq!((holds(&throttler, 91), refused(&throttler, 91)), ((1, 0), 0.5));
+    assert_eq!(throttler.at_rest_from(), Some(at(191)), "what was refused here counts as well");
+}
+
+#[test]
+fn a_change_that_cannot_be_changes_nothing() {
+    let throttler = strict();
+    call(&throttler, Verdict::NotAccepted, 0);
+    let wrong = settings().per_accepted(0.5).window(Duration::from_secs(60));
+    assert_eq!(throttler.change(wrong, at(0)), wrong.check());
+    assert_eq!((holds(&throttler, 0), throttler.probability(at(0))), ((1, 0), 0.5));
+}

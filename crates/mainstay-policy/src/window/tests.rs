@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 /// Ten slices of a second.
@@ -142,4 +144,108 @@ fn a_full_slice_counts_no_more() {
     assert_eq!(full.with(6, true), Slice { tag: 6, total: 1, hits: 1 });
     let almost = Slice { total: Slice::MOST - 1, ..full };
     assert_eq!(almost.with(5, true), Slice { hits: 10, ..full });
+}
+
+/// One thousand results, and all of them hits.
+fn full(window: &Window<2>, second: u64) {
+    (0..1_000).for_each(|_| {
+        window.record([true, true], at(second));
+    });
+}
+
+fn held(window: &Window<2>, second: u64) -> [u64; 2] {
+    [0, 1].map(|kind| window.counts(kind, at(second)).total)
+}
+
+#[test]
+fn cut_otherwise_it_is_empty_and_holds_what_comes_for_as_long_as_it_is_told() {
+    let ten = Cut::of_time(Duration::from_secs(10));
+    let (minute, calls) = (Cut::of_time(Duration::from_secs(60)), Cut::of_results(640));
+    let few = Cut::of_results(3);
+    for before in [ten, minute, calls, few] {
+        for (after, most, lasts) in
+            [(ten, 1_000, 10), (minute, 1_000, 60), (calls, 640, 9_999), (few, 3, 9_999)]
+        {
+            let window = Window::new(before, [true, true]);
+            full(&window, 20_000);
+            let is_same = (before.slice, before.count) == (after.slice, after.count);
+            window.change(after, [true, true], at(20_000));
+            assert_eq!(held(&window, 20_000)[0] == 0, !is_same);
+            full(&window, 20_000);
+            let holds = held(&window, 20_000)[0];
+            assert!((most - after.slice.min(most / 10)..=2_000).contains(&holds), "{holds}");
+            assert_eq!(held(&window, 20_000 + lasts * 9 / 10 - 1)[0], holds);
+            assert_eq!(held(&window, 20_000 + lasts)[0] == 0, after.by_time);
+        }
+    }
+}
+
+#[test]
+fn a_kind_that_is_asked_for_later_is_counted_from_then_on_and_the_other_goes_on() {
+    let cut = Cut::of_time(Duration::from_secs(10));
+    let window = Window::new(cut, [true, false]);
+    full(&window, 20_000);
+    for _ in 0..3 {
+        window.change(cut, [true, true], at(20_001));
+        assert_eq!(held(&window, 20_001), [1_000, 0]);
+        window.record([true, true], at(20_001));
+        assert_eq!(held(&window, 20_001), [1_001, 1]);
+        window.change(cut, [true, false], at(20_001));
+        assert_eq!(held(&window, 20_001), [1_001, 0]);
+        window.change(cut, [false, false], at(20_001));
+        assert_eq!(held(&window, 20_001), [0, 0]);
+        window.record([true, true], at(20_001));
+        window.change(cut, [true, false], at(20_001));
+        assert_eq!(held(&window, 20_001), [0, 0], "nobody counted in between");
+        full(&window, 20_001);
+    }
+}
+
+#[test]
+fn numbers_go_on_when_it_is_cut_otherwise_so_that_old_ones_are_old() {
+    let window = window();
+    let mut last = window.record([true, true], at(20_000));
+    for n in 0..1_000 {
+        let cut = if n % 2 == 0 { Cut::of_results(7) } else { Cut::of_time(Duration::MAX) };
+        window.change(cut, [true, true], at(20_000 + n));
+        let number = window.record([true, true], at(20_000 + n));
+        assert!(number > last + 64 && number < last + 70);
+        assert_eq!(held(&window, 20_000 + n), [1, 1]);
+        assert_eq!(window.start(0), Moment::MIN);
+        last = number;
+    }
+}
+
+#[test]
+fn slices_begin_and_end_where_they_did_whatever_came_before() {
+    let window = window();
+    full(&window, 20_000);
+    window.change(Cut::of_time(Duration::from_secs(20)), [true, true], at(20_003));
+    let number = window.record([true, true], at(20_004));
+    assert_eq!(window.start(number), at(20_003));
+    assert_eq!(window.start(number + 1), at(20_005));
+    assert_eq!(window.start(number - 1), at(20_001));
+    assert_eq!((window.number(at(20_005)), window.number(at(9))), (number + 1, number));
+    assert_eq!(window.leaves(number), number + 10);
+}
+
+#[test]
+fn who_was_held_up_while_it_was_cut_otherwise_counts_for_now() {
+    let window = window();
+    full(&window, 20_000);
+    let seen = window.newest();
+    window.change(Cut::of_results(7), [true, true], at(20_000));
+    assert_eq!(window.advance(seen, at(90_000).as_nanos()), window.newest().number());
+    window.change(Cut::of_time(Duration::from_secs(10)), [true, true], at(20_000));
+    assert_eq!(window.advance(seen, at(90_000).as_nanos()), window.newest().number());
+}
+
+#[test]
+fn the_ends_of_numbers_and_of_changes_go_round_or_stay() {
+    let last = Newest(u64::MAX);
+    assert_eq!((last.changes(), last.changed().changes()), (255, 0));
+    assert_eq!(last.changed().number(), last.number());
+    assert_eq!(last.at(u64::MAX), last);
+    let one = Newest(0).changed().at(7);
+    assert_eq!((one.number(), one.changes()), (7, 1));
 }

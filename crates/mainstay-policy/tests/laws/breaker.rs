@@ -28,6 +28,10 @@ struct Rules {
 }
 
 impl Rules {
+    fn looks_back(self) -> bool {
+        self.failure_tenths.or(self.slow_tenths).is_some()
+    }
+
     fn settings(self) -> CircuitBreaker {
         let tenths = |tenths: u32| f64::from(tenths) / 10.0;
         let settings = CircuitBreaker::new()
@@ -71,6 +75,7 @@ enum Step {
     Isolate,
     Release,
     Reset,
+    Change(Rules),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -86,6 +91,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0..150_u64).prop_map(Step::Wait),
         2 => (0..2_000_u64).prop_map(Step::Wait),
         1 => prop_oneof![Just(Step::Isolate), Just(Step::Release), Just(Step::Reset)],
+        1 => rules().prop_map(Step::Change),
     ]
 }
 
@@ -106,6 +112,8 @@ struct Model {
     in_a_row: u32,
     results: VecDeque<Kept>,
     counted: u64,
+    /// When slices began to be counted.
+    began: Option<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -113,6 +121,8 @@ struct Kept {
     slice: u128,
     failed: bool,
     slow: bool,
+    /// Whether a rule asked for slow ones.
+    told_slow: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -123,8 +133,26 @@ struct Pass {
 
 impl Model {
     fn new(rules: Rules) -> Self {
-        let results = VecDeque::new();
-        Self { rules, state: State::Closed, era: 0, openings: 0, in_a_row: 0, results, counted: 0 }
+        Self {
+            rules,
+            state: State::Closed,
+            era: 0,
+            openings: 0,
+            in_a_row: 0,
+            results: VecDeque::new(),
+            counted: 0,
+            began: None,
+        }
+    }
+
+    fn change(&mut self, rules: Rules, now: u64) {
+        if rules.window != self.rules.window || !self.rules.looks_back() {
+            self.results.clear();
+            self.began = Some(now);
+        } else if self.rules.slow_tenths.is_none() {
+            self.results.iter_mut().for_each(|kept| kept.told_slow = false);
+        }
+        self.rules = rules;
     }
 
     fn admit(&mut self, now: u64) -> Result<(Pass, bool), Option<u64>> {
@@ -139,7 +167,8 @@ impl Model {
                 first = true;
             }
             State::HalfOpen { passed, out, newest } => {
-                let places = (*passed + 1).min(self.rules.probes - *passed);
+                let needed = self.rules.probes.saturating_sub(*passed);
+                let places = (*passed + 1).min(needed).max(1);
                 let given_up = *newest + u64::try_from(PROBE_TIME.as_millis()).unwrap();
                 if *out < places {
                     *out += 1;
@@ -167,9 +196,11 @@ impl Model {
             State::Open { .. } | State::Isolated => None,
             State::Closed if !good && !bad => None,
             State::Closed => {
-                self.in_a_row = if bad { self.in_a_row + 1 } else { 0 };
+                let counts = bad && self.rules.consecutive.is_some();
+                self.in_a_row = if counts { self.in_a_row + 1 } else { 0 };
                 let slice = self.slice(now);
-                self.results.push_back(Kept { slice, failed: bad, slow });
+                let told_slow = self.rules.slow_tenths.is_some();
+                self.results.push_back(Kept { slice, failed: bad, slow, told_slow });
                 self.counted += 1;
                 self.forget(now);
                 let cause = self.cause(bad, slow)?;
@@ -182,7 +213,7 @@ impl Model {
                     return self.open(Cause::ProbeFailed, now);
                 }
                 *passed += u32::from(good);
-                if *passed < self.rules.probes {
+                if !good || *passed < self.rules.probes {
                     return None;
                 }
                 self.close();
@@ -192,16 +223,19 @@ impl Model {
     }
 
     fn cause(&self, bad: bool, slow: bool) -> Option<Cause> {
-        let exceeds = |is: fn(&Kept) -> bool, tenths: Option<u32>| {
-            let hits = self.results.iter().filter(|kept| is(kept)).count();
-            let enough = self.results.len() >= self.rules.min_calls as usize;
-            tenths.is_some_and(|t| enough && hits * 10 >= t as usize * self.results.len())
+        let exceeds = |is: fn(&Kept) -> Option<bool>, tenths: Option<u32>| {
+            let told: Vec<_> = self.results.iter().filter_map(is).collect();
+            let hits = told.iter().filter(|hit| **hit).count();
+            let enough = told.len() >= self.rules.min_calls as usize;
+            tenths.is_some_and(|t| enough && hits * 10 >= t as usize * told.len())
         };
         if bad && self.rules.consecutive.is_some_and(|limit| self.in_a_row >= limit) {
             Some(Cause::ConsecutiveFailures)
-        } else if bad && exceeds(|kept| kept.failed, self.rules.failure_tenths) {
+        } else if bad && exceeds(|kept| Some(kept.failed), self.rules.failure_tenths) {
             Some(Cause::FailureRatio)
-        } else if slow && exceeds(|kept| kept.slow, self.rules.slow_tenths) {
+        } else if slow
+            && exceeds(|kept| kept.told_slow.then_some(kept.slow), self.rules.slow_tenths)
+        {
             Some(Cause::SlowCalls)
         } else {
             None
@@ -210,19 +244,22 @@ impl Model {
 
     fn slice(&self, now: u64) -> u128 {
         match self.rules.window {
-            Span::Time(time) => u128::from(at(now).as_nanos()) / (time.as_nanos() / 10),
-            _ => u128::from(self.counted),
+            Span::Time(time) => {
+                let since = self.began.map_or(0, |began| at(began).as_nanos());
+                u128::from(at(now).as_nanos() - since) / (time.as_nanos() / 10)
+            }
+            Span::Calls(_) => u128::from(self.counted),
         }
     }
 
     fn forget(&mut self, now: u64) {
         let newest = match self.rules.window {
             Span::Time(_) => self.slice(now),
-            _ => u128::from(self.counted.saturating_sub(1)),
+            Span::Calls(_) => u128::from(self.counted.saturating_sub(1)),
         };
         let slices = match self.rules.window {
             Span::Calls(calls) => u128::from(calls),
-            _ => 10,
+            Span::Time(_) => 10,
         };
         self.results.retain(|kept| kept.slice + slices > newest);
     }
@@ -298,6 +335,10 @@ proptest! {
                 Step::Isolate => prop_assert_eq!(breaker.isolate(), model.by_hand(step)),
                 Step::Release => prop_assert_eq!(breaker.release(), model.by_hand(step)),
                 Step::Reset => prop_assert_eq!(breaker.reset(), model.by_hand(step)),
+                Step::Change(rules) => {
+                    prop_assert_eq!(breaker.change(rules.settings(), at(now)), Ok(()));
+                    model.change(rules, now);
+                }
             }
             let snapshot = breaker.snapshot(at(now));
             let expected = match model.state {
@@ -309,10 +350,13 @@ proptest! {
             prop_assert_eq!((snapshot.state, snapshot.probes_out), expected);
             if model.state == State::Closed {
                 model.forget(now);
-                let looks_back = rules.failure_tenths.or(rules.slow_tenths);
-                let is = |hit: bool, rule: Option<u32>| u64::from(hit && rule.is_some());
-                let failures: u64 = model.results.iter().map(|k| is(k.failed, looks_back)).sum();
-                let slow: u64 = model.results.iter().map(|k| is(k.slow, rules.slow_tenths)).sum();
+                let rules = model.rules;
+                let counts = |is: fn(&Kept) -> bool, asked: bool| {
+                    let hits = model.results.iter().filter(|kept| asked && is(kept)).count();
+                    u64::try_from(hits).unwrap()
+                };
+                let failures = counts(|kept| kept.failed, rules.looks_back());
+                let slow = counts(|kept| kept.slow && kept.told_slow, rules.slow_tenths.is_some());
                 prop_assert_eq!((snapshot.failures, snapshot.slow_calls), (failures, slow));
             }
         }
@@ -372,7 +416,6 @@ proptest! {
                     let held = &log[log.len() - usize::try_from(calls).unwrap()..];
                     prop_assert_eq!(failures, held.iter().filter(|r| r.1).count() as u64);
                 }
-                _ => prop_assert!(false, "a span without a law"),
             }
         }
     }
@@ -380,7 +423,7 @@ proptest! {
     /// Whatever has happened, and however many calls never end: who keeps asking is let through.
     #[test]
     fn no_history_leaves_it_refusing_for_ever(
-        rules in rules(),
+        mut rules in rules(),
         steps in prop::collection::vec(step(), 1..250),
     ) {
         let breaker = Breaker::new(rules.settings(), Draw::new(1)).unwrap();
@@ -397,6 +440,10 @@ proptest! {
                 Step::Settle(which, verdict) if !out.is_empty() => {
                     let ticket = out.swap_remove(which.index(out.len()));
                     let _ = breaker.settle(ticket, verdict, now);
+                }
+                Step::Change(other) => {
+                    rules = other;
+                    breaker.change(rules.settings(), now).unwrap();
                 }
                 Step::Settle(..) | Step::Isolate | Step::Release | Step::Reset => {}
             }

@@ -9,6 +9,8 @@ enum Step {
     Withdraw,
     Spend(prop::sample::Index),
     Refund(prop::sample::Index),
+    /// To such a ratio, in hundredths, and such a reserve.
+    Change(u32, u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -17,6 +19,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Withdraw),
         1 => any::<prop::sample::Index>().prop_map(Step::Spend),
         2 => any::<prop::sample::Index>().prop_map(Step::Refund),
+        1 => (0..=100_u32, 1..12_u32).prop_map(|(ratio, reserve)| Step::Change(ratio, reserve)),
     ]
 }
 
@@ -29,11 +32,11 @@ struct Model {
 proptest! {
     #![proptest_config(cases(1_000))]
 
-    /// In every interval of decisions: extra ≤ ratio × calls + reserve.
+    /// In every interval of decisions: extra ≤ ratio × calls + reserve; with a change in it, by the
+    /// larger of the reserves, and of the ratios.
     #[test]
     fn the_bound_holds_over_every_interval(
-        hundredths in 0..=100_u32,
-        reserve in 1..12_u32,
+        (mut hundredths, mut reserve) in (0..=100_u32, 1..12_u32),
         steps in prop::collection::vec(step(), 1..160),
     ) {
         let ratio = f64::from(hundredths) / 100.0;
@@ -43,14 +46,15 @@ proptest! {
         // What was decided at each step: +1 for an extra attempt, back to 0 if it is refunded.
         let mut decided = vec![0_u32; steps.len()];
         let mut paid_in = vec![0_u32; steps.len()];
+        let mut terms = vec![(0, 0); steps.len()];
 
         for (now, step) in steps.iter().enumerate() {
+            terms[now] = (hundredths, reserve);
             match step {
                 Step::Deposit => {
                     budget.deposit();
                     paid_in[now] = 1;
-                    let room = (reserve - model.waiting) * 100;
-                    model.available = (model.available + hundredths).min(room);
+                    model.available += hundredths;
                 }
                 Step::Withdraw => {
                     let extra = budget.withdraw();
@@ -74,20 +78,29 @@ proptest! {
                     model.waiting -= 1;
                     model.available += 100;
                 }
+                Step::Change(ratio, other) => {
+                    (hundredths, reserve) = (*ratio, *other);
+                    let settings = RetryBudget::new().ratio(f64::from(*ratio) / 100.0);
+                    prop_assert_eq!(budget.change(settings.reserve(reserve)), Ok(()));
+                    terms[now] = (hundredths.max(terms[now].0), reserve.max(terms[now].1));
+                }
                 Step::Spend(_) | Step::Refund(_) => {}
             }
+            let room = reserve.saturating_sub(model.waiting) * 100;
+            model.available = model.available.min(room);
             let snapshot = budget.snapshot();
             prop_assert_eq!(snapshot.available, model.available / 100);
             prop_assert_eq!(snapshot.waiting, model.waiting);
-            prop_assert!(snapshot.available + snapshot.waiting <= snapshot.reserve);
+            prop_assert!(snapshot.available + snapshot.waiting <= reserve.max(snapshot.waiting));
         }
 
         for from in 0..steps.len() {
-            let (mut extra, mut calls) = (0, 0);
+            let (mut extra, mut calls, mut ratio, mut reserve) = (0, 0, 0, 0);
             for now in from..steps.len() {
                 extra += decided[now];
                 calls += paid_in[now];
-                let bound = hundredths * calls + 100 * reserve;
+                (ratio, reserve) = (terms[now].0.max(ratio), terms[now].1.max(reserve));
+                let bound = ratio * calls + 100 * reserve;
                 prop_assert!(extra * 100 <= bound, "{extra} of {bound}/100 in {from}..={now}");
             }
         }

@@ -236,7 +236,8 @@ proptest! {
     #[test]
     fn no_budget_panics(
         (ratio, reserve) in (float(), number()),
-        steps in prop::collection::vec(0..4_u8, 0..60),
+        (other, more) in (float(), number()),
+        steps in prop::collection::vec(0..5_u8, 0..60),
     ) {
         let Ok(budget) = Budget::new(RetryBudget::new().ratio(ratio).reserve(reserve)) else {
             return Ok(());
@@ -247,6 +248,7 @@ proptest! {
                 0 => budget.deposit(),
                 1 => held.extend(budget.withdraw()),
                 2 => drop(held.pop()),
+                3 => { let _ = budget.change(RetryBudget::new().ratio(other).reserve(more)); }
                 _ => if let Some(extra) = held.pop() { extra.spend() },
             }
         }
@@ -256,11 +258,12 @@ proptest! {
     #[test]
     fn no_breaker_panics(
         settings in extreme(),
+        changes in prop::collection::vec(extreme(), 8),
         seed in any::<u64>(),
-        steps in prop::collection::vec((0..8_u8, verdict(), moment()), 0..60),
+        steps in prop::collection::vec((0..9_u8, verdict(), moment()), 0..60),
     ) {
         let breaker = Breaker::new(settings, Draw::new(seed)).unwrap();
-        let mut tickets = Vec::new();
+        let (mut tickets, mut changes) = (Vec::new(), changes.into_iter());
         for (step, verdict, now) in steps {
             match step {
                 0..3 => if let Admission::Granted { ticket, .. } = breaker.admit(now) {
@@ -270,7 +273,10 @@ proptest! {
                     let _ = breaker.settle(ticket, verdict, now);
                 },
                 6 => { let _ = breaker.isolate(); }
-                _ => { let _ = (breaker.release(), breaker.reset()); }
+                7 => { let _ = (breaker.release(), breaker.reset()); }
+                _ => if let Some(settings) = changes.next() {
+                    breaker.change(settings, now).unwrap();
+                },
             }
             let _ = (breaker.snapshot(now), breaker.would_refuse(now), breaker.at_rest_from());
         }
@@ -305,20 +311,27 @@ proptest! {
     fn no_throttle_panics(
         (k, window) in (prop::sample::select(vec![1.0, 2.0, f64::MAX]), duration()),
         (cap, floor) in (prop::sample::select(vec![f64::MIN_POSITIVE, 0.9, 1.0]), number()),
-        steps in prop::collection::vec((0..4_u8, any::<u64>(), outcome(), moment()), 0..60),
+        longest in any::<bool>(),
+        steps in prop::collection::vec((0..5_u8, any::<u64>(), outcome(), moment()), 0..60),
     ) {
         let window = window.clamp(Duration::from_millis(1), Throttle::LONGEST);
         let settings = Throttle::new().per_accepted(k).window(window).max_rejection(cap);
-        let throttler = Throttler::new(settings.min_requests(floor.max(1))).unwrap();
+        let settings = settings.min_requests(floor.max(1));
+        let throttler = Throttler::new(settings).unwrap();
         let mut tickets = Vec::new();
         for (step, bits, outcome, now) in steps {
             match step {
                 0..2 => match throttler.admit(now, Draw::new(bits)) {
                     throttle::Admission::Granted(ticket) => tickets.push(ticket),
                     throttle::Admission::Refused(refusal) => {
-                        prop_assert!(refusal.probability > 0.0 && refusal.probability <= cap);
+                        prop_assert!(refusal.probability > 0.0 && refusal.probability <= 1.0);
+                        prop_assert!(refusal.probability <= cap || longest);
                     }
                 },
+                4 => {
+                    let other = settings.max_rejection(1.0).window(Throttle::LONGEST);
+                    throttler.change(if longest { other } else { settings }, now).unwrap();
+                }
                 _ => if let Some(ticket) = tickets.pop() {
                     throttler.settle(ticket, outcome.into(), now);
                 },
@@ -331,6 +344,7 @@ proptest! {
     fn no_hedge_panics(
         (fixed, percentile, extra) in (duration(), 50.0..99.0_f64, 1..11_u32),
         (least, most, memory) in (duration(), duration(), duration()),
+        changes in any::<bool>(),
         steps in prop::collection::vec((outcome(), duration(), number(), moment()), 0..60),
     ) {
         let nano = Duration::from_nanos(1);
@@ -339,8 +353,14 @@ proptest! {
         let observed = Hedge::at_percentile(percentile).min_observations(100);
         let observed = observed.min_delay(least.min(most)).max_delay(most).memory(memory);
         for settings in [Hedge::after(fixed.max(nano)), observed] {
-            let hedger = Hedger::new(settings.extra_attempts(extra)).unwrap();
-            for &(outcome, took, sent, now) in &steps {
+            let settings = settings.extra_attempts(extra);
+            let hedger = Hedger::new(settings).unwrap();
+            for (n, &(outcome, took, sent, now)) in steps.iter().enumerate() {
+                if changes && n % 3 == 0 {
+                    hedger.change(Hedge::new().extra_attempts(extra)).unwrap();
+                } else if changes && n % 3 == 1 {
+                    hedger.change(settings).unwrap();
+                }
                 (0..9).for_each(|_| hedger.observe(outcome, took));
                 let next = hedger.next_at(sent, now);
                 prop_assert_eq!(next.is_some(), sent <= extra);
@@ -396,10 +416,12 @@ proptest! {
     #[test]
     fn no_adaptive_slots_panic(
         settings in adaptive(),
-        steps in prop::collection::vec((0..8_u8, outcome(), duration(), moment(), number()), 0..80),
+        changes in prop::collection::vec(adaptive(), 20),
+        steps in prop::collection::vec((0..10_u8, outcome(), duration(), moment(), number()), 0..80),
     ) {
         let slots = AdaptiveSlots::new(settings).unwrap();
         let (mut inside, mut queue) = (Vec::new(), Vec::new());
+        let (mut bounds, mut changes) = (settings.min..=settings.max, changes.into_iter());
         for (step, outcome, took, now, size) in steps {
             match step {
                 0..3 => match slots.enter() {
@@ -418,16 +440,22 @@ proptest! {
                 5..7 => if let Some(slot) = inside.pop() {
                     let _ = slots.leave(slot, outcome, took, now);
                 },
-                _ => { let _ = slots.resize(size); }
+                7 => { let _ = slots.resize(size); }
+                _ => if let Some(settings) = changes.next() {
+                    if slots.change(settings).is_ok() {
+                        bounds = settings.min..=settings.max;
+                    }
+                },
             }
-            let _ = (slots.snapshot(), slots.at_rest_from());
+            let _ = slots.at_rest_from();
+            prop_assert!(bounds.contains(&slots.snapshot().limit));
         }
     }
 
     #[test]
     fn no_gate_panics(
         (max, ramp, step) in (1..1_000_000_u64, 0..32_u32, 1..1_000_000_u64),
-        steps in prop::collection::vec((0..6_u8, moment(), duration(), moment()), 0..60),
+        steps in prop::collection::vec((0..8_u8, moment(), duration(), moment()), 0..60),
     ) {
         let (max, step) = (Duration::from_micros(max), Duration::from_micros(step));
         let settings = CoolDown::new().max(max).unasked(max).ramp(step * ramp.min(31)).step(step);
@@ -439,6 +467,8 @@ proptest! {
                 2 => gate.tell(Signal::Overloaded { asked }, now),
                 3 => gate.tell(Signal::Exhausted { reset }, now),
                 4 => { gate.queue_emptied(now); None }
+                5 => { gate.change(CoolDown::new(), now).unwrap(); None }
+                6 => { gate.change(settings, now).unwrap(); None }
                 _ => { let _ = gate.take(now); None }
             };
             let _ = (gate.peek(now), gate.retry_in(now), gate.snapshot(now), gate.at_rest_from());

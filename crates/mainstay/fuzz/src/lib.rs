@@ -8,6 +8,7 @@
 //!
 //! `tests/hostile.rs` feeds the same functions in the ordinary test run.
 
+pub mod config;
 pub mod dates;
 pub mod grpc;
 pub mod hints;

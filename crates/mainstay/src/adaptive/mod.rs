@@ -53,7 +53,7 @@ use crate::guard::{
 use crate::http::Http;
 use crate::protocol::Ending;
 
-pub use mainstay_policy::adaptive::{AdaptiveLimit, AdaptiveSnapshot, Aimd, Gradient2};
+pub use mainstay_policy::adaptive::{AdaptiveLimit, AdaptiveSnapshot, Aimd, Gradient2, Rule};
 
 /// Puts an adaptive limit of concurrency before a service.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl AdaptiveGuard {
     /// What [`AdaptiveLimit::check`] finds.
     pub fn new(settings: AdaptiveLimit) -> Result<Self, SettingsError> {
         Ok(Self {
-            queue: SlotQueue::new(AdaptiveSlots::new(settings)?, settings.longest_wait()),
+            queue: SlotQueue::new(AdaptiveSlots::new(settings)?, settings.max_wait),
             to_the_head: false,
             watchers: Watchers::default(),
         })
@@ -194,6 +194,27 @@ impl AdaptiveGuard {
         Ok(())
     }
 
+    /// Goes on with other settings. The limit stays where it is, or moves to the nearest that the
+    /// new bounds allow; who is in stays in; who waits keeps its place, and waits as long as it
+    /// would have.
+    ///
+    /// # Errors
+    ///
+    /// What [`AdaptiveLimit::check`] finds, and another rule, which needs a new limit. Nothing is
+    /// changed then.
+    pub fn change(&self, settings: AdaptiveLimit) -> Result<(), SettingsError> {
+        let effect = self.queue.slots().change(settings)?;
+        self.queue.wait_for(settings.max_wait);
+        self.queue.changed_by_hand();
+        self.follow(effect);
+        Ok(())
+    }
+
+    /// It has the settings that a new one would have, so it may be forgotten for one.
+    pub(crate) fn goes_by_settings(&self) {
+        self.queue.goes_by_settings();
+    }
+
     /// The limit, and every change of it from now on.
     ///
     /// Who looks seldom sees the latest and not each one in between.
@@ -202,6 +223,7 @@ impl AdaptiveGuard {
         self.watchers.receiver(|| self.snapshot().limit)
     }
 
+    #[inline]
     fn follow(&self, effect: Effect) {
         self.queue.wake(effect.wake);
         if effect.moved.is_some() {
@@ -209,6 +231,7 @@ impl AdaptiveGuard {
         }
     }
 
+    #[inline]
     fn leave(&self, slot: Slot, outcome: Outcome, took: Duration, now: &Now) {
         self.follow(self.queue.slots().leave(slot, outcome, took, now.get()));
     }

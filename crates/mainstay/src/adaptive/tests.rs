@@ -195,6 +195,38 @@ async fn it_can_be_watched_and_set_by_hand() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn changed_it_moves_into_the_new_bounds_and_who_is_in_or_waits_stays() {
+    let (handle, mut client, mut server) = limit(aimd(2).max(10));
+    let mut limits = handle.watch();
+    let mut running = [waits(&mut client), waits(&mut client)];
+    let mut third = waits(&mut client);
+    handle.change(aimd(3).min(3).max(4)).unwrap();
+    assert!(third.is_woken(), "there is a slot for it now");
+    assert_eq!(*limits.borrow_and_update(), 3);
+    assert_pending!(third.poll());
+    let snapshot = handle.snapshot();
+    assert_eq!((snapshot.in_use, snapshot.waiting, snapshot.limit), (3, 0, 3));
+
+    for call in &mut running {
+        ends(call, &mut server, 200);
+    }
+    assert_eq!(*limits.borrow_and_update(), 4, "it rises to the new most");
+    handle.change(aimd(2).max(10).backoff_ratio(0.5)).unwrap();
+    assert_eq!((limits.has_changed().unwrap(), handle.snapshot().limit), (false, 4));
+    ends(&mut third, &mut server, 429);
+    assert_eq!(*limits.borrow_and_update(), 2);
+
+    for wrong in [aimd(1).max(0), AdaptiveLimit::gradient2(Gradient2::new())] {
+        assert!(handle.change(wrong).is_err());
+    }
+    assert_eq!(handle.snapshot().limit, 2);
+    handle.change(aimd(1).max(1).max_waiting(0)).unwrap();
+    let _running = waits(&mut client);
+    let error = assert_ready_err!(call(&mut client).poll());
+    assert_eq!(refused(&error), ("adaptive limit", Reason::NoSlot));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_too_long_or_finds_the_line_full_is_refused() {
     let settings = aimd(1).max_waiting(1).max_wait(millis(2_000));
     let layer =

@@ -48,6 +48,7 @@
 //! answer is a success.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mainstay_policy::breaker::{Admission as Answer, Breaker, Refusal, Ticket, Verdict};
 use mainstay_policy::{Moment, SettingsError};
@@ -63,7 +64,7 @@ use crate::http::Http;
 use crate::protocol::Ending;
 
 pub use mainstay_policy::breaker::{
-    BreakerSnapshot, BreakerState, Cause, CircuitBreaker, Span, Transition,
+    BreakerSnapshot, BreakerState, Cause, CircuitBreaker, Slow, Span, Transition,
 };
 
 const LAYER: &str = "circuit breaker";
@@ -136,6 +137,8 @@ pub struct BreakerGuard {
     breaker: Breaker,
     name: Option<Arc<str>>,
     watch: Watch<BreakerState>,
+    /// It is not as its settings made it.
+    by_hand: AtomicBool,
 }
 
 impl BreakerGuard {
@@ -146,7 +149,8 @@ impl BreakerGuard {
     /// What [`CircuitBreaker::check`] finds.
     pub fn new(settings: CircuitBreaker) -> Result<Self, SettingsError> {
         let breaker = Breaker::new(settings, chance::draw())?;
-        Ok(Self { breaker, name: None, watch: Watch::default() })
+        let by_hand = AtomicBool::new(false);
+        Ok(Self { breaker, name: None, watch: Watch::default(), by_hand })
     }
 
     /// A name that its refusals say.
@@ -177,6 +181,24 @@ impl BreakerGuard {
     /// What it is doing, as it changes. Who looks seldom sees the last state, not all between.
     pub fn watch(&self) -> watch::Receiver<BreakerState> {
         self.watch.receiver(|| self.breaker.state())
+    }
+
+    /// Goes on with other settings, in the state that it is in: an open time stays as it is, a row
+    /// of failures and probes that have succeeded go on counting. With another window it begins with
+    /// an empty one.
+    ///
+    /// # Errors
+    ///
+    /// What [`CircuitBreaker::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: CircuitBreaker) -> Result<(), SettingsError> {
+        self.breaker.change(settings, Now::default().get())?;
+        self.by_hand.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// It has the settings that a new one would have, so it may be forgotten for one.
+    pub(crate) fn goes_by_settings(&self) {
+        self.by_hand.store(false, Ordering::Relaxed);
     }
 
     /// Refuses every call until it is released.
@@ -301,7 +323,10 @@ impl<Req> Guard<Req> for BreakerGuard {
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
-        self.breaker.at_rest_from()
+        match self.by_hand.load(Ordering::Relaxed) {
+            true => None,
+            false => self.breaker.at_rest_from(),
+        }
     }
 }
 

@@ -103,6 +103,41 @@ async fn a_dropped_probe_makes_room_for_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn changed_settings_judge_at_once_and_it_stays_as_it_is() {
+    let layer = opens_at_the_second_failure();
+    let ((mut client, mut server), handle) = (over(&layer), layer.handle());
+    let row = |failures| CircuitBreaker::new().consecutive_failures(Some(failures));
+    handle.change(row(4)).unwrap();
+    for _ in 0..3 {
+        answered(&mut client, &mut server, 503).await;
+    }
+    assert_eq!(handle.state(), BreakerState::Closed);
+    handle.change(row(2).probes(1)).unwrap();
+    answered(&mut client, &mut server, 503).await;
+    assert_eq!(handle.state(), BreakerState::Open);
+
+    let before = handle.snapshot().retry_in.unwrap();
+    let longer = mainstay_policy::backoff::Backoff::constant(OPEN_TIME * 60);
+    handle.change(row(2).probes(1).open_time(longer)).unwrap();
+    assert_eq!(handle.snapshot().retry_in, Some(before), "it is open for as long as it was drawn");
+    advance(before).await;
+    answered(&mut client, &mut server, 503).await;
+    assert_eq!(handle.snapshot().retry_in, Some(OPEN_TIME * 60));
+
+    assert!(handle.change(row(0)).is_err());
+    assert_eq!(handle.state(), BreakerState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_changed_by_hand_may_not_be_forgotten() {
+    let guard = BreakerGuard::new(CircuitBreaker::new()).unwrap();
+    let at_rest = |guard: &BreakerGuard| Guard::<Req>::at_rest_from(guard).is_some();
+    assert!(at_rest(&guard));
+    guard.change(CircuitBreaker::new()).unwrap();
+    assert!(!at_rest(&guard));
+}
+
+#[tokio::test(start_paused = true)]
 async fn by_hand_it_refuses_until_it_is_released() {
     let breaker = BreakerGuard::new(CircuitBreaker::new()).unwrap().named("billing");
     let layer = CircuitBreakerLayer::of(breaker, Http::new());

@@ -137,7 +137,7 @@ impl ConcurrencyGuard {
     ///
     /// What [`Concurrency::check`] finds.
     pub fn new(settings: Concurrency) -> Result<Self, SettingsError> {
-        let queue = SlotQueue::new(Slots::new(settings)?, settings.longest_wait());
+        let queue = SlotQueue::new(Slots::new(settings)?, settings.max_wait);
         Ok(Self { queue, to_the_head: false })
     }
 
@@ -188,10 +188,15 @@ impl ConcurrencyGuard {
     /// What [`Concurrency::check`] finds; nothing is changed then.
     pub fn change(&self, settings: Concurrency) -> Result<(), SettingsError> {
         let wake = self.queue.slots().change(settings)?;
-        self.queue.wait_for(settings.longest_wait());
+        self.queue.wait_for(settings.max_wait);
         self.queue.changed_by_hand();
         self.queue.wake(wake);
         Ok(())
+    }
+
+    /// It has the settings that a new one would have, so it may be forgotten for one.
+    pub(crate) fn goes_by_settings(&self) {
+        self.queue.goes_by_settings();
     }
 
     #[inline]
@@ -216,6 +221,7 @@ impl<Req> Guard<Req> for ConcurrencyGuard {
     #[inline]
     fn subject(&self, _: &Req) {}
 
+    #[inline]
     fn glance(&self, (): &(), ask: Ask, now: &Now) -> Result<(), Refused> {
         self.queue.glance(ask, now)
     }

@@ -135,6 +135,16 @@ impl CoolDownGuard {
         self.turns().receiver()
     }
 
+    /// Goes on with other settings; who stands in line keeps its place. While the gate is closed it
+    /// stays so for as long as it was told; the ramp goes by the new settings.
+    ///
+    /// # Errors
+    ///
+    /// What [`CoolDown::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: CoolDown) -> Result<(), SettingsError> {
+        change(self, self.gate(), settings)
+    }
+
     /// Closes it by hand, as a 429 that asks for so long would.
     pub fn close_for(&self, time: Duration) -> Option<CoolingDown> {
         close_for(self, self.gate(), time)
@@ -163,6 +173,18 @@ fn close_for<T: Turns>(line: &TurnGuard<T>, gate: &Gate, time: Duration) -> Opti
     let closed = gate.tell(Signal::Throttled { asked: Some(time) }, now)?;
     line.holds_back(closed.until, now);
     Some(closed)
+}
+
+fn change<T: Turns>(
+    line: &TurnGuard<T>,
+    gate: &Gate,
+    settings: CoolDown,
+) -> Result<(), SettingsError> {
+    let now = clock::now();
+    gate.change(settings, now)?;
+    line.tell_changes(now);
+    line.changed();
+    Ok(())
 }
 
 fn reset<T: Turns>(line: &TurnGuard<T>, gate: &Gate) {

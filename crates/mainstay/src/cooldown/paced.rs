@@ -54,7 +54,7 @@ impl PacedGuard {
         self.turns().gate.receiver()
     }
 
-    /// Goes on with other limits; who stands in line keeps its place.
+    /// Goes on with another limit; who stands in line keeps its place.
     ///
     /// # Errors
     ///
@@ -64,6 +64,15 @@ impl PacedGuard {
         self.turns().limiter.change(settings, clock::now())?;
         self.changed();
         Ok(())
+    }
+
+    /// Goes on with another cool-down, as [`CoolDownGuard::change`](TurnGuard::change) does.
+    ///
+    /// # Errors
+    ///
+    /// What [`CoolDown::check`] finds; nothing is changed then.
+    pub fn change_cool_down(&self, settings: CoolDown) -> Result<(), SettingsError> {
+        super::change(self, self.turns().gate(), settings)
     }
 
     /// Forgets what the server said is left.

@@ -58,10 +58,12 @@ impl Turns for WatchedGate {
         self.gate.take(now)
     }
 
+    #[inline]
     fn peek(&self, _: u32, _: Moment, now: Moment) -> Turn {
         self.gate.peek(now)
     }
 
+    #[inline]
     fn forecast(&self, ahead: Ahead, _: u32, now: Moment) -> Turn {
         self.gate.forecast(ahead.calls, now)
     }

@@ -33,12 +33,17 @@ pin_project! {
     }
 }
 
+/// The refusal of a call whose time is over.
+pub(crate) fn timed_out(name: Option<&Arc<str>>) -> Refused {
+    Refused::new(LAYER, Reason::TimedOut).named_if(name)
+}
+
 impl<F> DeadlineFuture<F> {
     pub(super) fn refused(refused: Refused) -> Self {
         Self { state: State::Refused { refused: Some(refused) } }
     }
 
-    pub(super) fn starts(inner: F, until: Moment, name: Option<Arc<str>>) -> Self {
+    pub(crate) fn starts(inner: F, until: Moment, name: Option<Arc<str>>) -> Self {
         Self { state: State::Running { inner, until, name, timer: Timer::default() } }
     }
 }
@@ -65,7 +70,7 @@ where
                     Watch::Here => ready!(timer.poll(*until, cx)),
                     Watch::FurtherOut | Watch::Nowhere => return Poll::Pending,
                 }
-                Refused::new(LAYER, Reason::TimedOut).named_if(name.as_ref())
+                timed_out(name.as_ref())
             }
         };
         // What still ran is gone before anybody is told.

@@ -69,6 +69,7 @@ use crate::protocol::Protocol;
 use crate::scope::Scope;
 
 pub use future::DeadlineFuture;
+pub(crate) use future::timed_out;
 pub use header::{DeadlineHeader, DeadlineHeaderLayer};
 pub use plain::Plain;
 
@@ -187,6 +188,34 @@ impl<P> DeadlineLayer<P> {
     }
 }
 
+impl<P> DeadlineLayer<P> {
+    /// A call begins: when it must end, or the refusal of one whose time is over.
+    #[inline]
+    pub(crate) fn begins<Req, Res, E>(
+        &self,
+        request: &mut Req,
+        around: Moment,
+        now: Moment,
+    ) -> Result<Moment, Refused>
+    where
+        P: Protocol<Req, Res, E>,
+    {
+        let asked = self.protocol.deadline(request).map(|asked| asked.until);
+        let until = deadline::until(now, self.within, asked, around);
+        if deadline::left(until, now).is_none() {
+            return Err(Refused::new(LAYER, Reason::Deadline).named_if(self.name.as_ref()));
+        }
+        if self.in_request && until < Moment::MAX {
+            self.protocol.set_deadline(request, Deadline { until });
+        }
+        Ok(until)
+    }
+
+    pub(crate) const fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+}
+
 impl<P> Clone for DeadlineLayer<P> {
     fn clone(&self) -> Self {
         Self { name: self.name.clone(), protocol: Arc::clone(&self.protocol), ..*self }
@@ -246,23 +275,20 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let DeadlineLayer { within, name, in_request, protocol } = &self.layer;
         let (scope, now) = (Scope::current(), clock::now());
-        let asked = protocol.deadline(&request).map(|asked| asked.until);
-        let until = deadline::until(now, *within, asked, scope.until);
-        if deadline::left(until, now).is_none() {
-            let refused = Refused::new(LAYER, Reason::Deadline).named_if(name.as_ref());
-            // What readiness has reserved must not stay with one who was refused and is idle.
-            let clone = self.inner.clone();
-            drop(mem::replace(&mut self.inner, clone));
-            return DeadlineFuture::refused(refused);
-        }
-        if *in_request && until < Moment::MAX {
-            protocol.set_deadline(&mut request, Deadline { until });
-        }
+        let begun = self.layer.begins::<_, S::Response, S::Error>(&mut request, scope.until, now);
+        let until = match begun {
+            Ok(until) => until,
+            Err(refused) => {
+                // What readiness has reserved must not stay with one who was refused and is idle.
+                let clone = self.inner.clone();
+                drop(mem::replace(&mut self.inner, clone));
+                return DeadlineFuture::refused(refused);
+            }
+        };
         let inner = &mut self.inner;
         let future = scope.until(until).around(|| inner.call(request));
-        DeadlineFuture::starts(future, until, name.clone())
+        DeadlineFuture::starts(future, until, self.layer.name.clone())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Any error into one that can carry a refusal.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,7 +9,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Error;
+use super::{Carry, Lifted};
 
 /// Turns a service's error `E` into [`Error<E>`], so that layers of ours can refuse calls to it.
 ///
@@ -44,17 +45,22 @@ impl<S> Layer<S> for LiftLayer {
     type Service = Lift<S>;
 
     fn layer(&self, inner: S) -> Lift<S> {
-        Lift { inner }
+        Lift::of(inner)
     }
 }
 
 /// What [`LiftLayer`] makes of a service.
-#[derive(Clone, Copy, Debug)]
-pub struct Lift<S> {
+#[derive(Debug)]
+pub struct Lift<S, C = Lifted> {
     inner: S,
+    carries: PhantomData<fn() -> C>,
 }
 
-impl<S> Lift<S> {
+impl<S, C> Lift<S, C> {
+    pub(crate) const fn of(inner: S) -> Self {
+        Self { inner, carries: PhantomData }
+    }
+
     /// The service beneath.
     pub const fn get_ref(&self) -> &S {
         &self.inner
@@ -71,20 +77,29 @@ impl<S> Lift<S> {
     }
 }
 
-impl<S, Req> Service<Req> for Lift<S>
+impl<S: Clone, C> Clone for Lift<S, C> {
+    fn clone(&self) -> Self {
+        Self::of(self.inner.clone())
+    }
+}
+
+impl<S: Copy, C> Copy for Lift<S, C> {}
+
+impl<S, Req, C> Service<Req> for Lift<S, C>
 where
     S: Service<Req>,
+    C: Carry<S::Error>,
 {
     type Response = S::Response;
-    type Error = Error<S::Error>;
-    type Future = LiftFuture<S::Future>;
+    type Error = C::Error;
+    type Future = LiftFuture<S::Future, C>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Error::Inner)
+        self.inner.poll_ready(cx).map_err(C::inner)
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        LiftFuture { inner: self.inner.call(request) }
+        LiftFuture { inner: self.inner.call(request), carries: PhantomData }
     }
 }
 
@@ -92,20 +107,22 @@ pin_project! {
     /// The response future of [`Lift`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct LiftFuture<F> {
+    pub struct LiftFuture<F, C = Lifted> {
         #[pin]
         inner: F,
+        carries: PhantomData<fn() -> C>,
     }
 }
 
-impl<F, Res, E> Future for LiftFuture<F>
+impl<F, Res, E, C> Future for LiftFuture<F, C>
 where
     F: Future<Output = Result<Res, E>>,
+    C: Carry<E>,
 {
-    type Output = Result<Res, Error<E>>;
+    type Output = Result<Res, C::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().inner.poll(cx).map_err(Error::Inner)
+        self.project().inner.poll(cx).map_err(C::inner)
     }
 }
 
@@ -116,6 +133,7 @@ mod tests {
     use tower::{ServiceExt, service_fn};
 
     use super::*;
+    use crate::Error;
 
     #[tokio::test]
     async fn an_answer_passes_and_an_error_is_lifted() {

@@ -1,12 +1,14 @@
 //! A layer never changes the error type of the service that it wraps.
 
 pub(crate) mod beneath;
+mod carry;
 mod lift;
 mod over;
 mod refused;
 
 use std::error::Error as StdError;
 
+pub use carry::{Carry, Lifted, Unchanged};
 pub use lift::{Lift, LiftFuture, LiftLayer};
 pub use over::Over;
 pub use refused::{Reason, Refused};

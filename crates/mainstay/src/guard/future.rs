@@ -10,7 +10,7 @@ use mainstay_policy::{Moment, Outcome, deadline, turn};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::live::{Live, Shared};
+use super::live::{Live, LiveOf, Shared};
 use super::{Admission, Ask, Guard, Now, ask_at_once};
 use crate::clock;
 use crate::deadline::LAYER;
@@ -47,7 +47,7 @@ type Waiting<F, E, A> = Pin<Box<dyn Future<Output = Result<(F, A), E>> + Send>>;
 
 /// What is known of an attempt that has been let go.
 pub struct Attempt<Req, G: Guard<Req>, P, A> {
-    pub(super) live: Live<Req, G, P>,
+    pub(super) live: LiveOf<Req, G, P>,
     about: A,
 }
 
@@ -83,7 +83,7 @@ where
 {
     /// Starts an attempt; the service is ready. The permit is live before, since a call may panic.
     #[inline]
-    pub(super) fn starts<S>(service: &mut S, request: Req, mut live: Live<Req, G, P>) -> Self
+    pub(super) fn starts<S>(service: &mut S, request: Req, mut live: LiveOf<Req, G, P>) -> Self
     where
         S: Service<Req, Error = E, Future = F>,
         P: Protocol<Req, S::Response, E, About = A>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mainstay_policy::Outcome;
 
-use super::{Guard, Now};
+use super::{Admission, Ask, Guard, Now};
 use crate::protocol::{Ending, Protocol};
 use crate::scope::dropped;
 
@@ -16,38 +16,80 @@ pub(super) struct Shared<G, P> {
     pub(super) protocol: P,
 }
 
+/// What a permit keeps its guard by.
+pub(crate) trait Holds<G> {
+    fn guard(&self) -> &G;
+}
+
+impl<G, P> Holds<G> for Arc<Shared<G, P>> {
+    #[inline]
+    fn guard(&self) -> &G {
+        &self.guard
+    }
+}
+
 /// A permit that was given to an attempt, and the guard that it goes back to.
 ///
 /// Dropped unsettled, it says that the attempt was abandoned, or that it timed out if a timer of ours
 /// drops it.
 #[derive(Debug)]
-pub(super) struct Live<Req, G: Guard<Req>, P> {
-    shared: Arc<Shared<G, P>>,
+pub(crate) struct Live<Req, G: Guard<Req>, H: Holds<G>> {
+    holder: H,
     given: Option<(G::Subject, G::Permit)>,
 }
 
-impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
+/// A permit of a layer.
+pub(super) type LiveOf<Req, G, P> = Live<Req, G, Arc<Shared<G, P>>>;
+
+impl<Req, G: Guard<Req>, H: Holds<G>> Live<Req, G, H> {
     #[inline]
-    pub(super) const fn new(
-        shared: Arc<Shared<G, P>>,
-        subject: G::Subject,
-        permit: G::Permit,
-    ) -> Self {
-        Self { shared, given: Some((subject, permit)) }
+    pub(crate) const fn new(holder: H, subject: G::Subject, permit: G::Permit) -> Self {
+        Self { holder, given: Some((subject, permit)) }
     }
 
+    /// What keeps the guard.
     #[inline]
-    pub(super) fn protocol(&self) -> &P {
-        &self.shared.protocol
+    pub(crate) const fn holder(&self) -> &H {
+        &self.holder
     }
 
     /// Does what may panic; if it does, the attempt has failed, whoever catches the panic.
     #[inline]
-    pub(super) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
+    pub(crate) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
         let watched = Watched(self);
         let done = run();
         mem::forget(watched);
         done
+    }
+
+    /// The attempt that waited starts now.
+    pub(super) fn starts(&mut self) {
+        if let Some((subject, permit)) = &mut self.given {
+            self.holder.guard().starts(subject, permit, &Now::default());
+        }
+    }
+
+    /// How the attempt ended. Only the first end counts.
+    // Always: too large for the compiler's own measure where a guard has settings that change.
+    #[inline(always)]
+    pub(crate) fn settle(&mut self, ending: &Ending) {
+        let Some((subject, permit)) = self.given.take() else { return };
+        let (guard, now) = (self.holder.guard(), Now::default());
+        let held = guard.settle(&subject, permit, ending, &now);
+        guard.let_go(&subject, held, ending, &now);
+    }
+
+    /// It had no end of its own.
+    #[cold]
+    fn ends_as(&mut self, outcome: Outcome) {
+        self.settle(&Ending::new(outcome));
+    }
+}
+
+impl<Req, G: Guard<Req>, P> LiveOf<Req, G, P> {
+    #[inline]
+    pub(super) fn protocol(&self) -> &P {
+        &self.holder.protocol
     }
 
     /// The service died before the attempt could start.
@@ -55,47 +97,24 @@ impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
     where
         P: Protocol<Req, Res, E>,
     {
-        let ending = self.shared.protocol.end(about, Err(&error));
+        let ending = self.holder.protocol.end(about, Err(&error));
         self.settle(&ending);
         error
-    }
-
-    /// The attempt that waited starts now.
-    pub(super) fn starts(&mut self) {
-        if let Some((subject, permit)) = &mut self.given {
-            self.shared.guard.starts(subject, permit, &Now::default());
-        }
-    }
-
-    /// How the attempt ended. Only the first end counts.
-    #[inline]
-    pub(super) fn settle(&mut self, ending: &Ending) {
-        let Some((subject, permit)) = self.given.take() else { return };
-        let (guard, now) = (&self.shared.guard, Now::default());
-        let held = guard.settle(&subject, permit, ending, &now);
-        guard.let_go(&subject, held, ending, &now);
     }
 
     /// The head of the answer is there, and its body is held on to.
     pub(super) fn settle_head(&mut self, head: &Ending) -> Option<Lease<Req, G, P>> {
         let (subject, permit) = self.given.take()?;
-        let held = self.shared.guard.settle(&subject, permit, head, &Now::default());
-        Some(Lease { shared: Arc::clone(&self.shared), subject, held: Some(held) })
+        let held = self.holder.guard.settle(&subject, permit, head, &Now::default());
+        Some(Lease { shared: Arc::clone(&self.holder), subject, held: Some(held) })
     }
 }
 
-impl<Req, G: Guard<Req>, P> Live<Req, G, P> {
-    #[cold]
-    fn abandon(&mut self) {
-        self.settle(&Ending::new(dropped()));
-    }
-}
-
-impl<Req, G: Guard<Req>, P> Drop for Live<Req, G, P> {
+impl<Req, G: Guard<Req>, H: Holds<G>> Drop for Live<Req, G, H> {
     #[inline]
     fn drop(&mut self) {
         if self.given.is_some() {
-            self.abandon();
+            self.ends_as(dropped());
         }
     }
 }
@@ -131,7 +150,7 @@ impl<Req, G: Guard<Req>, P> Drop for Lease<Req, G, P> {
     }
 }
 
-/// A permit that a guard of a set gave, while another of the set is asked.
+/// A permit that a guard of a set gave, if it did yet, while another of the set is asked.
 #[derive(Debug)]
 pub(super) struct Given<'a, Req, G: Guard<Req>> {
     guard: &'a G,
@@ -140,14 +159,32 @@ pub(super) struct Given<'a, Req, G: Guard<Req>> {
 }
 
 impl<'a, Req, G: Guard<Req>> Given<'a, Req, G> {
-    #[inline]
+    #[inline(always)]
     pub(super) const fn new(guard: &'a G, subject: &'a G::Subject, permit: G::Permit) -> Self {
         Self { guard, subject, permit: Some(permit) }
     }
 
+    #[inline(always)]
+    pub(super) const fn nothing(guard: &'a G, subject: &'a G::Subject) -> Self {
+        Self { guard, subject, permit: None }
+    }
+
+    /// Asks for the permit, and keeps it.
+    #[inline(always)]
+    pub(super) fn asks(&mut self, ask: Ask, now: &Now) -> Admission<()> {
+        match self.guard.try_admit(self.subject, ask, now) {
+            Admission::Go(permit) => {
+                self.permit = Some(permit);
+                Admission::Go(())
+            }
+            Admission::Wait => Admission::Wait,
+            Admission::Refuse(refused) => Admission::Refuse(refused),
+        }
+    }
+
     /// The permit, which is the taker's to settle from now on.
     #[expect(clippy::expect_used, reason = "it is there until it is taken, which ends this")]
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(mut self) -> G::Permit {
         let permit = self.permit.take();
         mem::forget(self); // there is nothing left to give back
@@ -156,14 +193,21 @@ impl<'a, Req, G: Guard<Req>> Given<'a, Req, G> {
 }
 
 /// It was not used: another refused or panicked, or nobody waits any more.
+// Always, but for what is seldom done: so that nothing of it must be where a drop could find it.
 impl<Req, G: Guard<Req>> Drop for Given<'_, Req, G> {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
-            let (unused, now) = (Ending::new(Outcome::Refused), Now::default());
-            let held = self.guard.settle(self.subject, permit, &unused, &now);
-            self.guard.let_go(self.subject, held, &unused, &now);
+            give_back(self.guard, self.subject, permit);
         }
     }
+}
+
+#[cold]
+fn give_back<Req, G: Guard<Req>>(guard: &G, subject: &G::Subject, permit: G::Permit) {
+    let (unused, now) = (Ending::new(Outcome::Refused), Now::default());
+    let held = guard.settle(subject, permit, &unused, &now);
+    guard.let_go(subject, held, &unused, &now);
 }
 
 /// What a guard of a set holds on to, while another of the set is told.
@@ -175,12 +219,13 @@ pub(super) struct Kept<'a, Req, G: Guard<Req>> {
 }
 
 impl<'a, Req, G: Guard<Req>> Kept<'a, Req, G> {
+    #[inline(always)]
     pub(super) const fn new(guard: &'a G, subject: &'a G::Subject, held: G::Held) -> Self {
         Self { guard, subject, held: Some(held) }
     }
 
     #[expect(clippy::expect_used, reason = "it is there until it is taken, which ends this")]
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(mut self) -> G::Held {
         let held = self.held.take();
         mem::forget(self); // there is nothing left to let go
@@ -190,19 +235,24 @@ impl<'a, Req, G: Guard<Req>> Kept<'a, Req, G> {
 
 /// The other panicked.
 impl<Req, G: Guard<Req>> Drop for Kept<'_, Req, G> {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
-            let ending = Ending::new(Outcome::Abandoned);
-            self.guard.let_go(self.subject, held, &ending, &Now::default());
+            abandon(self.guard, self.subject, held);
         }
     }
 }
 
-/// Dropped only where something unwinds.
-struct Watched<'a, Req, G: Guard<Req>, P>(&'a mut Live<Req, G, P>);
+#[cold]
+fn abandon<Req, G: Guard<Req>>(guard: &G, subject: &G::Subject, held: G::Held) {
+    guard.let_go(subject, held, &Ending::new(Outcome::Abandoned), &Now::default());
+}
 
-impl<Req, G: Guard<Req>, P> Drop for Watched<'_, Req, G, P> {
+/// Dropped only where something unwinds.
+struct Watched<'a, Req, G: Guard<Req>, H: Holds<G>>(&'a mut Live<Req, G, H>);
+
+impl<Req, G: Guard<Req>, H: Holds<G>> Drop for Watched<'_, Req, G, H> {
     fn drop(&mut self) {
-        self.0.settle(&Ending::new(Outcome::Transient));
+        self.0.ends_as(Outcome::Transient);
     }
 }

@@ -49,8 +49,10 @@ mod turns;
 mod watch;
 
 pub use body::{HeldBody, HoldLayer, Holding, HoldingFuture};
+pub(crate) use future::Attempt;
 pub use future::GuardedFuture;
 pub use guarded::{GuardLayer, Guarded};
+pub(crate) use live::{Holds, Live};
 pub use now::Now;
 pub use per_key::{Each, PerKey};
 use queue::{Queue, Spot};
@@ -208,7 +210,7 @@ pub enum Admission<Permit> {
 
 /// Asks a guard that stands alone, or a set that is glanced at before.
 #[inline]
-fn ask_at_once<Req, G: Guard<Req>>(
+pub(crate) fn ask_at_once<Req, G: Guard<Req>>(
     guard: &G,
     subject: &G::Subject,
     ask: Ask,

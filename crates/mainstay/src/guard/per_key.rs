@@ -41,6 +41,10 @@ pub struct Each<G> {
 }
 
 impl<G> Each<G> {
+    pub(crate) const fn new(key: Key, guard: G) -> Self {
+        Self { key, guard }
+    }
+
     /// The key.
     pub const fn key(&self) -> &Key {
         &self.key
@@ -106,7 +110,7 @@ impl<G> PerKey<G> {
 impl<G, K> PerKey<G, K> {
     /// A guard for every key of this kind, made so.
     pub fn by(key: K, make: impl Fn(&Key) -> G + Send + Sync + 'static) -> Self {
-        let make = move |key: &Key| Each { key: key.clone(), guard: make(key) };
+        let make = move |key: &Key| Each::new(key.clone(), make(key));
         Self { guards: Keyed::new(key, make) }
     }
 
@@ -172,6 +176,71 @@ impl<G, K> PerKey<G, K> {
     }
 }
 
+/// The guard itself, whose refusals say the key.
+impl<Req, G: Guard<Req> + Sync> Guard<Req> for Each<G> {
+    const IS_SET: bool = G::IS_SET;
+    const GIVES_TURNS: bool = G::GIVES_TURNS;
+    const WAITS: bool = G::WAITS;
+
+    type Subject = G::Subject;
+    type Permit = G::Permit;
+    type Held = G::Held;
+
+    #[inline(always)]
+    fn subject(&self, request: &Req) -> G::Subject {
+        self.guard.subject(request)
+    }
+
+    #[inline(always)]
+    fn glance(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
+        match self.guard.glance(subject, ask, now) {
+            Ok(()) => Ok(()),
+            Err(refused) => Err(refused.of_key(&self.key)),
+        }
+    }
+
+    #[inline(always)]
+    fn try_admit(&self, subject: &G::Subject, ask: Ask, now: &Now) -> Admission<G::Permit> {
+        match self.guard.try_admit(subject, ask, now) {
+            Admission::Refuse(refused) => Admission::Refuse(refused.of_key(&self.key)),
+            answer => answer,
+        }
+    }
+
+    fn admit(
+        &self,
+        subject: &G::Subject,
+        ask: Ask,
+    ) -> impl Future<Output = Result<G::Permit, Refused>> + Send {
+        let admitted = self.guard.admit(subject, ask);
+        async { admitted.await.map_err(|refused| refused.of_key(&self.key)) }
+    }
+
+    fn starts(&self, subject: &G::Subject, permit: &mut G::Permit, now: &Now) {
+        self.guard.starts(subject, permit, now);
+    }
+
+    #[inline(always)]
+    fn settle(
+        &self,
+        subject: &G::Subject,
+        permit: G::Permit,
+        ending: &Ending,
+        now: &Now,
+    ) -> G::Held {
+        self.guard.settle(subject, permit, ending, now)
+    }
+
+    #[inline(always)]
+    fn let_go(&self, subject: &G::Subject, held: G::Held, ending: &Ending, now: &Now) {
+        self.guard.let_go(subject, held, ending, now);
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        self.guard.at_rest_from()
+    }
+}
+
 /// Every call holds the guard that it was let through by, so that it is told of the end.
 impl<Req, G, K> Guard<Req> for PerKey<G, K>
 where
@@ -187,13 +256,13 @@ where
     type Held = G::Held;
 
     fn subject(&self, request: &Req) -> Self::Subject {
-        let each = self.guards.find(request, |each| each.guard.at_rest_from());
-        let subject = each.guard.subject(request);
+        let each = self.guards.find(request, |each| each.at_rest_from());
+        let subject = each.subject(request);
         (each, subject)
     }
 
     fn glance(&self, (each, subject): &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
-        each.guard.glance(subject, ask, now).map_err(|refused| refused.of_key(&each.key))
+        each.glance(subject, ask, now)
     }
 
     fn try_admit(
@@ -202,10 +271,7 @@ where
         ask: Ask,
         now: &Now,
     ) -> Admission<G::Permit> {
-        match each.guard.try_admit(subject, ask, now) {
-            Admission::Refuse(refused) => Admission::Refuse(refused.of_key(&each.key)),
-            answer => answer,
-        }
+        each.try_admit(subject, ask, now)
     }
 
     fn admit(
@@ -213,12 +279,11 @@ where
         (each, subject): &Self::Subject,
         ask: Ask,
     ) -> impl Future<Output = Result<G::Permit, Refused>> + Send {
-        let admitted = each.guard.admit(subject, ask);
-        async { admitted.await.map_err(|refused| refused.of_key(&each.key)) }
+        each.admit(subject, ask)
     }
 
     fn starts(&self, (each, subject): &Self::Subject, permit: &mut G::Permit, now: &Now) {
-        each.guard.starts(subject, permit, now);
+        each.starts(subject, permit, now);
     }
 
     fn settle(
@@ -228,15 +293,15 @@ where
         ending: &Ending,
         now: &Now,
     ) -> G::Held {
-        each.guard.settle(subject, permit, ending, now)
+        each.settle(subject, permit, ending, now)
     }
 
     fn let_go(&self, (each, subject): &Self::Subject, held: G::Held, ending: &Ending, now: &Now) {
-        each.guard.let_go(subject, held, ending, now);
+        each.let_go(subject, held, ending, now);
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
-        self.guards.all_at_rest_from(|each| each.guard.at_rest_from())
+        self.guards.all_at_rest_from(|each| each.at_rest_from())
     }
 }
 

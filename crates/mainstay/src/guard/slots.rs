@@ -1,5 +1,7 @@
 //! The queue of those who wait for slots.
 
+mod by_hand;
+
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -44,6 +46,7 @@ impl GivesSlots for Slots {
         self.enter()
     }
 
+    #[inline]
     fn peek(&self) -> Vacancy {
         self.peek()
     }
@@ -111,14 +114,6 @@ impl<S: GivesSlots> SlotQueue<S> {
         queue
     }
 
-    pub(crate) fn named(self, name: Arc<str>) -> Self {
-        Self { name: Some(name), ..self }
-    }
-
-    pub(crate) const fn name(&self) -> Option<&Arc<str>> {
-        self.name.as_ref()
-    }
-
     /// What gives the slots.
     pub(crate) const fn slots(&self) -> &S {
         &self.slots
@@ -139,21 +134,18 @@ impl<S: GivesSlots> SlotQueue<S> {
         }
     }
 
-    /// Somebody has changed it by hand, which must not be forgotten.
-    pub(crate) fn changed_by_hand(&self) {
-        self.by_hand.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn at_rest_from(&self) -> Option<Moment> {
-        match self.by_hand.load(Ordering::Relaxed) {
-            true => None,
-            false => self.slots.at_rest_from(),
+    /// Whether a newcomer would be refused, which neither finds a slot nor may wait for one.
+    #[inline]
+    pub(crate) fn glance(&self, ask: Ask, now: &Now) -> Result<(), Refused> {
+        match self.slots.peek() {
+            Vacancy::Slot => Ok(()), // the way of nearly every call
+            vacancy @ (Vacancy::Queue | Vacancy::Full) => self.foresees(vacancy, ask, now),
         }
     }
 
-    /// Whether a newcomer would be refused, which neither finds a slot nor may wait for one.
-    pub(crate) fn glance(&self, ask: Ask, now: &Now) -> Result<(), Refused> {
-        let reason = match self.slots.peek() {
+    #[cold]
+    fn foresees(&self, vacancy: Vacancy, ask: Ask, now: &Now) -> Result<(), Refused> {
+        let reason = match vacancy {
             Vacancy::Slot => None,
             Vacancy::Queue => self.patience(ask, now).err(),
             Vacancy::Full => Some(Reason::NoSlot),

@@ -98,7 +98,7 @@ where
         H: Hedgers<Req>,
     {
         let Shared { protocol, hedgers, budgets, .. } = &**shared;
-        if protocol.copies(request) != Copies::Alongside {
+        if !hedgers.hedges() || protocol.copies(request) != Copies::Alongside {
             return None;
         }
         protocol.prepare(request);
@@ -106,9 +106,9 @@ where
         if !protocol.may_send_twice(&about) {
             return None;
         }
+        let hedger = hedgers.hedger(request)?;
         let copy = protocol.copy(request)?;
         let (account, scope) = budget::begin(budgets, request);
-        let hedger = hedgers.hedger(request);
         let first = Sent::first(scope.attempt, Arc::clone(&hedger));
         Some(Box::pin(Self {
             shared: Arc::clone(shared),

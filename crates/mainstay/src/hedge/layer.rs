@@ -125,6 +125,11 @@ pub struct Hedged<S, P = Http, H = Arc<Keyed<Hedger, ByHost>>, B = Arc<Keyed<Bud
 }
 
 impl<S, P, H, B> Hedged<S, P, H, B> {
+    /// The same before another service.
+    pub(crate) fn over<T>(&self, inner: T) -> Hedged<T, P, H, B> {
+        Hedged { inner, shared: Arc::clone(&self.shared) }
+    }
+
     /// The service beneath.
     pub const fn get_ref(&self) -> &S {
         &self.inner
@@ -177,19 +182,35 @@ where
             `K: KeyBy<{Req}>`"
 )]
 pub trait Hedgers<Req> {
-    /// The one for the call of this request.
-    fn hedger(&self, request: &Req) -> Arc<Hedger>;
+    /// Whether anything is hedged at all.
+    fn hedges(&self) -> bool {
+        true
+    }
+
+    /// The one for the call of this request, if that is to be hedged.
+    fn hedger(&self, request: &Req) -> Option<Arc<Hedger>>;
 }
 
 impl<Req> Hedgers<Req> for Arc<Hedger> {
-    fn hedger(&self, _: &Req) -> Arc<Hedger> {
-        Self::clone(self)
+    fn hedger(&self, _: &Req) -> Option<Arc<Hedger>> {
+        Some(Self::clone(self))
     }
 }
 
 impl<Req, K: KeyBy<Req>> Hedgers<Req> for Arc<Keyed<Hedger, K>> {
-    fn hedger(&self, request: &Req) -> Arc<Hedger> {
-        self.of(request)
+    fn hedger(&self, request: &Req) -> Option<Arc<Hedger>> {
+        Some(self.of(request))
+    }
+}
+
+/// None: nothing is hedged.
+impl<Req> Hedgers<Req> for Option<Arc<Hedger>> {
+    fn hedges(&self) -> bool {
+        self.is_some()
+    }
+
+    fn hedger(&self, _: &Req) -> Option<Arc<Hedger>> {
+        self.clone()
     }
 }
 

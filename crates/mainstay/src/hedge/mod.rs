@@ -47,7 +47,7 @@ mod next;
 
 pub use future::HedgeFuture;
 pub use layer::{HedgeLayer, Hedged, Hedgers};
-pub use mainstay_policy::hedge::{Hedge, HedgeSnapshot, Hedger};
+pub use mainstay_policy::hedge::{Hedge, HedgeSnapshot, Hedger, Observed, When};
 
 /// How the layer is called in events.
 const LAYER: &str = "hedge";

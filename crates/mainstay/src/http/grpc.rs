@@ -153,6 +153,7 @@ pub(super) enum Head {
 
 impl Head {
     /// Looks for gRPC only where it can be: HTTP/1.1 cannot carry it, and it answers 200.
+    #[inline]
     pub(super) fn read(status: StatusCode, version: Version, headers: &HeaderMap) -> Self {
         if version < Version::HTTP_2 || status != StatusCode::OK || !is_grpc(headers) {
             return Self::Other;

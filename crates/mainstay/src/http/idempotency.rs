@@ -23,8 +23,8 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
 pub struct IdempotencyKeys {
-    header: HeaderName,
-    is_quoted: bool,
+    pub(crate) header: HeaderName,
+    pub(crate) is_quoted: bool,
 }
 
 impl IdempotencyKeys {

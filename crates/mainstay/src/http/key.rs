@@ -1,6 +1,7 @@
 //! What state is kept per.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use ::http::header::HOST;
@@ -52,9 +53,10 @@ impl fmt::Debug for Key {
 /// assert_eq!(here.key(), there.key());
 /// assert_eq!(here.key().as_str(), "https://api.example.com");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct Origin<'a> {
     scheme: &'a str,
+    /// With whatever stands before an `@`.
     authority: &'a str,
 }
 
@@ -62,13 +64,14 @@ impl<'a> Origin<'a> {
     /// An origin of a scheme, which may be empty where it is not known, and an authority. Whatever
     /// stands before an `@` is not part of it.
     #[must_use]
-    pub fn new(scheme: &'a str, authority: &'a str) -> Self {
-        let host = authority.rfind('@').map_or(authority, |at| &authority[at + 1..]);
-        Self { scheme, authority: host }
+    #[inline]
+    pub const fn new(scheme: &'a str, authority: &'a str) -> Self {
+        Self { scheme, authority }
     }
 
     /// Where a request with this URI and these headers goes: the URI's authority, or else Host.
     #[must_use]
+    #[inline]
     pub fn of_parts(uri: &'a Uri, headers: &'a HeaderMap) -> Option<Self> {
         let scheme = uri.scheme_str().unwrap_or_default();
         match uri.authority() {
@@ -88,21 +91,28 @@ impl<'a> Origin<'a> {
 
     /// Host and port as they are spelled, without user and password.
     #[must_use]
-    pub const fn authority(&self) -> &'a str {
-        self.authority
+    pub fn authority(&self) -> &'a str {
+        self.authority.rfind('@').map_or(self.authority, |at| &self.authority[at + 1..])
+    }
+
+    /// Whether this is how it is spelled: sooner said than what its authority is.
+    #[inline]
+    pub(crate) fn is_spelled(&self, scheme: &str, authority: &str) -> bool {
+        let is_this = || self.authority == authority || self.authority() == authority;
+        self.scheme == scheme && is_this()
     }
 
     /// The host as it is spelled, without the brackets of an IPv6 address.
     #[must_use]
     pub fn host(&self) -> &'a str {
-        let name = split_port(self.authority).0;
+        let name = split_port(self.authority()).0;
         name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
     }
 
     /// The port, or the scheme's own where none is spelled.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
-        match split_port(self.authority).1 {
+        match split_port(self.authority()).1 {
             "" => own_port(&self.scheme.to_ascii_lowercase()).parse().ok(),
             digits => digits.parse().ok(),
         }
@@ -113,7 +123,7 @@ impl<'a> Origin<'a> {
     #[must_use]
     pub fn key(&self) -> Key {
         let scheme = self.scheme.to_lowercase();
-        let host = self.authority.to_lowercase();
+        let host = self.authority().to_lowercase();
         let (name, port) = split_port(&host);
         // `example.com:` and `example.com:0443` are spellings of `example.com:443`.
         let port = match port.trim_start_matches('0') {
@@ -135,9 +145,23 @@ impl<'a> Origin<'a> {
     }
 }
 
+impl PartialEq for Origin<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.scheme, self.authority()) == (other.scheme, other.authority())
+    }
+}
+
+impl Eq for Origin<'_> {}
+
+impl Hash for Origin<'_> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (self.scheme, self.authority()).hash(hasher);
+    }
+}
+
 impl fmt::Debug for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.authority)
+        write!(f, "{}://{}", self.scheme, self.authority())
     }
 }
 
@@ -169,6 +193,7 @@ pub trait KeyBy<Req> {
 
     /// The spelling that the key follows from, if it does: whoever has seen it need not make the
     /// key again.
+    #[inline]
     fn spelled<'a>(&self, request: &'a Req) -> Option<Origin<'a>> {
         let _ = request;
         None
@@ -184,6 +209,7 @@ impl<Req: RequestView> KeyBy<Req> for ByHost {
         origin(request).key()
     }
 
+    #[inline]
     fn spelled<'a>(&self, request: &'a Req) -> Option<Origin<'a>> {
         Some(origin(request))
     }

@@ -19,8 +19,9 @@ mod attempt;
 mod failure;
 mod idempotency;
 mod key;
+mod options;
 mod refusals;
-mod rules;
+pub(crate) mod rules;
 mod semantics;
 mod server_word;
 mod status;
@@ -42,11 +43,12 @@ pub use failure::{Cause, Failure, Reached};
 pub use hints::{Hints, Quota, Scope, Unit};
 pub use idempotency::IdempotencyKeys;
 pub use key::{ByHost, Key, KeyBy, Origin};
+pub use options::CallOptions;
 pub use refusals::{
     Answer, AnswerRefusals, AnswerRefusalsFuture, AnswerRefusalsLayer, Plainly, TakeRefusal,
 };
 pub use rules::RetryRules;
-pub use semantics::{About, Cost, Http};
+pub use semantics::{About, Http};
 pub use server_word::ServerWord;
 #[cfg(feature = "tower-http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower-http")))]

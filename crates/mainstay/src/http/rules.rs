@@ -1,5 +1,7 @@
 //! Which requests may be sent again, and after which ends.
 
+mod methods;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use super::failure::{Cause, Failure, Reached};
 use super::server_word::ServerWord;
 use super::when::When;
 use super::{grpc, status};
+use methods::{by_rfc, is_safe};
 
 /// Which requests may be sent again, and after which ends.
 ///
@@ -44,20 +47,20 @@ use super::{grpc, status};
 /// ```
 #[derive(Clone, Default)]
 pub struct RetryRules {
-    statuses: Vec<(StatusCode, When)>,
-    codes: Vec<(grpc::Code, When)>,
-    methods: Vec<(Method, Twice)>,
-    at_once: Vec<Method>,
-    maybe_processed: Option<When>,
-    redirects: Option<bool>,
-    limits_by_403: bool,
-    words: Vec<ServerWord>,
+    pub(crate) statuses: Vec<(StatusCode, When)>,
+    pub(crate) codes: Vec<(grpc::Code, When)>,
+    pub(crate) methods: Vec<(Method, Twice)>,
+    pub(crate) at_once: Vec<Method>,
+    pub(crate) maybe_processed: Option<When>,
+    pub(crate) redirects: Option<bool>,
+    pub(crate) limits_by_403: bool,
+    pub(crate) words: Vec<ServerWord>,
     decide: Option<Decide>,
 }
 
 /// What asking twice by a method does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Twice {
+pub(crate) enum Twice {
     Nothing,
     Harm,
     /// It is not to be done whatever happens.
@@ -65,6 +68,26 @@ enum Twice {
 }
 
 type Decide = Arc<dyn Fn(&Attempt<'_>) -> Option<When> + Send + Sync>;
+
+/// The same if they say the same, where a function is only the same as itself.
+impl PartialEq for RetryRules {
+    fn eq(&self, other: &Self) -> bool {
+        let decides = match (&self.decide, &other.decide) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        decides
+            && self.statuses == other.statuses
+            && self.codes == other.codes
+            && self.methods == other.methods
+            && self.at_once == other.at_once
+            && self.maybe_processed == other.maybe_processed
+            && self.redirects == other.redirects
+            && self.limits_by_403 == other.limits_by_403
+            && self.words == other.words
+    }
+}
 
 impl RetryRules {
     /// The table above.
@@ -192,18 +215,27 @@ impl RetryRules {
     }
 
     /// Whether an answer with this status is a limit if it says when to come back.
+    #[inline]
     pub(super) fn may_be_limit(&self, status: StatusCode) -> bool {
         self.limits_by_403 && status == StatusCode::FORBIDDEN
     }
 
+    /// Whether a success may be worth another attempt: only where somebody has said so.
+    #[inline]
+    pub(super) fn may_repeat_successes(&self) -> bool {
+        self.decide.is_some() || !self.statuses.is_empty() || !self.codes.is_empty()
+    }
+
     /// Whether this word of a server's is obeyed.
     #[must_use]
+    #[inline]
     pub fn obeys(&self, word: ServerWord) -> bool {
         self.words.contains(&word)
     }
 
     /// Whether asking twice by this method is as good as asking once.
     #[must_use]
+    #[inline]
     pub fn is_idempotent(&self, method: &Method) -> bool {
         get(&self.methods, method).map_or_else(|| by_rfc(method), |twice| twice == Twice::Nothing)
     }
@@ -217,6 +249,7 @@ impl RetryRules {
 
     /// Whether any end could lead to another attempt; else no copy of a request need be kept.
     #[must_use]
+    #[inline]
     pub fn may_ever_repeat(&self, method: &Method) -> bool {
         get(&self.methods, method) != Some(Twice::Forbidden)
     }
@@ -304,25 +337,6 @@ impl fmt::Debug for RetryRules {
             .field("decide", &self.decide.as_ref().map(|_| "a function"))
             .finish()
     }
-}
-
-/// The methods that RFC 9110 and RFC 10008 call idempotent.
-fn by_rfc(method: &Method) -> bool {
-    [
-        Method::GET,
-        Method::HEAD,
-        Method::OPTIONS,
-        Method::TRACE,
-        Method::PUT,
-        Method::DELETE,
-        Method::QUERY,
-    ]
-    .contains(method)
-}
-
-/// The methods that RFC 9110 and RFC 10008 call safe: they change nothing.
-fn is_safe(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::QUERY].contains(method)
 }
 
 /// Puts a value in the place of the one for the same key.

@@ -1,26 +1,28 @@
 //! HTTP as a protocol of the layers.
 
-use std::future::Future;
+mod bodies;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{HeaderMap, Method, StatusCode};
-use http_body::Body;
+use ::http::{HeaderMap, HeaderName, Method, StatusCode};
 use mainstay_policy::Outcome;
 use mainstay_policy::retry::Repeat;
 
 use super::attempt::{Attempt, End};
-use super::body::{Copies, drain};
+use super::body::Copies;
 use super::failure::{Cause, Failure};
 use super::grpc::{self, Pushback};
 use super::hints::Hints;
 use super::idempotency::{IDEMPOTENCY_KEY, IdempotencyKeys};
+use super::options::CallOptions;
 use super::rules::RetryRules;
 use super::server_word::ServerWord;
 use super::status;
 use super::view::{RequestView, ResponseView};
 use crate::deadline::Deadline;
 use crate::error::{CallError, Reason, Refused};
-use crate::protocol::{Discard, EndOfBody, Ending, Protocol};
+use crate::protocol::{Ending, Protocol};
 
 /// What HTTP requests, responses and errors mean to the layers.
 ///
@@ -70,20 +72,31 @@ impl Http {
 
     /// Gives the request what all attempts of its call must have in common. To be asked once per
     /// call, before the first.
+    #[inline]
     pub fn prepare<Req: RequestView>(&self, request: &mut Req) {
         if let Some(keys) = &self.keys {
-            if !self.rules.is_idempotent(request.method()) {
+            let rules = CallOptions::of(request).and_then(|options| options.rules.as_deref());
+            if !rules.unwrap_or(&self.rules).is_idempotent(request.method()) {
                 keys.mint(request.headers_mut());
             }
         }
     }
 
+    /// What a request costs where calls are counted.
+    #[inline]
+    pub(crate) fn cost<Req: RequestView>(&self, request: &Req) -> u32 {
+        CallOptions::of(request).and_then(|options| options.cost).unwrap_or(1)
+    }
+
     /// What must be known of the request when an attempt has ended.
+    #[inline]
     pub fn about<Req: RequestView>(&self, request: &Req) -> About {
         let method = request.method();
-        let is_idempotent = self.rules.is_idempotent(method) || self.is_keyed(request.headers());
+        let rules = CallOptions::of(request).and_then(|options| options.rules.clone());
+        let is_idempotent = rules.as_deref().unwrap_or(&self.rules).is_idempotent(method)
+            || self.is_keyed(request.headers());
         let is_in_memory = request.copies() == Copies::Alongside;
-        About { method: method.clone(), is_idempotent, is_in_memory }
+        About { method: method.clone(), is_idempotent, is_in_memory, rules }
     }
 
     /// What the end of an attempt says.
@@ -106,13 +119,14 @@ impl Http {
     }
 
     /// What an answer says.
+    #[inline(always)]
     pub fn answer<Res: ResponseView>(&self, about: &About, answer: &Res) -> Ending {
         let (status, headers) = (answer.status(), answer.headers());
         let head = grpc::Head::read(status, answer.version(), headers);
         let grpc = head.code();
         let hints = Hints::read(headers);
         let is_limit = status == StatusCode::TOO_MANY_REQUESTS
-            || self.rules.may_be_limit(status) && hints.wait().is_some();
+            || self.rules_of(about).may_be_limit(status) && hints.wait().is_some();
         let outcome = match grpc {
             Some(code) => code.outcome(),
             None if is_limit => Outcome::Throttled,
@@ -120,23 +134,18 @@ impl Http {
         };
         let follows_redirects = answer.may_follow_redirects();
         let end = End::Answer { status, headers, grpc, is_limit, follows_redirects };
-        let ending = self.ending(about, outcome, end).with_hints(hints);
-        let ending = if head == grpc::Head::Open { ending.still_open() } else { ending };
-        match self.pushback(headers) {
-            Some(wait) if outcome != Outcome::Success => ending.with_wait(wait),
-            _ => ending,
-        }
+        let repeat = self.repeat(about, outcome, end);
+        let asked = match outcome {
+            Outcome::Success => None,
+            _ => pushback(self.rules_of(about), headers),
+        };
+        Ending::of(outcome, repeat, hints, asked, head == grpc::Head::Open)
     }
 
-    /// The wait of a pushback that is obeyed.
-    fn pushback(&self, fields: &HeaderMap) -> Option<Duration> {
-        if !self.rules.obeys(ServerWord::GrpcPushback) {
-            return None;
-        }
-        match Pushback::read(fields)? {
-            Pushback::Wait(wait) => Some(wait),
-            Pushback::DoNotRetry => None,
-        }
+    /// The rules for this call.
+    #[inline]
+    fn rules_of<'a>(&'a self, about: &'a About) -> &'a RetryRules {
+        about.rules.as_deref().unwrap_or(&self.rules)
     }
 
     /// What the end of a body says, after an answer whose head said this.
@@ -156,7 +165,7 @@ impl Http {
         };
         let ending = Ending::new(outcome).with_repeat(Repeat::Forbidden);
         let asked = end.ok().flatten().filter(|_| head.is_open()).and_then(|trailers| {
-            self.pushback(trailers).max(Hints::read(trailers).wait()).max(head.wait())
+            pushback(&self.rules, trailers).max(Hints::read(trailers).wait()).max(head.wait())
         });
         match asked {
             Some(wait) if outcome != Outcome::Success => ending.with_wait(wait),
@@ -171,23 +180,51 @@ impl Http {
             Cause::GivenUp if about.is_in_memory => failure.with_cause(Cause::Broken),
             _ => failure,
         };
-        self.ending(about, failure.outcome(), End::Failure(failure))
+        let outcome = failure.outcome();
+        Ending::new(outcome).with_repeat(self.repeat(about, outcome, End::Failure(failure)))
     }
 
-    fn ending(&self, about: &About, outcome: Outcome, end: End<'_>) -> Ending {
-        let attempt = Attempt::new(&about.method, about.is_idempotent, end);
-        let repeat = match self.rules.may_repeat(&attempt) {
+    #[inline]
+    fn repeat(&self, about: &About, outcome: Outcome, end: End<'_>) -> Repeat {
+        let rules = self.rules_of(about);
+        if outcome == Outcome::Success && !rules.may_repeat_successes() {
+            return Repeat::Forbidden; // the way of nearly every answer
+        }
+        match rules.may_repeat(&Attempt::new(&about.method, about.is_idempotent, end)) {
             true => Repeat::Allowed,
             false => Repeat::Forbidden,
-        };
-        Ending::new(outcome).with_repeat(repeat)
+        }
     }
 
     fn is_keyed(&self, headers: &HeaderMap) -> bool {
         match &self.keys {
             Some(keys) => keys.is_on(headers),
-            None => headers.contains_key(IDEMPOTENCY_KEY),
+            None => is_there(&IDEMPOTENCY_KEY, headers),
         }
+    }
+}
+
+/// Whether a field that few requests have is there.
+fn is_there(name: &HeaderName, headers: &HeaderMap) -> bool {
+    const FEW: usize = 16;
+
+    // A look at each name costs less than the hash of one, while they are few.
+    match headers.keys_len() {
+        0..=FEW => headers.keys().any(|key| key == name),
+        _ => headers.contains_key(name),
+    }
+}
+
+/// The wait of a pushback that is obeyed.
+#[inline]
+fn pushback(rules: &RetryRules, fields: &HeaderMap) -> Option<Duration> {
+    if rules.obeys(ServerWord::GrpcPushback) { obeyed(fields) } else { None }
+}
+
+fn obeyed(fields: &HeaderMap) -> Option<Duration> {
+    match Pushback::read(fields)? {
+        Pushback::Wait(wait) => Some(wait),
+        Pushback::DoNotRetry => None,
     }
 }
 
@@ -203,11 +240,13 @@ fn waited(ending: Ending, refused: &Refused) -> Ending {
 }
 
 /// What [`Http`] keeps of a request while it is sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct About {
     method: Method,
     is_idempotent: bool,
     is_in_memory: bool,
+    /// Rules for this call alone.
+    rules: Option<Arc<RetryRules>>,
 }
 
 impl About {
@@ -223,13 +262,6 @@ impl About {
         self.is_idempotent
     }
 }
-
-/// What a request costs where calls are counted, if it is not 1: an extension of the request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cost(
-    /// In the units of a rate limit.
-    pub u32,
-);
 
 impl<Req, Res, E> Protocol<Req, Res, E> for Http
 where
@@ -252,14 +284,20 @@ where
     }
 
     fn cost(&self, request: &Req) -> u32 {
-        request
-            .extensions()
-            .and_then(|extensions| extensions.get::<Cost>())
-            .map_or(1, |cost| cost.0)
+        self.cost(request)
     }
 
+    #[inline]
     fn deadline(&self, request: &Req) -> Option<Deadline> {
-        request.extensions()?.get().copied()
+        let extensions = request.extensions()?;
+        if extensions.is_empty() {
+            return None; // and nothing is looked for
+        }
+        let own = extensions.get::<CallOptions>().and_then(|options| options.deadline);
+        match (extensions.get::<Deadline>().copied(), own) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
     fn set_deadline(&self, request: &mut Req, deadline: Deadline) {
@@ -273,34 +311,15 @@ where
     }
 
     fn may_repeat(&self, about: &About) -> bool {
-        self.rules.may_ever_repeat(&about.method)
+        self.rules_of(about).may_ever_repeat(&about.method)
     }
 
     fn may_send_twice(&self, about: &About) -> bool {
-        about.is_idempotent && self.rules.may_be_at_once(&about.method)
+        about.is_idempotent && self.rules_of(about).may_be_at_once(&about.method)
     }
 
     fn end(&self, about: &About, end: Result<&Res, &E>) -> Ending {
         self.end(about, end)
-    }
-}
-
-/// Reads the rest of a failed answer, within limits, so that its connection can be used again.
-impl<Res: ResponseView> Discard<Res> for Http
-where
-    Res::Body: Body + Send + 'static,
-{
-    fn discard(&self, answer: Res) -> impl Future<Output = ()> + Send + 'static
-    where
-        Res: Send + 'static,
-    {
-        drain(answer.into_http())
-    }
-}
-
-impl EndOfBody for Http {
-    fn end_of_body(&self, head: &Ending, trailers: Option<&HeaderMap>) -> Ending {
-        self.end_of_body(head, Ok(trailers))
     }
 }
 

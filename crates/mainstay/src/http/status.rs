@@ -7,6 +7,7 @@ use mainstay_policy::Outcome;
 ///
 /// Of the 5xx, those that speak of the request (501, 505, 506, 510, 511) say nothing of the
 /// server's health.
+#[inline]
 pub(crate) fn outcome(status: StatusCode) -> Outcome {
     match status.as_u16() {
         408 | 425 => Outcome::Transient,

@@ -33,6 +33,7 @@
 //! normalised and nothing is allocated. Spellings are remembered apart from the states, twice as
 //! many as there may be states.
 
+mod forget;
 mod spelling;
 mod turning;
 
@@ -46,7 +47,7 @@ use mainstay_policy::Moment;
 use crate::chance::Hashing;
 use crate::clock;
 use crate::http::{ByHost, Key, KeyBy, Origin};
-use crate::observe::{Event, tell};
+pub(crate) use spelling::Recent;
 use spelling::Spelling;
 use turning::{Hashed, Turning};
 
@@ -94,7 +95,7 @@ const SPELLINGS: usize = 2;
 /// A line of the cache for itself, and for the one that is fetched with it.
 #[repr(align(128))]
 struct Shard<T> {
-    spellings: RwLock<Turning<u64, Spelling<T>>>,
+    spellings: RwLock<Turning<u64, Arc<Spelling<T>>>>,
     states: RwLock<Turning<Hashed, Arc<T>>>,
 }
 
@@ -164,17 +165,59 @@ impl<T, K> Keyed<T, K> {
     where
         K: KeyBy<Req>,
     {
-        let Some(origin) = self.by.spelled(request) else {
-            return self.of_key(self.by.key(request), rest);
-        };
+        match self.by.spelled(request) {
+            Some(origin) => self.spelled(request, origin, rest).0,
+            None => self.of_key(self.by.key(request), rest),
+        }
+    }
+
+    /// The state that this request shares, for one who asks again and again: where the last request
+    /// went is remembered, and nothing is looked up for the next that goes there too.
+    ///
+    /// Whoever puts other states in the place of these, or forgets all, must be noticed by what the
+    /// state itself says.
+    #[inline]
+    pub(crate) fn recall<Req>(&self, request: &Req, recent: &mut Recent<T>) -> Arc<T>
+    where
+        K: KeyBy<Req>,
+        T: AtRest,
+    {
+        let origin = self.by.spelled(request);
+        if let Some(state) = origin.and_then(|origin| recent.state(origin)) {
+            return state;
+        }
+        self.recall_anew(request, recent)
+    }
+
+    #[inline(never)]
+    fn recall_anew<Req>(&self, request: &Req, recent: &mut Recent<T>) -> Arc<T>
+    where
+        K: KeyBy<Req>,
+        T: AtRest,
+    {
+        let Some(origin) = self.by.spelled(request) else { return self.of(request) };
+        let (state, spelling) = self.spelled(request, origin, T::at_rest_from);
+        *recent = spelling.into();
+        state
+    }
+
+    fn spelled<Req>(
+        &self,
+        request: &Req,
+        origin: Origin<'_>,
+        rest: impl Fn(&T) -> Option<Moment>,
+    ) -> (Arc<T>, Arc<Spelling<T>>)
+    where
+        K: KeyBy<Req>,
+    {
         let hash = self.hashing.hash_one(origin);
-        let known =
-            read(&self.shard(hash).spellings).get(&hash).and_then(|seen| seen.state(origin));
-        known.unwrap_or_else(|| {
-            let state = self.of_key(self.by.key(request), rest);
-            self.learn(hash, origin, &state);
-            state
-        })
+        let seen = read(&self.shard(hash).spellings).get(&hash).cloned();
+        if let Some(known) = seen.and_then(|seen| Some((seen.state(origin)?, seen))) {
+            return known;
+        }
+        let state = self.of_key(self.by.key(request), rest);
+        let spelling = self.learn(hash, origin, &state);
+        (state, spelling)
     }
 
     /// From when on all of them may be forgotten; `None` while somebody holds one.
@@ -207,12 +250,13 @@ impl<T, K> Keyed<T, K> {
             return state; // another thread was faster
         }
         states.insert(key, Arc::clone(&made));
+        // Under the lock: whoever takes it out must find it counted.
+        self.len.fetch_add(1, Relaxed);
         let may_leave = |state: &T| rest(state).is_some_and(|from| from <= now);
         let is_free = |state: &Arc<T>| Arc::strong_count(state) == 1 && may_leave(state);
         let left = states.turn(LOOKS, LEAVE, is_free, |state| unless_held(state, may_leave));
         drop(states);
 
-        self.len.fetch_add(1, Relaxed);
         self.len.fetch_sub(left.len(), Relaxed);
         drop(left);
         for _ in 0..LEAVE {
@@ -223,51 +267,20 @@ impl<T, K> Keyed<T, K> {
         made
     }
 
-    /// One that nobody holds leaves, at rest or not: of those that stand nearest to this hash.
-    #[cold]
-    fn make_room(&self, hash: u64, rest: impl Fn(&T) -> Option<Moment>, now: Moment) {
-        let mut soonest: Option<(Moment, Hashed)> = None;
-        let mut looks = CANDIDATES;
-        for shard in self.shards.iter().cycle().skip(place(hash)).take(SHARDS) {
-            let states = read(&shard.states);
-            for (key, state) in states.next(looks) {
-                looks -= 1;
-                let from = rest(state).unwrap_or(Moment::MAX);
-                let is_sooner = soonest.as_ref().is_none_or(|(before, _)| from < *before);
-                if Arc::strong_count(state) == 1 && is_sooner {
-                    soonest = Some((from, key.clone()));
-                }
-            }
-        }
-        let Some((from, key)) = soonest else { return };
-        let mut states = write(&self.shard(key.hash).states);
-        let left = states.take(&key, |state| unless_held(state, |_| true));
-        drop(states);
-        if left.is_none() {
-            return;
-        }
-        self.len.fetch_sub(1, Relaxed);
-        drop(left);
-        if from > now {
-            let what = "more keys than are kept: a state was forgotten that was not at rest";
-            let took = (from < Moment::MAX).then(|| from.since(now));
-            tell(Event::Warning { layer: "keyed state", name: None, what, took });
-        }
-    }
-
-    fn learn(&self, hash: u64, origin: Origin<'_>, state: &Arc<T>) {
-        let seen = Spelling::new(origin, state);
+    fn learn(&self, hash: u64, origin: Origin<'_>, state: &Arc<T>) -> Arc<Spelling<T>> {
+        let seen = Arc::new(Spelling::new(origin, state));
         let most = self.at_most.saturating_mul(SPELLINGS).div_ceil(SHARDS);
         let mut spellings = write(&self.shard(hash).spellings);
         // Two spellings with one hash take turns: what is remembered is only remembered.
-        let old = spellings.insert(hash, seen);
-        let void = spellings.turn(LOOKS, LEAVE, Spelling::is_void, Ok);
+        let old = spellings.insert(hash, Arc::clone(&seen));
+        let void = spellings.turn(LOOKS, LEAVE, |seen| seen.is_void(), Ok);
         let over = match spellings.len() > most {
             true => spellings.turn(1, 1, |_| true, Ok),
             false => Vec::new(),
         };
         drop(spellings);
         drop((old, void, over));
+        seen
     }
 
     fn hashed(&self, key: Key) -> Hashed {

@@ -58,7 +58,7 @@ use crate::guard::{GuardLayer, Guarded, Now, Shadow, TurnGuard, Turns};
 use crate::http::Http;
 use crate::protocol::Ending;
 
-pub use mainstay_policy::rate_limit::{Limiter, RateLimit, RateSnapshot, Told};
+pub use mainstay_policy::rate_limit::{Limiter, RateLimit, RateSnapshot, Shape, Told};
 
 /// Puts a rate limit before a service.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mainstay_policy::Moment;
 use mainstay_policy::retry::{Ended, Repeat, Retry, Step, Stop, Tries};
+use mainstay_policy::{Moment, Outcome};
 
 use super::LAYER;
 use super::schedule::{Schedule, Waits};
@@ -18,7 +18,7 @@ use crate::{chance, clock};
 
 /// What all services of a layer share.
 #[derive(Debug)]
-pub(super) struct Shared<P, B> {
+pub(crate) struct Shared<P, B> {
     pub(super) settings: Retry,
     pub(super) schedule: Option<Schedule>,
     pub(super) protocol: Arc<P>,
@@ -28,11 +28,11 @@ pub(super) struct Shared<P, B> {
 
 /// How far a call has come.
 #[derive(Default)]
-pub(super) struct Course {
+pub(crate) struct Course {
     pub(super) tries: Tries,
     /// How many attempts drivers further in have made beyond ours.
     beneath: u32,
-    /// Something has been sent.
+    /// Something of it has been sent, so that whatever follows is extra.
     was_sent: bool,
     /// The waits of a schedule that is not ours, from the first that was asked for.
     waits: Option<Waits>,
@@ -58,15 +58,28 @@ pub(super) struct Pause {
 }
 
 /// There is another attempt.
-pub(super) struct Again<T> {
+pub(crate) struct Again<T> {
     pub(super) pause: Pause,
-    /// What pays for it; nothing does where nothing was sent.
+    /// What pays for it; nothing does where nothing of the call was sent.
     pub(super) paid: Option<T>,
 }
 
 impl<P, B> Shared<P, B> {
+    /// A copy of the request of a call that begins, if there can be another attempt.
+    #[inline]
+    pub(crate) fn copy<Req, Res, E>(&self, request: &Req, about: &P::About) -> Option<Req>
+    where
+        P: Protocol<Req, Res, E>,
+    {
+        let may_be_kept = self.settings.attempts_left(&Tries::default()) > 1
+            && self.protocol.may_repeat(about)
+            && self.protocol.copies(request) != Copies::Never;
+        if may_be_kept { self.protocol.copy(request) } else { None }
+    }
+
     /// The first attempt of a call that cannot have another has ended.
-    pub(super) fn explains(&self, scope: Scope, ending: &Ending, beneath: Beneath) {
+    #[inline(always)]
+    pub(crate) fn explains(&self, scope: Scope, ending: &Ending, beneath: Beneath) {
         let mut course = Course::default();
         self.ended(&mut course, scope, ending, beneath);
         let end = self.end(&course, false, ending);
@@ -76,6 +89,7 @@ impl<P, B> Shared<P, B> {
     }
 
     /// Tells of the end of an attempt, unless a driver further in has told of so many that it made.
+    #[inline]
     fn ended(&self, course: &mut Course, scope: Scope, ending: &Ending, beneath: Beneath) {
         let (outcome, told) = (ending.outcome(), beneath.told);
         if told == 0 {
@@ -88,12 +102,17 @@ impl<P, B> Shared<P, B> {
     /// What the end of an attempt says, which `tries` has not been told of. Without a copy not even
     /// a refusal can be waited out, since the request went with the attempt; of the last attempt
     /// there never is one.
+    #[inline]
     fn end(&self, course: &Course, is_kept: bool, ending: &Ending) -> Ended {
+        if ending.for_drivers() == Outcome::Success {
+            return Ended::new(Outcome::Success); // the way of nearly every call
+        }
         let is_last = self.settings.attempts_left(&course.tries) <= 1;
         if is_kept || is_last { ending.for_retry() } else { without_copy(ending) }
     }
 
     /// Tells why there is no further attempt, and whoever stands outside that all is told.
+    #[inline]
     pub(super) fn stopped(&self, course: &Course, why: Stop) {
         let (layer, name, attempts) = (LAYER, self.name.as_deref(), course.attempts());
         if why != Stop::Succeeded {
@@ -104,6 +123,7 @@ impl<P, B> Shared<P, B> {
 
     /// An attempt has ended, of which there is this copy, and this was learnt of it: whether there is
     /// another, when, and paid from what.
+    #[inline]
     pub(super) fn next<Req, Res, E, A>(
         &self,
         course: &mut Course,
@@ -121,23 +141,33 @@ impl<P, B> Shared<P, B> {
         // A copy of a stream may have become useless while the attempt read it.
         let copy = copy.filter(|copy| self.protocol.copies(copy) != Copies::Never);
         let end = self.end(course, copy.is_some(), ending);
-        let (now, step) = match self.settings.stops(&mut course.tries, end) {
-            Some(why) => (Moment::MIN, Step::Return(why)),
-            None => {
-                let now = clock::now();
-                (now, self.wait(course, scope, end, now))
-            }
-        };
-        let wait = match step {
+        if let Some(why) = self.settings.stops(&mut course.tries, end) {
+            self.stopped(course, why);
+            return None;
+        }
+        self.again(course, scope, account, end)
+    }
+
+    /// There may be another, if there is time for it, and something to pay with.
+    #[cold]
+    fn again<A: Account>(
+        &self,
+        course: &mut Course,
+        scope: Scope,
+        account: &A,
+        end: Ended,
+    ) -> Option<Again<A::Paid>> {
+        let now = clock::now();
+        let wait = match self.wait(course, scope, end, now) {
             Step::Wait(wait) => wait,
             Step::Return(why) => {
                 self.stopped(course, why);
                 return None;
             }
         };
-        let was_sent = beneath.was_sent(ending.outcome());
-        let paid = if was_sent { account.withdraw() } else { None };
-        if was_sent && paid.is_none() {
+        // What an attempt was paid with that was refused has been refunded, so the next one pays.
+        let paid = if course.was_sent { account.withdraw() } else { None };
+        if course.was_sent && paid.is_none() {
             self.stopped(course, Stop::NoBudget);
             return None;
         }
@@ -156,6 +186,7 @@ impl<P, B> Shared<P, B> {
     }
 }
 
+#[inline]
 fn without_copy(ending: &Ending) -> Ended {
     ending.for_retry().repeat(Repeat::Forbidden).asked(Duration::ZERO)
 }

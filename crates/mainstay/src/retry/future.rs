@@ -9,11 +9,10 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::course::{Course, Shared};
+use super::course::Shared;
 use super::rest::{Kept, Rest, rest};
 use crate::budget::{self, Budgets};
 use crate::error::CallError;
-use crate::http::Copies;
 use crate::protocol::{Discard, Protocol};
 use crate::scope::{self, Beneath, Scope};
 
@@ -68,15 +67,9 @@ where
         protocol.prepare(&mut request);
         let (account, scope) = budget::begin(&shared.budgets, &request);
         let about = protocol.about(&request);
-        let course = Course::default();
-        let may_be_kept = shared.settings.attempts_left(&course.tries) > 1
-            && protocol.may_repeat(&about)
-            && protocol.copies(&request) != Copies::Never;
-        let copy = if may_be_kept { protocol.copy(&request) } else { None };
+        let copy = shared.copy(&request, &about);
         let future = scope.around(|| service.call(request));
-        let kept = copy.map(|copy| {
-            Box::new(Kept { request: Some(copy), service: service.clone(), account, course })
-        });
+        let kept = copy.map(|copy| Kept::new(copy, service.clone(), account));
         let call = Call { shared, about, scope, kept };
         Self { state: State::First { future, call: Some(call) } }
     }
@@ -101,7 +94,7 @@ where
             shared.explains(scope, &ending, beneath);
             return Next::Ends(end);
         };
-        match kept.next(&shared, scope, &ending, beneath) {
+        match kept.next::<_, _, S::Response, S::Error>(&shared, scope, &ending, beneath) {
             None => Next::Ends(end),
             Some(again) => Next::GoesOn(Box::pin(rest(kept, shared, about, scope, end, again))),
         }

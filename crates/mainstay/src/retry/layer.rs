@@ -161,6 +161,16 @@ pub struct Retried<S, P = Http, B = Arc<Keyed<Budget, ByHost>>> {
 }
 
 impl<S, P, B> Retried<S, P, B> {
+    /// What all services of the layer share.
+    pub(crate) const fn shared(&self) -> &Arc<Shared<P, B>> {
+        &self.shared
+    }
+
+    /// The same before another service.
+    pub(crate) fn over<T>(&self, inner: T) -> Retried<T, P, B> {
+        Retried { inner, shared: Arc::clone(&self.shared) }
+    }
+
     /// The service beneath.
     pub const fn get_ref(&self) -> &S {
         &self.inner

@@ -60,9 +60,12 @@ mod schedule;
 #[cfg(feature = "tower")]
 mod tower_retry;
 
+pub(crate) use course::{Again, Shared};
 pub use future::RetriedFuture;
 pub use layer::{Retried, RetryLayer};
-pub use mainstay_policy::backoff::{Backoff, Jitter};
+pub(crate) use rest::{Kept, Rest, rest};
+
+pub use mainstay_policy::backoff::{Backoff, Growth, Jitter};
 pub use mainstay_policy::retry::{Retry, Stop};
 #[cfg(feature = "backoff")]
 #[cfg_attr(docsrs, doc(cfg(feature = "backoff")))]

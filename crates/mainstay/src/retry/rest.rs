@@ -21,10 +21,10 @@ use crate::protocol::{Discard, Ending, Protocol};
 use crate::scope::{self, Beneath, Scope};
 
 /// What comes after the first attempt is boxed: few calls come so far.
-pub(super) type Rest<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(crate) type Rest<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What another attempt takes.
-pub(super) struct Kept<Req, S, A> {
+pub(crate) struct Kept<Req, S, A> {
     /// Taken by the last attempt.
     pub(super) request: Option<Req>,
     pub(super) service: S,
@@ -35,9 +35,23 @@ pub(super) struct Kept<Req, S, A> {
 /// What a call withdraws from its account.
 type PaidBy<Req, B> = <<B as Budgets<Req>>::Account as Account>::Paid;
 
+impl<Req, S, A> Kept<Req, S, A> {
+    #[inline]
+    pub(crate) fn new(request: Req, service: S, account: A) -> Box<Self> {
+        Box::new(Self { request: Some(request), service, account, course: Course::default() })
+    }
+
+    /// The same for another service, made of this one.
+    pub(crate) fn over<T>(self, over: impl FnOnce(S) -> T) -> Box<Kept<Req, T, A>> {
+        let Self { request, service, account, course } = self;
+        Box::new(Kept { request, service: over(service), account, course })
+    }
+}
+
 impl<Req, S, A: Account> Kept<Req, S, A> {
     /// An attempt has ended: whether there is another.
-    pub(super) fn next<P, B>(
+    #[inline]
+    pub(crate) fn next<P, B, Res, E>(
         &mut self,
         shared: &Shared<P, B>,
         scope: Scope,
@@ -45,18 +59,11 @@ impl<Req, S, A: Account> Kept<Req, S, A> {
         beneath: Beneath,
     ) -> Option<Again<A::Paid>>
     where
-        S: Service<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
+        P: Protocol<Req, Res, E>,
     {
         let Self { request, account, course, .. } = self;
-        shared.next::<Req, S::Response, S::Error, A>(
-            course,
-            scope,
-            account,
-            request.as_ref(),
-            ending,
-            beneath,
-        )
+        let copy = request.as_ref();
+        shared.next::<Req, Res, E, A>(course, scope, account, copy, ending, beneath)
     }
 
     /// The request for the next attempt: the last one takes the only copy there is.
@@ -75,7 +82,7 @@ impl<Req, S, A: Account> Kept<Req, S, A> {
 
 /// The attempts after the first, of which the next has been decided.
 #[expect(clippy::expect_used, reason = "there is another attempt only where there is a copy")]
-pub(super) async fn rest<Req, S, P, B>(
+pub(crate) async fn rest<Req, S, P, B>(
     mut kept: Box<Kept<Req, S, B::Account>>,
     shared: Arc<Shared<P, B>>,
     about: P::About,
@@ -122,7 +129,7 @@ where
 
         let ending = shared.protocol.end(&about, end.as_ref());
         fare.ends(beneath.was_sent(ending.outcome()));
-        match kept.next(&shared, outside, &ending, beneath) {
+        match kept.next::<_, _, S::Response, S::Error>(&shared, outside, &ending, beneath) {
             None => return end,
             Some(next) => again = next,
         }

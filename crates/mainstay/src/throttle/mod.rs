@@ -51,6 +51,7 @@
 //! It refuses, and never has a call wait. A refusal does not say when to come back: the next call
 //! may well go.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use mainstay_policy::throttle::{Admission as Answer, Throttler, Ticket, Verdict};
@@ -88,7 +89,7 @@ impl<P> ThrottleLayer<P> {
         Self { inner: GuardLayer::of(Arc::new(throttle), protocol) }
     }
 
-    /// The throttle, to look at it.
+    /// The throttle, to look at it or to change it.
     #[must_use]
     pub fn handle(&self) -> Arc<ThrottleGuard> {
         Arc::clone(self.inner.guard())
@@ -134,6 +135,8 @@ const LAYER: &str = "throttle";
 pub struct ThrottleGuard {
     throttler: Throttler,
     name: Option<Arc<str>>,
+    /// It is not as its settings made it.
+    by_hand: AtomicBool,
 }
 
 impl ThrottleGuard {
@@ -143,7 +146,8 @@ impl ThrottleGuard {
     ///
     /// What [`Throttle::check`] finds.
     pub fn new(settings: Throttle) -> Result<Self, SettingsError> {
-        Ok(Self { throttler: Throttler::new(settings)?, name: None })
+        let throttler = Throttler::new(settings)?;
+        Ok(Self { throttler, name: None, by_hand: AtomicBool::new(false) })
     }
 
     /// A name that its refusals say.
@@ -163,6 +167,23 @@ impl ThrottleGuard {
     #[must_use]
     pub fn snapshot(&self) -> ThrottleSnapshot {
         self.throttler.snapshot(Now::default().get())
+    }
+
+    /// Goes on with other settings, by which what the window holds is judged. With another window it
+    /// begins anew: nothing is refused until that holds enough.
+    ///
+    /// # Errors
+    ///
+    /// What [`Throttle::check`] finds; nothing is changed then.
+    pub fn change(&self, settings: Throttle) -> Result<(), SettingsError> {
+        self.throttler.change(settings, Now::default().get())?;
+        self.by_hand.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// It has the settings that a new one would have, so it may be forgotten for one.
+    pub(crate) fn goes_by_settings(&self) {
+        self.by_hand.store(false, Ordering::Relaxed);
     }
 
     #[cold]
@@ -238,7 +259,10 @@ impl<Req> Guard<Req> for ThrottleGuard {
     }
 
     fn at_rest_from(&self) -> Option<Moment> {
-        self.throttler.at_rest_from()
+        match self.by_hand.load(Ordering::Relaxed) {
+            true => None,
+            false => self.throttler.at_rest_from(),
+        }
     }
 }
 

@@ -72,6 +72,28 @@ async fn it_refuses_part_of_what_a_server_would_refuse_and_says_no_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn changed_settings_judge_what_it_holds_and_another_window_begins_anew() {
+    let layer = half();
+    let ((mut client, mut server), handle) = (over(&layer), layer.handle());
+    assert_eq!(refused(&mut client, &mut server, 10, 503).await, 0);
+    assert_eq!(handle.snapshot().probability, 0.5);
+    let settings = Throttle::new().max_rejection(0.5).window(WINDOW);
+    handle.change(settings.min_requests(11)).unwrap();
+    assert_eq!((handle.snapshot().requests, handle.snapshot().probability), (10, 0.0));
+    handle.change(settings.max_rejection(0.25)).unwrap();
+    assert_eq!(handle.snapshot().probability, 0.25);
+    assert!(handle.change(settings.per_accepted(0.0)).is_err());
+    assert_eq!(handle.snapshot().probability, 0.25);
+
+    handle.change(settings.window(WINDOW / 2)).unwrap();
+    assert_eq!((handle.snapshot().requests, handle.snapshot().probability), (0, 0.0));
+    assert_eq!(refused(&mut client, &mut server, 10, 503).await, 0);
+    advance(WINDOW / 2).await;
+    assert_eq!(handle.snapshot().requests, 0);
+    assert!(Guard::<Req>::at_rest_from(&*handle).is_none(), "what was changed is not forgotten");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_does_its_work_is_sent_everything() {
     let layer = half();
     let (mut client, mut server) = over(&layer);

@@ -14,9 +14,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::carry::{CarryTimeout, Lifted, Unchanged};
 use crate::clock::{self, Timer};
-use crate::error::{Reason, Refused};
+use crate::error::{Carry, Lifted, Reason, Refused, Unchanged};
 use crate::observe::{Event, tell};
 use crate::scope::run_out;
 
@@ -161,13 +160,19 @@ impl<B> TimeoutBody<B> {
 }
 
 impl<B, C> TimeoutBody<B, C> {
+    /// The same with an error of this kind.
+    pub(crate) fn carrying(body: B, limit: Duration) -> Self {
+        let (name, timer, carries) = (None, Timer::default(), PhantomData);
+        Self { inner: Some(body), limit, until: None, name, timer, carries }
+    }
+
     fn of(body: B, layer: &BodyIdleLayer<C>) -> Self {
         let (limit, name, carries) = (layer.limit, layer.name.clone(), PhantomData);
         Self { inner: Some(body), limit, until: None, name, timer: Timer::default(), carries }
     }
 }
 
-impl<B: Body, C: CarryTimeout<B::Error>> Body for TimeoutBody<B, C> {
+impl<B: Body, C: Carry<B::Error>> Body for TimeoutBody<B, C> {
     type Data = B::Data;
     type Error = C::Error;
 
@@ -182,12 +187,15 @@ impl<B: Body, C: CarryTimeout<B::Error>> Body for TimeoutBody<B, C> {
             return Poll::Ready(item.map(|frame| frame.map_err(C::inner)));
         }
         let limit = *this.limit;
+        if limit == Duration::MAX {
+            return Poll::Pending; // no timer for what never ends
+        }
         let until = *this.until.get_or_insert_with(|| clock::now() + limit);
         ready!(this.timer.poll(until, cx));
         run_out(|| this.inner.set(None));
         let refused = Refused::new("body timeout", Reason::TimedOut).named_if(this.name.as_ref());
         tell(Event::Refused(&refused));
-        Poll::Ready(Some(Err(C::timed_out(refused))))
+        Poll::Ready(Some(Err(C::refused(refused))))
     }
 
     fn is_end_stream(&self) -> bool {

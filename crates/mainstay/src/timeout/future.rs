@@ -27,6 +27,11 @@ pin_project! {
     }
 }
 
+/// The refusal of an attempt whose time is over.
+pub(crate) fn timed_out(name: Option<&Arc<str>>) -> Refused {
+    Refused::new("attempt timeout", Reason::TimedOut).named_if(name)
+}
+
 impl<F> TimeoutFuture<F> {
     pub(super) fn new(inner: F, until: Moment, name: Option<Arc<str>>) -> Self {
         Self { inner: Some(inner), until, name, timer: Timer::default() }
@@ -59,8 +64,7 @@ where
             Watch::FurtherOut | Watch::Nowhere => return Poll::Pending,
         }
         run_out(|| this.inner.set(None)); // what still ran is gone before anybody is told
-        let refused =
-            Refused::new("attempt timeout", Reason::TimedOut).named_if(this.name.as_ref());
+        let refused = timed_out(this.name.as_ref());
         tell(Event::Refused(&refused));
         Poll::Ready(Err(refused.into()))
     }

@@ -40,13 +40,13 @@
 //! sooner, no second timer is made, and it is the deadline that refuses.
 
 mod body;
-mod carry;
 mod future;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use mainstay_policy::Moment;
 use tower_layer::{Layer, Stack};
 use tower_service::Service;
 
@@ -54,8 +54,8 @@ use crate::clock;
 use crate::error::CallError;
 
 pub use body::{BodyIdle, BodyIdleFuture, BodyIdleLayer, TimeoutBody};
-pub use carry::{CarryTimeout, Lifted, Unchanged};
 pub use future::TimeoutFuture;
+pub(crate) use future::timed_out;
 
 /// Gives each attempt a time in which the head of its answer must be there.
 #[derive(Clone, Debug)]
@@ -76,6 +76,16 @@ impl TimeoutLayer {
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
         self
+    }
+
+    /// When the time of an attempt is over that is sent now.
+    #[inline]
+    pub(crate) fn until(&self, now: Moment) -> Moment {
+        now + self.limit
+    }
+
+    pub(crate) const fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
     }
 
     /// The same, and a body that stays silent for so long fails. The answers are those of
@@ -137,7 +147,7 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let until = clock::now() + self.layer.limit;
+        let until = self.layer.until(clock::now());
         TimeoutFuture::new(self.inner.call(request), until, self.layer.name.clone())
     }
 }

@@ -107,6 +107,51 @@ async fn behind_one_turnstile_both_can_be_looked_at_and_worked_by_hand() {
     sees(&mut client, &mut server, 200, &[]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn changed_while_it_is_closed_it_stays_so_and_comes_back_by_the_new_settings() {
+    let (handle, mut client, mut server) = layer();
+    sees(&mut client, &mut server, 429, &[("retry-after", "3")]);
+    let mut calls = standing(&mut client, 9);
+    handle.change(CoolDown::new().max(ms(2_000)).ramp(ms(0))).unwrap();
+    assert!(calls[0].is_woken(), "it looks again");
+    assert_eq!(start(&mut calls, &mut server), 0);
+    advance(ms(2_990)).await;
+    assert_eq!(start(&mut calls, &mut server), 0);
+    advance(ms(11)).await;
+    assert_eq!(start(&mut calls, &mut server), 9, "there is no ramp");
+
+    sees(&mut client, &mut server, 429, &[("retry-after", "30")]);
+    let opens_in = handle.snapshot().opens_in.unwrap();
+    assert!((ms(2_000)..=ms(2_001)).contains(&opens_in), "{opens_in:?}");
+    assert!(handle.change(CoolDown::new().max(ms(0))).is_err());
+    assert_eq!(handle.snapshot().opens_in, Some(opens_in));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ramp_that_a_change_ends_is_told() {
+    let (handle, mut client, mut server) = layer();
+    let mut states = handle.watch();
+    sees(&mut client, &mut server, 429, &[("retry-after", "3")]);
+    let mut calls = standing(&mut client, 3);
+    advance(ms(3_001)).await;
+    assert_eq!(start(&mut calls, &mut server), 1);
+    assert_eq!(changed(&mut states), Some(GateState::Ramping));
+    handle.change(CoolDown::new().ramp(ms(0))).unwrap();
+    assert_eq!(changed(&mut states), Some(GateState::Open));
+    assert_eq!(start(&mut calls, &mut server), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_one_turnstile_each_can_be_changed() {
+    let (handle, mut client, mut server) = paced();
+    handle.change(RateLimit::per_second(1_000)).unwrap();
+    handle.change_cool_down(CoolDown::new().unasked(ms(7_000)).ramp(ms(0))).unwrap();
+    sees(&mut client, &mut server, 429, &[]);
+    let opens_in = handle.gate().opens_in.unwrap();
+    assert!((ms(7_000)..=ms(7_001)).contains(&opens_in), "{opens_in:?}");
+    assert!(handle.change_cool_down(CoolDown::new().step(ms(0))).is_err());
+}
+
 /// C10, axum#2634: a 429 that one connection sees holds all others back.
 #[tokio::test(start_paused = true)]
 async fn all_services_of_a_layer_and_its_clones_stand_before_one_gate() {

@@ -157,7 +157,7 @@ impl Drop for Breaks<'_> {
 
 impl<B: Body> HeldBody<B> {
     /// Nothing is held for it.
-    pub(super) const fn free(body: B) -> Self {
+    pub(crate) const fn free(body: B) -> Self {
         Self { body, hold: None }
     }
 

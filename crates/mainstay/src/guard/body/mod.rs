@@ -21,7 +21,7 @@ use super::future::{Attempt, GuardedFuture};
 use super::guarded::{GuardLayer, Guarded};
 use crate::error::CallError;
 use crate::http::Http;
-use crate::protocol::{EndOfBody, Protocol};
+use crate::protocol::{EndOfBody, Ending, Protocol};
 
 /// Asks a guard before each attempt, and holds what it gave to the end of the answer's body; made
 /// by [`GuardLayer::hold_bodies`].
@@ -151,22 +151,69 @@ where
     type Output = Result<Response<HeldBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let end = ready!(this.inner.as_mut().poll_end(cx));
-        let Some(attempt) = this.inner.attempt() else {
-            return Poll::Ready(end.map(|answer| answer.map(HeldBody::free)));
-        };
-        let head = attempt.ending(end.as_ref());
+        let this = self.project();
+        let (answer, holder) = ready!(this.inner.poll_head(cx, *this.idle))?;
+        Poll::Ready(Ok(answer.map(|body| holder.hold(body))))
+    }
+}
+
+/// What is held for an answer whose body has not been looked at yet.
+pub(crate) struct Holder<'a, Req, G: Guard<Req>, P, A> {
+    attempt: Option<Headed<'a, Req, G, P, A>>,
+    idle: Duration,
+}
+
+/// An attempt, and what the head of its answer said.
+type Headed<'a, Req, G, P, A> = (&'a mut Attempt<Req, G, P, A>, Ending);
+
+/// An answer and what is held for it, or an error.
+type Head<'a, Res, E, Req, G, P, A> = Result<(Res, Holder<'a, Req, G, P, A>), E>;
+
+impl<Req, F, Res, E, G, P, A> GuardedFuture<F, E, Attempt<Req, G, P, A>>
+where
+    F: Future<Output = Result<Res, E>>,
+    E: CallError,
+    G: Guard<Req>,
+    P: Protocol<Req, Res, E, About = A>,
+{
+    /// Polls on to the head of an answer, of which nothing is settled; an error is.
+    pub(crate) fn poll_head<'a>(
+        mut self: Pin<&'a mut Self>,
+        cx: &mut Context<'_>,
+        idle: Duration,
+    ) -> Poll<Head<'a, Res, E, Req, G, P, A>> {
+        let end = ready!(self.as_mut().poll_end(cx));
+        let attempt = self.attempt().map(|attempt| {
+            let head = attempt.ending(end.as_ref());
+            (attempt, head)
+        });
         Poll::Ready(match end {
-            Ok(answer) if !answer.body().is_end_stream() => {
-                let lease = attempt.live.settle_head(&head);
-                Ok(answer.map(|body| HeldBody::held(body, lease, head, *this.idle)))
-            }
-            end => {
-                attempt.live.settle(&head);
-                end.map(|answer| answer.map(HeldBody::free))
+            Ok(answer) => Ok((answer, Holder { attempt, idle })),
+            Err(error) => {
+                if let Some((attempt, ending)) = attempt {
+                    attempt.live.settle(&ending);
+                }
+                Err(error)
             }
         })
+    }
+}
+
+impl<Req, G, P, A> Holder<'_, Req, G, P, A>
+where
+    Req: 'static,
+    G: Guard<Req> + Send + Sync + 'static,
+    P: EndOfBody + Send + Sync + 'static,
+{
+    /// Puts what is held into the body, or settles it if that has ended with its head.
+    pub(crate) fn hold<B: Body>(self, body: B) -> HeldBody<B> {
+        let Some((attempt, head)) = self.attempt else { return HeldBody::free(body) };
+        if body.is_end_stream() {
+            attempt.live.settle(&head);
+            return HeldBody::free(body);
+        }
+        let lease = attempt.live.settle_head(&head);
+        HeldBody::held(body, lease, head, self.idle)
     }
 }
 

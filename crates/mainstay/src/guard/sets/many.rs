@@ -1,37 +1,51 @@
-//! Sets of more than two.
+//! Tuples of guards.
 
 use mainstay_policy::Moment;
 
+use super::Asked;
+use super::rounds::both;
 use crate::error::Refused;
+use crate::guard::live::{Given, Kept};
 use crate::guard::{Admission, Ask, Guard, Now};
 use crate::protocol::Ending;
 
-/// Three guards and more are a pair whose second is the rest.
-macro_rules! more {
-    ($set:ident; $first:ident $place:tt, $($rest:ident $places:tt),+) => {
+/// Guards, asked in this order; one that gives turns is asked last. What is kept of three and more is
+/// that of a pair whose second is the rest.
+///
+/// What one gave goes back by its drop if another refuses or panics.
+macro_rules! set {
+    ($first:ident $a:ident $x:ident $i:tt, $($rest:ident $b:ident $y:ident $j:tt),+) => {
         impl<Req, $first, $($rest),+> Guard<Req> for ($first, $($rest),+)
         where
             $first: Guard<Req> + Send + Sync,
             $($rest: Guard<Req> + Send + Sync),+
         {
             const IS_SET: bool = true;
-            const GIVES_TURNS: bool = <nested!($first, $($rest),+) as Guard<Req>>::GIVES_TURNS;
-            const WAITS: bool = <nested!($first, $($rest),+) as Guard<Req>>::WAITS;
+            const GIVES_TURNS: bool = $first::GIVES_TURNS $(|| $rest::GIVES_TURNS)+;
+            const WAITS: bool = $first::WAITS $(|| $rest::WAITS)+;
 
-            type Subject = <nested!($first, $($rest),+) as Guard<Req>>::Subject;
-            type Permit = <nested!($first, $($rest),+) as Guard<Req>>::Permit;
-            type Held = <nested!($first, $($rest),+) as Guard<Req>>::Held;
+            type Subject = types!($first::Subject, $($rest::Subject),+);
+            type Permit = types!($first::Permit, $($rest::Permit),+);
+            type Held = types!($first::Held, $($rest::Held),+);
 
             #[inline(always)]
             fn subject(&self, request: &Req) -> Self::Subject {
-                let $set = self;
-                by_reference!($set, $place, $($places),+).subject(request)
+                const {
+                    assert!(
+                        2 > $first::GIVES_TURNS as u8 $(+ $rest::GIVES_TURNS as u8)+,
+                        "two guards of a set give turns, and the turn of one would wait for the \
+                         other: put them at one turnstile, `TurnGuard::of((one, other))`"
+                    );
+                }
+                values!(self.$i.subject(request), $(self.$j.subject(request)),+)
             }
 
             #[inline(always)]
             fn glance(&self, subject: &Self::Subject, ask: Ask, now: &Now) -> Result<(), Refused> {
-                let $set = self;
-                by_reference!($set, $place, $($places),+).glance(subject, ask, now)
+                let names!($a, $($b),+) = subject;
+                self.$i.glance($a, ask, now)?;
+                $(self.$j.glance($b, ask, now)?;)+
+                Ok(())
             }
 
             #[inline(always)]
@@ -41,8 +55,14 @@ macro_rules! more {
                 ask: Ask,
                 now: &Now,
             ) -> Admission<Self::Permit> {
-                let $set = self;
-                by_reference!($set, $place, $($places),+).try_admit(subject, ask, now)
+                let names!($a, $($b),+) = subject;
+                let mut $x = Given::nothing(&self.$i, $a);
+                $(let mut $y = Given::nothing(&self.$j, $b);)+
+                take!(if !$first::GIVES_TURNS, $x, ask, now);
+                $(take!(if !$rest::GIVES_TURNS, $y, ask, now);)+
+                take!(if $first::GIVES_TURNS, $x, ask, now);
+                $(take!(if $rest::GIVES_TURNS, $y, ask, now);)+
+                Admission::Go(values!($x.take(), $($y.take()),+))
             }
 
             async fn admit(
@@ -50,13 +70,15 @@ macro_rules! more {
                 subject: &Self::Subject,
                 ask: Ask,
             ) -> Result<Self::Permit, Refused> {
-                let $set = self;
-                by_reference!($set, $place, $($places),+).admit(subject, ask).await
+                let rest = values!($(&self.$j),+);
+                let (first, rest) = (Asked(&self.$i, &subject.0), Asked(&rest, &subject.1));
+                both(first, rest, ask).await
             }
 
             fn starts(&self, subject: &Self::Subject, permit: &mut Self::Permit, now: &Now) {
-                let $set = self;
-                by_reference!($set, $place, $($places),+).starts(subject, permit, now);
+                let (names!($a, $($b),+), names!($x, $($y),+)) = (subject, permit);
+                self.$i.starts($a, $x, now);
+                $(self.$j.starts($b, $y, now);)+
             }
 
             #[inline(always)]
@@ -67,8 +89,15 @@ macro_rules! more {
                 ending: &Ending,
                 now: &Now,
             ) -> Self::Held {
-                let $set = self;
-                by_reference!($set, $place, $($places),+).settle(subject, permit, ending, now)
+                let (names!($a, $($b),+), names!($x, $($y),+)) = (subject, permit);
+                let $x = Given::new(&self.$i, $a, $x);
+                $(let $y = Given::new(&self.$j, $b, $y);)+
+                let $x = Kept::new(&self.$i, $a, self.$i.settle($a, $x.take(), ending, now));
+                $(
+                    let held = self.$j.settle($b, $y.take(), ending, now);
+                    let $y = Kept::new(&self.$j, $b, held);
+                )+
+                values!($x.take(), $($y.take()),+)
             }
 
             #[inline(always)]
@@ -79,29 +108,52 @@ macro_rules! more {
                 ending: &Ending,
                 now: &Now,
             ) {
-                let $set = self;
-                by_reference!($set, $place, $($places),+).let_go(subject, held, ending, now);
+                let (names!($a, $($b),+), names!($x, $($y),+)) = (subject, held);
+                let $x = Kept::new(&self.$i, $a, $x);
+                $(let $y = Kept::new(&self.$j, $b, $y);)+
+                self.$i.let_go($a, $x.take(), ending, now);
+                $(self.$j.let_go($b, $y.take(), ending, now);)+
             }
 
             fn at_rest_from(&self) -> Option<Moment> {
-                let $set = self;
-                Guard::<Req>::at_rest_from(&by_reference!($set, $place, $($places),+))
+                let from = Guard::<Req>::at_rest_from(&self.$i)?;
+                $(let from = from.max(Guard::<Req>::at_rest_from(&self.$j)?);)+
+                Some(from)
             }
         }
     };
 }
 
-macro_rules! nested {
+macro_rules! types {
+    ($last:ty) => { $last };
+    ($first:ty, $($rest:ty),+) => { ($first, types!($($rest),+)) };
+}
+
+macro_rules! names {
     ($last:ident) => { $last };
-    ($first:ident, $($rest:ident),+) => { ($first, nested!($($rest),+)) };
+    ($first:ident, $($rest:ident),+) => { ($first, names!($($rest),+)) };
 }
 
-macro_rules! by_reference {
-    ($set:ident, $last:tt) => { &$set.$last };
-    ($set:ident, $first:tt, $($rest:tt),+) => { (&$set.$first, by_reference!($set, $($rest),+)) };
+macro_rules! values {
+    ($last:expr) => { $last };
+    ($first:expr, $($rest:expr),+) => { ($first, values!($($rest),+)) };
 }
 
-more!(set; A 0, B 1, C 2);
-more!(set; A 0, B 1, C 2, D 3);
-more!(set; A 0, B 1, C 2, D 3, E 4);
-more!(set; A 0, B 1, C 2, D 3, E 4, F 5);
+/// Asks a guard, and keeps what it gives.
+macro_rules! take {
+    (if $is_its_time:expr, $given:ident, $ask:ident, $now:ident) => {
+        if $is_its_time {
+            match $given.asks($ask, $now) {
+                Admission::Go(()) => {}
+                Admission::Wait => return Admission::Wait,
+                Admission::Refuse(refused) => return Admission::Refuse(refused),
+            }
+        }
+    };
+}
+
+set!(A a v 0, B b w 1);
+set!(A a v 0, B b w 1, C c x 2);
+set!(A a v 0, B b w 1, C c x 2, D d y 3);
+set!(A a v 0, B b w 1, C c x 2, D d y 3, E e z 4);
+set!(A a u 0, B b v 1, C c w 2, D d x 3, E e y 4, F f z 5);

@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use mainstay_policy::Moment;
@@ -39,8 +39,8 @@ pub struct TurnGuard<T> {
     turnstile: Turnstile,
     queue: Queue,
     name: Option<Arc<str>>,
-    max_waiting: u32,
-    max_wait: Option<Duration>,
+    max_waiting: AtomicU32,
+    max_wait: MaxWait,
     /// Changed by hand: who forgets it would forget that.
     by_hand: AtomicBool,
 }
@@ -49,9 +49,10 @@ impl<T: Turns> TurnGuard<T> {
     /// A line before what gives turns, with nobody in it.
     pub fn of(turns: T) -> Self {
         let (turnstile, queue) = (Turnstile::new(), Queue::default());
-        let max_waiting = Turnstile::MOST_CALLS;
+        let max_waiting = AtomicU32::new(Turnstile::MOST_CALLS);
         let by_hand = AtomicBool::new(false);
-        Self { turns, turnstile, queue, name: None, max_waiting, max_wait: None, by_hand }
+        let max_wait = MaxWait::new(None);
+        Self { turns, turnstile, queue, name: None, max_waiting, max_wait, by_hand }
     }
 
     /// A name that its refusals say.
@@ -64,15 +65,22 @@ impl<T: Turns> TurnGuard<T> {
     /// How many calls may stand in line; by default 16 777 215.
     #[must_use]
     pub const fn max_waiting(mut self, calls: u32) -> Self {
-        self.max_waiting = calls;
+        self.max_waiting = AtomicU32::new(calls);
         self
     }
 
     /// How long a call may stand in line; by default until its deadline, or as long as it takes.
     #[must_use]
-    pub const fn max_wait(mut self, wait: Duration) -> Self {
-        self.max_wait = Some(wait);
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.max_wait = MaxWait::new(Some(wait));
         self
+    }
+
+    /// Goes on with other bounds for who stands in line; who stands there stays.
+    pub fn change_line(&self, max_waiting: Option<u32>, max_wait: Option<Duration>) {
+        let most = max_waiting.unwrap_or(Turnstile::MOST_CALLS);
+        self.max_waiting.store(most, Ordering::Relaxed);
+        self.max_wait.set(max_wait);
     }
 
     /// The name that it was given.
@@ -114,6 +122,11 @@ impl<T: Turns> TurnGuard<T> {
         self.queue.wake_until(Moment::MAX);
     }
 
+    /// It has the settings that a new one would have, so it may be forgotten for one.
+    pub(crate) fn goes_by_settings(&self) {
+        self.by_hand.store(false, Ordering::Relaxed);
+    }
+
     /// The state may be another.
     #[inline]
     pub(crate) fn tell_changes(&self, now: Moment) {
@@ -134,22 +147,24 @@ impl<T: Turns> TurnGuard<T> {
     }
 
     /// When a call that comes now is of no use any more.
+    #[inline]
     fn end(&self, ask: Ask, now: Moment) -> Moment {
-        self.max_wait.map_or(ask.until, |wait| ask.until.min(now + wait))
+        self.max_wait.get().map_or(ask.until, |wait| ask.until.min(now + wait))
     }
 
     /// When a call could start that comes now and stands in line.
-    #[cold]
+    #[inline]
     fn forecast(&self, ask: Ask, now: Moment) -> Turn {
         self.turns.forecast(self.turnstile.ahead(), ask.cost, now)
     }
 
     /// Whether its turn would come in time.
+    #[inline]
     fn foresees(&self, ask: Ask, now: Moment) -> Result<(), Refused> {
-        let turn = self.forecast(ask, now);
-        match turn.comes_before(self.end(ask, now)) {
-            true => Ok(()),
-            false => Err(self.refused(turn, ask, now)),
+        match self.forecast(ask, now) {
+            Turn::Now => Ok(()),
+            turn if turn.comes_before(self.end(ask, now)) => Ok(()),
+            turn => Err(self.refused(turn, ask, now)),
         }
     }
 
@@ -184,6 +199,31 @@ impl<T: Turns> TurnGuard<T> {
     }
 }
 
+/// How long a call may stand in line, in nanoseconds.
+struct MaxWait(AtomicU64);
+
+impl MaxWait {
+    const UNSET: u64 = u64::MAX;
+
+    fn new(wait: Option<Duration>) -> Self {
+        let new = Self(AtomicU64::new(Self::UNSET));
+        new.set(wait);
+        new
+    }
+
+    fn set(&self, wait: Option<Duration>) {
+        let nanos =
+            wait.map_or(Self::UNSET, |wait| u64::try_from(wait.as_nanos()).unwrap_or(Self::UNSET));
+        self.0.store(nanos, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn get(&self) -> Option<Duration> {
+        let nanos = self.0.load(Ordering::Relaxed);
+        (nanos != Self::UNSET).then(|| Duration::from_nanos(nanos))
+    }
+}
+
 impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
     const GIVES_TURNS: bool = true;
 
@@ -197,7 +237,7 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
 
     #[inline]
     fn glance(&self, (): &(), ask: Ask, now: &Now) -> Result<(), Refused> {
-        if ask.until == Moment::MAX && self.max_wait.is_none() {
+        if ask.until == Moment::MAX && self.max_wait.get().is_none() {
             return Ok(()); // it would wait for as long as it takes
         }
         self.foresees(ask, now.get())
@@ -222,7 +262,7 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
 
     async fn admit(&self, (): &(), ask: Ask) -> Result<(), Refused> {
         let since = clock::now();
-        let place = match self.turnstile.join(ask.cost, self.max_waiting) {
+        let place = match self.turnstile.join(ask.cost, self.max_waiting.load(Ordering::Relaxed)) {
             Ok(place) => place,
             Err(ahead) => {
                 let turn = self.turns.forecast(ahead, ask.cost, since);

@@ -61,7 +61,7 @@ impl<T: Turns> Standing<'_, T> {
                 }
                 Turn::At(moment) if is_first => moment,
                 // Who stands behind others has a timer only for an end that nobody else watches.
-                _ if guard.max_wait.is_some() => end,
+                _ if guard.max_wait.get().is_some() => end,
                 Turn::Now | Turn::At(_) | Turn::Never => return Poll::Pending,
             };
             ready!(clock::poll_at(timer.as_mut(), moment.since(now), cx));

@@ -246,7 +246,7 @@ async fn what_a_hedge_has_beaten_is_observed_and_the_hedge_is_not() {
 async fn each_host_is_observed_by_itself() {
     let layer = HedgeLayer::new(Hedge::at_percentile(95.0)).unwrap();
     let to = |host: &str| Request::get(host).body("").unwrap();
-    let hedger = |host| layer.hedgers().hedger(&to(host));
+    let hedger = |host| layer.hedgers().hedger(&to(host)).unwrap();
     assert!(Arc::ptr_eq(&hedger("https://here.example"), &hedger("https://here.example/again")));
     assert!(!Arc::ptr_eq(&hedger("https://here.example"), &hedger("https://there.example")));
 }

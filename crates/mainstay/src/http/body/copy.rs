@@ -32,6 +32,7 @@ pub enum Copies {
 /// assert_eq!(copies(&Empty::<bytes::Bytes>::new()), Copies::Alongside);
 /// assert_eq!(copies(&std::net::Ipv4Addr::LOCALHOST), Copies::Never);
 /// ```
+#[inline]
 pub fn copies<B: 'static>(body: &B) -> Copies {
     known(body).map_or(Copies::Never, Known::copies)
 }
@@ -53,6 +54,7 @@ pub fn copies<B: 'static>(body: &B) -> Copies {
 /// assert!(copy(&Full::new(Bytes::from("again"))).is_some());
 /// assert!(copy(&Full::new(Bytes::from("again")).boxed()).is_none());
 /// ```
+#[inline]
 pub fn copy<B: 'static>(body: &B) -> Option<B> {
     let mut slot: Option<B> = None;
     known(body)?.copy_to(&mut slot);
@@ -67,14 +69,22 @@ trait Known {
     fn copy_to(&self, slot: &mut dyn Any);
 }
 
-fn known(body: &dyn Any) -> Option<&dyn Known> {
-    in_memory(body).or_else(|| Some(body.downcast_ref::<ReplayBody>()?)).or_else(|| foreign(body))
+// Always, and so all that it calls: put in place for one type, nothing is left of the search.
+#[inline(always)]
+fn known<B: 'static>(body: &B) -> Option<&dyn Known> {
+    in_memory(body).or_else(|| Some(of_type::<_, ReplayBody>(body)?)).or_else(|| foreign(body))
+}
+
+#[inline(always)]
+fn of_type<B: 'static, T: 'static>(body: &B) -> Option<&T> {
+    (body as &dyn Any).downcast_ref()
 }
 
 macro_rules! in_memory {
     ($($body:ty),* $(,)?) => {
-        fn in_memory(body: &dyn Any) -> Option<&dyn Known> {
-            $(if let Some(body) = body.downcast_ref::<$body>() {
+        #[inline(always)]
+        fn in_memory<B: 'static>(body: &B) -> Option<&dyn Known> {
+            $(if let Some(body) = of_type::<B, $body>(body) {
                 return Some(body);
             })*
             None
@@ -127,12 +137,14 @@ impl Known for reqwest::Body {
 }
 
 #[cfg(feature = "reqwest")]
-fn foreign(body: &dyn Any) -> Option<&dyn Known> {
-    Some(body.downcast_ref::<reqwest::Body>()?)
+#[inline(always)]
+fn foreign<B: 'static>(body: &B) -> Option<&dyn Known> {
+    Some(of_type::<_, reqwest::Body>(body)?)
 }
 
 #[cfg(not(feature = "reqwest"))]
-fn foreign(_: &dyn Any) -> Option<&dyn Known> {
+#[inline(always)]
+fn foreign<B: 'static>(_: &B) -> Option<&dyn Known> {
     None
 }
 

@@ -16,6 +16,7 @@ impl Kinds {
     pub(super) const ANTHROPIC: Self = Self(1 << 4);
     pub(super) const SHOPIFY: Self = Self(1 << 5);
 
+    #[inline]
     pub(super) fn of(headers: &HeaderMap) -> Self {
         headers.keys().fold(Self::NONE, |kinds, name| Self(kinds.0 | Self::named(name.as_str()).0))
     }

@@ -92,6 +92,7 @@ impl Hints {
     ///
     /// The wall clock is read only where a date needs it and the response has no usable `Date`.
     #[must_use]
+    #[inline]
     pub fn read(headers: &HeaderMap) -> Self {
         Self::read_by(headers, &clock::unix_now)
     }
@@ -104,11 +105,15 @@ impl Hints {
         Self::read_by(headers, &|| now)
     }
 
+    #[inline]
     fn read_by(headers: &HeaderMap, clock: &dyn Fn() -> Duration) -> Self {
-        let kinds = Kinds::of(headers);
-        if kinds == Kinds::NONE {
-            return Self::default();
+        match Kinds::of(headers) {
+            Kinds::NONE => Self::default(),
+            kinds => Self::read_kinds(headers, kinds, clock),
         }
+    }
+
+    fn read_kinds(headers: &HeaderMap, kinds: Kinds, clock: &dyn Fn() -> Duration) -> Self {
         let received = Received::new(headers, clock);
         let mut hints = Self::default();
         if kinds.include(Kinds::RETRY_AFTER) {
@@ -150,7 +155,12 @@ impl Hints {
     /// That is [`retry_after`](Self::retry_after) if it names a wait, else the reset of a quota
     /// that [is used up](Quota::is_used_up). A Retry-After of zero counts where there is none.
     #[must_use]
+    #[inline]
     pub fn wait(&self) -> Option<Duration> {
+        if self.is_empty() { None } else { self.longest() }
+    }
+
+    fn longest(&self) -> Option<Duration> {
         let named = self.retry_after.filter(|wait| !wait.is_zero());
         let reset = || self.quota().filter(|quota| quota.is_used_up())?.reset;
         named.or_else(reset).or(self.retry_after)
@@ -158,6 +168,7 @@ impl Hints {
 
     /// Whether the headers say nothing of all this.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.retry_after.is_none() && self.quotas.is_empty()
     }

@@ -205,6 +205,23 @@ async fn a_refusal_that_is_waited_out_costs_nothing() {
     assert_eq!(holds(&shared), (1, 0));
 }
 
+/// What was refunded for the attempt that was refused is paid again for the one that is sent.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_after_a_refusal_is_paid_for_if_another_was_sent_before() {
+    let open = || Refused::new("circuit breaker", Reason::Open).with_retry_in(ms(50));
+    let replies = || [Reply::Status(503), Reply::Refuses(open()), Reply::Status(503)];
+    let shared = budget(0.0, 1);
+    let layer = layer(plain(5)).budget(Arc::clone(&shared));
+    let server = Server::replies(replies());
+    assert_eq!(said(called(&layer, &server, get()).await), Ok(503));
+    // The third paid with the only one there is, so there is no fourth.
+    assert_eq!((server.count(), holds(&shared)), (3, (0, 0)));
+
+    let server = Server::replies(replies());
+    assert_eq!(said(called(&layer, &server, get()).await), Ok(503));
+    assert_eq!(server.count(), 1, "nothing is left");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_pays_in_once_however_many_attempts_it_has() {
     let shared = emptied(1.0);

@@ -1,18 +1,18 @@
-//! What the errors of a body become that can fail by a timeout.
+//! What an error becomes where a refusal may take its place.
 
-use crate::error::{CallError, Error, Refused};
+use super::{CallError, Error, Refused};
 
-/// How the error of a body carries a timeout. Implemented for [`Lifted`] and [`Unchanged`] and by
-/// nobody else.
-pub trait CarryTimeout<E>: sealed::Sealed {
-    /// The error of the body that can time out.
+/// How the error `E` of a service or a body carries a refusal. Implemented for [`Lifted`] and
+/// [`Unchanged`] and by nobody else.
+pub trait Carry<E>: sealed::Sealed {
+    /// The error that can be a refusal.
     type Error;
 
-    /// An error of the body beneath.
+    /// An error from beneath.
     fn inner(error: E) -> Self::Error;
 
-    /// The timeout.
-    fn timed_out(refused: Refused) -> Self::Error;
+    /// A refusal.
+    fn refused(refused: Refused) -> Self::Error;
 }
 
 mod sealed {
@@ -26,14 +26,14 @@ mod sealed {
 #[derive(Clone, Copy, Debug)]
 pub struct Lifted;
 
-impl<E> CarryTimeout<E> for Lifted {
+impl<E> Carry<E> for Lifted {
     type Error = Error<E>;
 
     fn inner(error: E) -> Error<E> {
         Error::Inner(error)
     }
 
-    fn timed_out(refused: Refused) -> Error<E> {
+    fn refused(refused: Refused) -> Error<E> {
         refused.into()
     }
 }
@@ -42,14 +42,14 @@ impl<E> CarryTimeout<E> for Lifted {
 #[derive(Clone, Copy, Debug)]
 pub struct Unchanged;
 
-impl<E: CallError> CarryTimeout<E> for Unchanged {
+impl<E: CallError> Carry<E> for Unchanged {
     type Error = E;
 
     fn inner(error: E) -> E {
         error
     }
 
-    fn timed_out(refused: Refused) -> E {
+    fn refused(refused: Refused) -> E {
         refused.into()
     }
 }

@@ -1,0 +1,208 @@
+//! The first attempt of a call, with which most calls end: all its layers at once.
+//!
+//! What is decided is theirs to decide, and they are asked and told in their order. Here the request
+//! is handed on once, one look at the clock serves all of them, an end is judged once, one timer is
+//! enough, and nothing is made that only later attempts need.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use mainstay_policy::Moment;
+use mainstay_policy::deadline::{Watch, watch, watch_attempt};
+
+use super::guards::Guards;
+use super::host::{Host, HostBudget};
+use crate::budget::{self, Account};
+use crate::clock::Timer;
+use crate::error::CallError;
+use crate::guard::{Each, Guard, Holds, Live};
+use crate::http::{About, Http, RequestView, ResponseView};
+use crate::protocol::Ending;
+use crate::retry::{Again, Kept};
+use crate::scope::{self, Beneath, Scope, watched};
+
+/// What stands before a host, held by a call.
+#[derive(Clone, Debug)]
+pub(super) struct Held(pub(super) Arc<Host>);
+
+impl Deref for Held {
+    type Target = Host;
+
+    #[inline]
+    fn deref(&self) -> &Host {
+        &self.0
+    }
+}
+
+impl Holds<Each<Guards>> for Held {
+    #[inline]
+    fn guard(&self) -> &Each<Guards> {
+        self.0.guard()
+    }
+}
+
+/// An attempt that was let go.
+pub struct Sent<Req> {
+    live: Live<Req, Each<Guards>, Held>,
+    /// When its own time is over; that of the call stands in the scope.
+    until: Moment,
+    timer: Timer,
+    /// What was learnt of it.
+    pub(super) beneath: Beneath,
+}
+
+/// Whose time is over.
+pub(super) enum Over {
+    /// It took too long for an attempt.
+    Attempt,
+    Call,
+}
+
+impl<Req> Sent<Req> {
+    #[inline]
+    pub(super) fn new(
+        host: Held,
+        subject: <Each<Guards> as Guard<Req>>::Subject,
+        permit: <Each<Guards> as Guard<Req>>::Permit,
+        until: Moment,
+    ) -> Self {
+        let live = Live::new(host, subject, permit);
+        Self { live, until, timer: Timer::default(), beneath: Beneath::NOTHING }
+    }
+
+    #[inline]
+    pub(super) const fn host(&self) -> &Held {
+        self.live.holder()
+    }
+
+    /// Hands the request on.
+    #[inline]
+    pub(super) fn send<F>(&mut self, scope: Scope, call: impl FnOnce() -> F) -> F {
+        self.live.watch(|| scope.around(call))
+    }
+
+    /// Polls the attempt.
+    #[inline]
+    pub(super) fn poll<F: Future>(
+        &mut self,
+        future: Pin<&mut F>,
+        scope: Scope,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        let polling = scope::polling(scope, cx);
+        let polled = self.live.watch(|| future.poll(cx));
+        self.beneath = polling.ends();
+        if self.beneath.is_queued && polled.is_pending() {
+            scope::is_queued();
+        }
+        polled
+    }
+
+    /// Waits for the nearer of its ends: one timer is enough for both.
+    #[inline(never)]
+    pub(super) fn poll_time(&mut self, call: Moment, cx: &mut Context<'_>) -> Poll<Over> {
+        let watched = watched(cx);
+        if watch_attempt(self.until, watched.min(call)) == Watch::Here {
+            return self.timer.poll(self.until, cx).map(|()| Over::Attempt);
+        }
+        match watch(call, watched) {
+            Watch::Here => self.timer.poll(call, cx).map(|()| Over::Call),
+            Watch::FurtherOut | Watch::Nowhere => Poll::Pending,
+        }
+    }
+
+    /// The attempt has ended.
+    #[inline]
+    pub(super) fn settle(&mut self, ending: &Ending) {
+        self.live.settle(ending);
+    }
+}
+
+/// What a call keeps for further attempts through such a service.
+type KeptBefore<Req, S> = Box<Kept<Req, S, HostBudget>>;
+
+/// What a call keeps for the end of its first attempt, and for further ones.
+pub struct Call<Req, S> {
+    about: About,
+    pub(super) scope: Scope,
+    /// Only what may be repeated has it, and pays one allocation for it.
+    kept: Option<KeptBefore<Req, S>>,
+}
+
+impl<Req: RequestView, S: Clone> Call<Req, S> {
+    /// A call begins.
+    #[inline]
+    pub(super) fn begins<Res, E>(host: &Host, request: &mut Req, service: &S, scope: Scope) -> Self
+    where
+        Res: ResponseView,
+        E: CallError,
+    {
+        let http = host.http();
+        http.prepare(request);
+        let scope = budget::pays_in(host.account(), scope);
+        let about = http.about(request);
+        let copy = host.retries().copy::<Req, Res, E>(request, &about);
+        // At once, so that the copy is moved once.
+        let kept = copy.map(|copy| Kept::new(copy, service.clone(), host.account().clone()));
+        Self { about, scope, kept }
+    }
+
+    /// What the end of its first attempt says.
+    #[inline]
+    pub(super) fn answered<Res: ResponseView>(&self, http: &Http, answer: &Res) -> Ending {
+        http.answer(&self.about, answer)
+    }
+
+    pub(super) fn failed<E: CallError>(&self, http: &Http, error: &E) -> Ending {
+        http.end(&self.about, Err::<&::http::Response<()>, _>(error))
+    }
+
+    /// The first attempt has ended: whether there is another.
+    #[inline(always)]
+    pub(super) fn next<Res, E>(
+        &mut self,
+        host: &Host,
+        ending: &Ending,
+        beneath: Beneath,
+    ) -> Option<Again<<HostBudget as Account>::Paid>>
+    where
+        Res: ResponseView,
+        E: CallError,
+    {
+        let retries = host.retries();
+        let Some(kept) = &mut self.kept else {
+            retries.explains(self.scope, ending, beneath);
+            return None;
+        };
+        let next = kept.next::<_, _, Res, E>(retries, self.scope, ending, beneath);
+        if next.is_none() {
+            self.kept = None;
+        }
+        next
+    }
+
+    /// What its further attempts are made of, if there can be any.
+    pub(super) fn take<T>(
+        &mut self,
+        over: impl FnOnce(S) -> T,
+    ) -> Option<(KeptBefore<Req, T>, About)> {
+        let kept = self.kept.take()?;
+        Some((kept.over(over), self.about.clone()))
+    }
+}
+
+impl<Req> fmt::Debug for Sent<Req> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent").field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
+impl<Req, S> fmt::Debug for Call<Req, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("about", &self.about).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,30 @@
+//! Many pipelines, by the host of the request.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn each_request_goes_through_the_pipeline_for_its_host() {
+    let pipelines = Pipelines::new(PipelineSpec::standard()).unwrap();
+    let teapot = FixedAnswer::new(StatusCode::IM_A_TEAPOT);
+    let spec = PipelineSpec::named("teapots").fallback(teapot);
+    let some = pipelines.add(spec.clone(), ["*.teapot.example"]).unwrap();
+    let service = pipelines.layer(service_fn(|_: Request<Body>| async {
+        let mut answer = Response::new(Body::default());
+        *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        Ok::<_, Infallible>(answer)
+    }));
+    let status = async |host: &str| {
+        let request = Request::post(format!("https://{host}/")).body(Body::default()).unwrap();
+        service.clone().oneshot(request).await.unwrap().status()
+    };
+    assert_eq!(status("a.teapot.example").await, StatusCode::IM_A_TEAPOT);
+    assert_eq!(status("b.example").await, StatusCode::SERVICE_UNAVAILABLE);
+    pipelines.add(spec, ["b.example"]).unwrap();
+    assert_eq!(status("a.teapot.example").await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(status("b.example").await, StatusCode::IM_A_TEAPOT);
+    assert_eq!(some.hosts().len(), 2);
+
+    pipelines.close().await;
+    let request = Request::get("https://b.example/").body(Body::default()).unwrap();
+    assert!(service.oneshot(request).await.is_err());
+}
