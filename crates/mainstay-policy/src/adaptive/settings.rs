@@ -176,7 +176,7 @@ pub(super) fn check_limit(
     max: u32,
 ) -> Result<(), SettingsError> {
     let inside = min > max || (min..=max).contains(&limit);
-    let must = format_args!("lie between `min` ({min}) and `max` ({max})");
+    let must = format!("lie between `min` ({min}) and `max` ({max})");
     Checks::default().require(inside, setting, limit, must).done()
 }
 

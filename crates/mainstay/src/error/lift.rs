@@ -11,7 +11,8 @@ use tower_service::Service;
 
 use super::{Carry, Lifted};
 
-/// Turns a service's error `E` into [`Error<E>`], so that layers of ours can refuse calls to it.
+/// Turns a service's error `E` into [`Error<E>`](crate::Error), so that layers of ours can refuse
+/// calls to it.
 ///
 /// Goes to the bottom of a stack, next to the service. It is not needed where the error is
 /// already one that [`CallError`](crate::CallError) is implemented for, and of no use over tower's
