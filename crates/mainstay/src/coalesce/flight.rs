@@ -35,6 +35,8 @@ struct Board<T> {
 }
 
 enum Stage<T> {
+    /// Who began it has not made it yet, and does something else before.
+    Begun,
     /// Somebody makes it or polls it.
     Held,
     /// It waits to be woken and polled.
@@ -92,14 +94,14 @@ impl<T> Flight<T> {
     pub(super) fn begin(key: Key, home: &Arc<Flights<T>>) -> Seat<T> {
         let first = Aboard { waker: None, has_spare: false };
         let board = Board {
-            stage: Stage::Held,
+            stage: Stage::Begun,
             holder: thread::current().id(),
             is_woken: false,
-            next: 1,
-            aboard: BTreeMap::from([(0, first)]),
+            next: Seat::<T>::FIRST + 1,
+            aboard: BTreeMap::from([(Seat::<T>::FIRST, first)]),
         };
         let flight = Self { key, home: Arc::clone(home), board: Mutex::new(board) };
-        Seat { flight: Arc::new(flight), number: 0 }
+        Seat { flight: Arc::new(flight), number: Seat::<T>::FIRST }
     }
 
     /// A place for one more, who has a request of its own.
@@ -108,8 +110,10 @@ impl<T> Flight<T> {
         match board.stage {
             Stage::Landed(_) | Stage::Over => return Door::Closed,
             // Who is called on the thread that makes it or polls it is called by it.
-            Stage::Held if board.holder == thread::current().id() => return Door::Within,
-            Stage::Held | Stage::Waits(_) | Stage::Broken => {}
+            Stage::Begun | Stage::Held if board.holder == thread::current().id() => {
+                return Door::Within;
+            }
+            Stage::Begun | Stage::Held | Stage::Waits(_) | Stage::Broken => {}
         }
         let number = board.next;
         board.next += 1;
@@ -154,6 +158,9 @@ fn wake_all(wakers: Vec<Waker>) {
 }
 
 impl<T> Seat<T> {
+    /// Of whoever began the flight.
+    const FIRST: u64 = 0;
+
     pub(super) const fn flight(&self) -> &Arc<Flight<T>> {
         &self.flight
     }
@@ -271,7 +278,9 @@ impl<T> Seat<T> {
     fn leave(&self, breaks_it: bool) {
         let mut board = self.flight.lock();
         let Some(own) = board.aboard.remove(&self.number) else { return };
-        if breaks_it {
+        // Who began it and leaves before it is made, as in a panic, leaves nobody who makes it.
+        let was_to_make_it = self.number == Self::FIRST && matches!(board.stage, Stage::Begun);
+        if breaks_it || was_to_make_it {
             board.stage = Stage::Broken;
         }
         let is_over = board.aboard.is_empty();

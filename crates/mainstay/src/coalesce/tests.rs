@@ -17,6 +17,7 @@ use crate::scope::Scope;
 use crate::scripted::{Script, Scripted, Wrong, script};
 
 mod apart;
+mod begun;
 
 type Inner = Scripted<&'static str, &'static str>;
 type By = fn(&&'static str) -> Option<Key>;
