@@ -13,6 +13,7 @@ use crate::coalesce::CoalesceLayer;
 use crate::concurrency::ConcurrencyGuard;
 use crate::guard::GuardLayer;
 use crate::http::Key;
+use crate::rate_limit::{RateLimit, RateLimitLayer};
 use crate::timeout::TimeoutLayer;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -99,6 +100,27 @@ fn a_timeout_in_a_poll_that_blocks_its_thread_has_a_timer_of_its_own() {
     });
     let end = told.recv_timeout(Duration::from_secs(10)).expect("the inner call never ends");
     assert_eq!(end, Some("attempt timeout"), "its end is there, so it is handed on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_stands_in_line_in_another_task_leaves_it_at_its_end() {
+    let rate = RateLimitLayer::new(RateLimit::per(1, HOUR)).unwrap();
+    let handle = rate.handle();
+    let well = |_: Req| async { Ok::<_, Error<io::Error>>(Response::new(())) };
+    let limited = rate.layer(service_fn(well));
+    let spawned = limited.clone();
+    let spawns = service_fn(move |request: Req| {
+        let call = tokio::spawn(spawned.clone().call(request));
+        async { call.await.unwrap() }
+    });
+    let call = || limited.clone().oneshot(Request::new("x"));
+    call().await.unwrap();
+    let mut first = task::spawn(call());
+    assert_pending!(first.poll());
+    let waits = DeadlineLayer::per_call().layer(spawns).oneshot(with(3 * HOUR));
+    assert!(waits.await.is_err());
+    tokio::time::sleep(MILLI).await;
+    assert_eq!(handle.waiting(), 1, "the first alone, which is not polled any more");
 }
 
 /// What becomes of a breaker that opens at the second failure, when nothing answers in time.

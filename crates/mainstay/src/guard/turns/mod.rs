@@ -24,8 +24,9 @@ pub use gives::Turns;
 
 /// A guard whose calls stand in line for turns: first come, first served.
 ///
-/// Only the first in line has a timer. Who leaves leaves nothing behind: those behind it close up.
-/// A call that could not start before its deadline is refused at once.
+/// Only the first in line has a timer, and who has an end that nobody further out watches, as in a
+/// task of its own. Who leaves leaves nothing behind: those behind it close up. A call that could
+/// not start before its deadline is refused at once.
 ///
 /// # Who is not polled
 ///

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use mainstay_policy::Moment;
+use mainstay_policy::deadline::{Watch, watch};
 use mainstay_policy::turn::{Ahead, Place, Turn};
 use tokio::time::Sleep;
 
@@ -13,6 +14,7 @@ use crate::clock;
 use crate::error::Refused;
 use crate::guard::{Ask, Spot};
 use crate::observe::{Event, tell};
+use crate::scope::watched;
 
 /// A turn that is taken later than this is warned of.
 const LATE: Duration = Duration::from_secs(1);
@@ -61,7 +63,7 @@ impl<T: Turns> Standing<'_, T> {
                 }
                 Turn::At(moment) if is_first => moment,
                 // Who stands behind others has a timer only for an end that nobody else watches.
-                _ if guard.max_wait.get().is_some() => end,
+                _ if watch(end, watched(cx)) == Watch::Here => end,
                 Turn::Now | Turn::At(_) | Turn::Never => return Poll::Pending,
             };
             ready!(clock::poll_at(timer.as_mut(), moment.since(now), cx));
