@@ -5,15 +5,14 @@
 //! is set for the thread around every call and poll of what lies beneath, and set back after. It
 //! does not cross a spawned task.
 //!
-//! The other way round go two marks: whoever polls an attempt learns whether it still stands in a
-//! queue of ours, and how many attempts a driver further in has made of it, and whether any was sent.
+//! The other way round go marks: whoever polls an attempt learns whether it still stands in a queue
+//! of ours, how many attempts a driver further in has made of it, and whether any was sent.
 //!
 //! Nothing tells a call that is made inside of an attempt, such as one for a token, from a further
 //! part of the attempt: it has the attempt's number, and beneath a second attempt it pays into no
 //! budget.
 
 use std::cell::Cell;
-use std::future::Future;
 use std::ptr;
 use std::task::{Context, RawWakerVTable};
 
@@ -35,6 +34,8 @@ thread_local! {
     static WATCHED: Cell<Watched> = const { Cell::new(Watched::BY_NOBODY) };
     static TIME_IS_OVER: Cell<bool> = const { Cell::new(false) };
     static BENEATH: Cell<Beneath> = const { Cell::new(Beneath::NOTHING) };
+    /// How often something was polled that stands in a queue.
+    static QUEUED: Cell<u32> = const { Cell::new(0) };
 }
 
 /// When something is ended, and whom the timer for that wakes.
@@ -80,6 +81,14 @@ impl Beneath {
 /// What is polled here stands in a queue.
 pub(crate) fn is_queued() {
     BENEATH.set(Beneath { is_queued: true, ..BENEATH.get() });
+    QUEUED.set(QUEUED.get().wrapping_add(1));
+}
+
+/// A number that is another one after a poll if what was polled stands in a queue of ours. Unlike
+/// who polls an [`attempt`], who asks for this leaves it to those further out to learn it too.
+#[inline]
+pub(crate) fn queued() -> u32 {
+    QUEUED.get()
 }
 
 /// What is polled here ends, and the ends of so many attempts of it have been told, of which
@@ -93,19 +102,28 @@ pub(crate) fn has_told(attempts: u32, was_sent: bool) {
 /// for whoever polls here to say.
 #[inline]
 pub(crate) fn attempt<T>(poll: impl FnOnce() -> T) -> (T, Beneath) {
-    let before = Outside(BENEATH.replace(Beneath::NOTHING));
+    let before = Outside::leaves();
     let polled = poll();
     let beneath = BENEATH.get();
     drop(before);
     (polled, beneath)
 }
 
-struct Outside(Beneath);
+/// What had been learnt outside, which nothing further in adds to.
+struct Outside(Beneath, u32);
+
+impl Outside {
+    #[inline]
+    fn leaves() -> Self {
+        Self(BENEATH.replace(Beneath::NOTHING), QUEUED.get())
+    }
+}
 
 impl Drop for Outside {
     #[inline]
     fn drop(&mut self) {
         BENEATH.set(self.0);
+        QUEUED.set(self.1);
     }
 }
 
@@ -156,7 +174,7 @@ pub(crate) fn polling(scope: Scope, cx: &Context<'_>) -> Polling {
     let watched = Watched { until: watched(cx).min(scope.until), wakes: wakes(cx) };
     Polling {
         _watched: Unwatched(WATCHED.replace(watched)),
-        _outside: Outside(BENEATH.replace(Beneath::NOTHING)),
+        _outside: Outside::leaves(),
         _before: Before(HERE.replace(scope)),
     }
 }
@@ -182,9 +200,10 @@ pub(crate) fn run_out(drop: impl FnOnce()) {
     drop();
 }
 
-/// What the drop of an attempt says: that it timed out, where one of our timers drops it.
-pub(crate) fn dropped() -> Outcome {
-    match TIME_IS_OVER.get() {
+/// What the drop of an attempt says: that it timed out, where one of our timers drops it and it does
+/// not stand in a queue of ours.
+pub(crate) fn dropped(is_queued: bool) -> Outcome {
+    match TIME_IS_OVER.get() && !is_queued {
         true => Outcome::Transient,
         false => Outcome::Abandoned,
     }
@@ -195,21 +214,6 @@ struct TimeIsOver(bool);
 impl Drop for TimeIsOver {
     fn drop(&mut self) {
         TIME_IS_OVER.set(self.0);
-    }
-}
-
-/// A wait before anything is sent. Dropped for want of time, it says that further out no attempt has
-/// timed out.
-pub(crate) async fn unsent<F: Future>(wait: F) -> F::Output {
-    let _unsent = Unsent;
-    wait.await
-}
-
-struct Unsent;
-
-impl Drop for Unsent {
-    fn drop(&mut self) {
-        TIME_IS_OVER.set(false);
     }
 }
 
@@ -291,7 +295,7 @@ mod tests {
         assert!(catch_unwind(watching).is_err());
         assert_eq!(watched(&cx), Moment::MAX);
         assert!(catch_unwind(|| run_out(|| panic!("inside"))).is_err());
-        assert_eq!(dropped(), Outcome::Abandoned);
+        assert_eq!(dropped(false), Outcome::Abandoned);
     }
 
     #[test]
@@ -321,17 +325,24 @@ mod tests {
 
     #[test]
     fn who_is_dropped_for_want_of_time_has_timed_out_unless_nothing_was_sent() {
-        assert_eq!(dropped(), Outcome::Abandoned);
+        assert_eq!([false, true].map(dropped), [Outcome::Abandoned; 2]);
         run_out(|| {
-            assert_eq!(dropped(), Outcome::Transient);
-            let mut waits = Box::pin(unsent(std::future::pending::<()>()));
-            assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            assert_eq!(dropped(), Outcome::Transient);
-            drop(waits);
-            assert_eq!(dropped(), Outcome::Abandoned);
+            assert_eq!([false, true].map(dropped), [Outcome::Transient, Outcome::Abandoned]);
         });
-        run_out(|| assert_eq!(dropped(), Outcome::Transient));
-        assert_eq!(dropped(), Outcome::Abandoned);
+        assert_eq!(dropped(false), Outcome::Abandoned);
+    }
+
+    #[test]
+    fn that_something_stands_in_a_queue_is_learnt_by_all_further_out_and_by_nobody_beside() {
+        let ((), beneath) = attempt(|| {
+            let before = queued();
+            is_queued();
+            let beside = queued();
+            assert_ne!(beside, before);
+            attempt(is_queued);
+            assert_eq!(queued(), beside, "it is for whoever polls it to say");
+        });
+        assert!(beneath.is_queued);
     }
 
     #[test]

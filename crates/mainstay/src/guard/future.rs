@@ -17,7 +17,7 @@ use crate::deadline::LAYER;
 use crate::error::{CallError, Reason, Refused};
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
-use crate::scope::{self, unsent};
+use crate::scope;
 
 pin_project! {
     /// The response future of [`Guarded`](super::Guarded).
@@ -113,12 +113,11 @@ where
         let waiting = Box::pin(async move {
             let mut is_last = false;
             loop {
-                let permit = unsent(shared.guard.admit(&subject, ask)).await;
-                let permit = permit.map_err(refused::<E>)?;
-                let mut live = Live::new(Arc::clone(&shared), subject, permit);
+                let permit = shared.guard.admit(&subject, ask).await.map_err(refused::<E>)?;
+                let mut live = Live::waits(Arc::clone(&shared), subject, permit);
                 let about = live.protocol().about(&request);
                 let since = if G::GIVES_TURNS { clock::now() } else { Moment::MAX };
-                let ready = unsent(poll_fn(|cx| live.watch(|| service.poll_ready(cx)))).await;
+                let ready = poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await;
                 if let Err(error) = ready {
                     return Err(live.fails(&about, error));
                 }
@@ -184,7 +183,7 @@ where
                     }
                 }
                 StateProj::Running { future, attempt } => {
-                    return attempt.live.watch(|| future.poll(cx));
+                    return attempt.live.poll(|| future.poll(cx));
                 }
             }
         }

@@ -2,12 +2,13 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::task::Poll;
 
 use mainstay_policy::Outcome;
 
 use super::{Admission, Ask, Guard, Now};
 use crate::protocol::{Ending, Protocol};
-use crate::scope::dropped;
+use crate::scope::{self, dropped};
 
 /// What all services of a layer share.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ impl<G, P> Holds<G> for Arc<Shared<G, P>> {
 pub(crate) struct Live<Req, G: Guard<Req>, H: Holds<G>> {
     holder: H,
     given: Option<(G::Subject, G::Permit)>,
+    /// Nothing has been sent: it has not started, or all that it does stands in a queue of ours.
+    is_queued: bool,
 }
 
 /// A permit of a layer.
@@ -44,7 +47,13 @@ pub(super) type LiveOf<Req, G, P> = Live<Req, G, Arc<Shared<G, P>>>;
 impl<Req, G: Guard<Req>, H: Holds<G>> Live<Req, G, H> {
     #[inline]
     pub(crate) const fn new(holder: H, subject: G::Subject, permit: G::Permit) -> Self {
-        Self { holder, given: Some((subject, permit)) }
+        Self { holder, given: Some((subject, permit)), is_queued: false }
+    }
+
+    /// What was polled of it is pending: whether all that it does stands in a queue of ours.
+    #[inline]
+    pub(crate) const fn stands(&mut self, is_queued: bool) {
+        self.is_queued = is_queued;
     }
 
     /// What keeps the guard.
@@ -64,6 +73,7 @@ impl<Req, G: Guard<Req>, H: Holds<G>> Live<Req, G, H> {
 
     /// The attempt that waited starts now.
     pub(super) fn starts(&mut self) {
+        self.is_queued = false;
         if let Some((subject, permit)) = &mut self.given {
             self.holder.guard().starts(subject, permit, &Now::default());
         }
@@ -87,6 +97,26 @@ impl<Req, G: Guard<Req>, H: Holds<G>> Live<Req, G, H> {
 }
 
 impl<Req, G: Guard<Req>, P> LiveOf<Req, G, P> {
+    /// For an attempt that does not start yet.
+    pub(super) const fn waits(
+        holder: Arc<Shared<G, P>>,
+        subject: G::Subject,
+        permit: G::Permit,
+    ) -> Self {
+        Self { holder, given: Some((subject, permit)), is_queued: true }
+    }
+
+    /// Polls the attempt that has started.
+    #[inline]
+    pub(super) fn poll<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        let queued = scope::queued();
+        let polled = self.watch(poll);
+        if polled.is_pending() {
+            self.stands(scope::queued() != queued);
+        }
+        polled
+    }
+
     #[inline]
     pub(super) fn protocol(&self) -> &P {
         &self.holder.protocol
@@ -114,7 +144,7 @@ impl<Req, G: Guard<Req>, H: Holds<G>> Drop for Live<Req, G, H> {
     #[inline]
     fn drop(&mut self) {
         if self.given.is_some() {
-            self.ends_as(dropped());
+            self.ends_as(dropped(self.is_queued));
         }
     }
 }
@@ -145,7 +175,7 @@ impl<Req, G: Guard<Req>, P> Lease<Req, G, P> {
 impl<Req, G: Guard<Req>, P> Drop for Lease<Req, G, P> {
     fn drop(&mut self) {
         if self.held.is_some() {
-            self.let_go(&Ending::new(dropped()));
+            self.let_go(&Ending::new(dropped(false)));
         }
     }
 }

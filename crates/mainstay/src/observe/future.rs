@@ -19,7 +19,7 @@ use crate::clock;
 use crate::error::{CallError, Reason};
 use crate::http::Failure;
 use crate::protocol::Protocol;
-use crate::scope::dropped;
+use crate::scope::{self, dropped};
 
 pin_project! {
     /// The response future of [`Observe`](super::Observe).
@@ -61,7 +61,7 @@ where
         let mut this = self.project();
         let future = this.inner.as_mut().as_pin_mut().expect("polled after it was ready");
         let Some(seen) = this.seen else { return future.poll(cx) };
-        let mut end = ready!(seen.watch(|| future.poll(cx)));
+        let mut end = ready!(seen.poll(|| future.poll(cx)));
         seen.around(|| this.inner.set(None));
         let protocol = Arc::clone(&seen.shared.protocol);
         let outcome = protocol.end(&seen.about, end.as_ref()).outcome();
@@ -92,12 +92,15 @@ pub(super) struct Seen<P, A> {
     began: Moment,
     /// There until the end.
     log: Option<Box<Log>>,
+    /// It stands in a queue of ours, and nothing has been sent.
+    is_queued: bool,
 }
 
 impl<P, A> Seen<P, A> {
     pub(super) fn new(shared: Arc<Shared<P>>, about: A, span: Span, is_report: bool) -> Self {
         let began = clock::now();
-        Self { shared, about, span, began, log: Some(Log::new(began, is_report)) }
+        let log = Some(Log::new(began, is_report));
+        Self { shared, about, span, began, log, is_queued: false }
     }
 
     /// Runs a part of the call.
@@ -112,6 +115,13 @@ impl<P, A> Seen<P, A> {
         let done = watched.0.around(run);
         mem::forget(watched);
         done
+    }
+
+    fn poll<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        let queued = scope::queued();
+        let polled = self.watch(poll);
+        self.is_queued = polled.is_pending() && scope::queued() != queued;
+        polled
     }
 
     fn answered(&mut self, outcome: Outcome, status: Option<u16>) -> Option<CallReport> {
@@ -173,7 +183,7 @@ impl<P, A> Seen<P, A> {
 
 impl<P, A> Drop for Seen<P, A> {
     fn drop(&mut self) {
-        let outcome = dropped();
+        let outcome = dropped(self.is_queued);
         let word = match outcome {
             Outcome::Abandoned => words::outcome(outcome),
             _ => words::reason(Reason::TimedOut),

@@ -96,8 +96,11 @@ impl<Req> Sent<Req> {
         let polling = scope::polling(scope, cx);
         let polled = self.live.watch(|| future.poll(cx));
         self.beneath = polling.ends();
-        if self.beneath.is_queued && polled.is_pending() {
-            scope::is_queued();
+        if polled.is_pending() {
+            self.live.stands(self.beneath.is_queued);
+            if self.beneath.is_queued {
+                scope::is_queued();
+            }
         }
         polled
     }

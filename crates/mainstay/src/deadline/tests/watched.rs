@@ -171,6 +171,37 @@ async fn what_waits_in_a_queue_of_ours_until_its_time_is_over_says_nothing_of_th
     assert_eq!(handle.state(), BreakerState::Closed);
 }
 
+/// A handler that asks two servers at once, of which one is never sent its request.
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_beside_one_in_a_queue_has_timed_out() {
+    for queued_first in [true, false] {
+        let opens = CircuitBreaker::new().consecutive_failures(Some(1));
+        let breaker = CircuitBreakerLayer::new(opens).unwrap();
+        let slots = ConcurrencyLayer::new(Concurrency::limit(1)).unwrap();
+        let queued = slots.layer(service_fn(hangs));
+        let _taken = tokio::spawn(queued.clone().oneshot(Request::new("x")));
+        tokio::task::yield_now().await;
+        let (handle, sent) = (breaker.handle(), breaker.layer(service_fn(hangs)));
+        let handler = service_fn(move |_: Req| {
+            let queued = queued.clone().oneshot(Request::new("x"));
+            let sent = sent.clone().oneshot(Request::new("x"));
+            async move {
+                match queued_first {
+                    true => tokio::join!(queued, sent).1,
+                    false => tokio::join!(sent, queued).0,
+                }
+            }
+        });
+        let end = TimeoutLayer::new(SECOND).layer(handler).oneshot(Request::new("x")).await;
+        assert_eq!(layer_of(end), Some("attempt timeout"));
+        assert_eq!(
+            handle.state(),
+            BreakerState::Open,
+            "the one in the queue first: {queued_first}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_let_go_and_found_nothing_ready_in_time_was_not_sent() {
     let opens = CircuitBreaker::new().consecutive_failures(Some(1));
