@@ -23,7 +23,7 @@ async fn what_is_fallen_back_on_is_the_status_the_fields_and_the_body_that_were_
     at_server.ends(Ok(answer(503)));
     let answer = assert_ready!(call.poll()).unwrap();
     assert_eq!((answer.status().as_u16(), answer.headers()), (203, &headers));
-    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "[]");
+    assert_eq!(finishes(answer.into_body().collect()).await.unwrap().to_bytes(), "[]");
 
     assert_eq!(stand.ends(get("a"), 404), Ok(404), "that is the truth");
     let (mut call, at_server) = stand.sent(get("a"));
@@ -48,7 +48,7 @@ async fn slots_with_and_without_the_body(hold: Hold) -> [u32; 2] {
     at_server.ends(Ok(answer(200)));
     let body = assert_ready!(call.poll()).unwrap().into_body();
     let with = in_use();
-    assert_eq!(body.collect().await.unwrap().to_bytes(), "answer");
+    assert_eq!(finishes(body.collect()).await.unwrap().to_bytes(), "answer");
     [with, in_use()]
 }
 
@@ -70,7 +70,7 @@ async fn a_slot_whose_body_nobody_reads_comes_back_all_the_same() {
     assert_pending!(next.poll());
     stand.server.next().ends(Ok(answer(200)));
     assert_eq!(said(assert_ready!(next.poll())), Ok(200));
-    assert_eq!(put_aside.collect().await.unwrap().to_bytes(), "answer");
+    assert_eq!(finishes(put_aside.collect()).await.unwrap().to_bytes(), "answer");
 }
 
 /// A body with as few traits as there can be, which gives one piece and falls silent.
@@ -103,26 +103,26 @@ async fn answered_with_silence(spec: PipelineSpec) -> Response<PipelineBody<Sile
     });
     let service = spec.build().unwrap().layer(service);
     let request = Request::get("https://a/").body(Silent::default()).unwrap();
-    tokio::spawn(service.oneshot(request)).await.unwrap().unwrap()
+    finishes(tokio::spawn(service.oneshot(request))).await.unwrap().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_need_neither_be_cloned_nor_moved_nor_shared() {
     let pipeline = PipelineSpec::latency_critical_read();
     let mut body = Box::pin(answered_with_silence(pipeline).await.into_body());
-    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "piece");
+    assert_eq!(finishes(body.frame()).await.unwrap().unwrap().into_data().unwrap(), "piece");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_falls_silent_fails() {
     let silent = Pipeline::named("github").body_idle(secs(7));
     let mut body = Box::pin(answered_with_silence(silent).await.into_body());
-    assert!(body.frame().await.unwrap().is_ok());
+    assert!(finishes(body.frame()).await.unwrap().is_ok());
     let began = Instant::now();
-    let error = body.frame().await.unwrap().unwrap_err();
+    let error = finishes(body.frame()).await.unwrap().unwrap_err();
     let refused = error.refused().unwrap();
     assert_eq!((began.elapsed().as_secs(), refused.reason()), (7, Reason::TimedOut));
-    assert!(body.frame().await.is_none());
+    assert!(finishes(body.frame()).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,10 +133,10 @@ async fn a_body_that_falls_silent_gives_its_slot_back() {
     let service = pipeline.layer(service_fn(|_: Req| async {
         Ok::<_, Infallible>(Response::new(Silent::default()))
     }));
-    let mut body = Box::pin(service.oneshot(get("a")).await.unwrap().into_body());
+    let mut body = Box::pin(finishes(service.oneshot(get("a"))).await.unwrap().into_body());
     let in_use = || pipeline.host(&key("a")).unwrap().concurrency().unwrap().snapshot().in_use;
-    assert!(body.frame().await.unwrap().is_ok());
+    assert!(finishes(body.frame()).await.unwrap().is_ok());
     assert_eq!(in_use(), 1);
-    assert!(body.frame().await.unwrap().is_err());
+    assert!(finishes(body.frame()).await.unwrap().is_err());
     assert_eq!(in_use(), 0);
 }

@@ -95,5 +95,5 @@ async fn an_instance_that_is_dead_says_so_when_it_is_made_ready() {
     let stand = Stand::of(Pipeline::standard());
     stand.server.is_dead();
     let mut service = stand.service.clone();
-    assert!(matches!(service.ready().await, Err(Error::Inner(Wrong))));
+    assert!(matches!(finishes(service.ready()).await, Err(Error::Inner(Wrong))));
 }

@@ -136,6 +136,11 @@ where
     task::spawn(Box::pin(service.call(request)))
 }
 
+/// Ends a test that hangs.
+async fn finishes<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(secs(3_600), future).await.expect("it hangs")
+}
+
 /// The status of an answer, or why there is none.
 fn said(end: Answer) -> Result<u16, Refused> {
     match end {

@@ -15,7 +15,7 @@ fn with(mut request: Req, options: CallOptions) -> Req {
 /// After how long a call ends that is not answered.
 async fn times_out_after(stand: &Stand, options: CallOptions) -> Duration {
     let began = Instant::now();
-    assert_eq!(why(said(stand.call(with(get("a"), options)).await)), Reason::TimedOut);
+    assert_eq!(why(said(finishes(stand.call(with(get("a"), options))).await)), Reason::TimedOut);
     let ended = began.elapsed();
     assert!(stand.server.next().is_dropped());
     Duration::from_secs(ended.as_secs())

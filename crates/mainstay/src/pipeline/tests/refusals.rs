@@ -74,7 +74,7 @@ async fn deadline_and_attempt_timeout_refuse_in_the_name_of_the_pipeline() {
         Pipeline::named("github").attempt_timeout(secs(5)),
     ] {
         let stand = Stand::new(spec);
-        let refused = said(stand.call(get("a")).await).unwrap_err();
+        let refused = said(finishes(stand.call(get("a"))).await).unwrap_err();
         assert_eq!((refused.name(), refused.reason()), (Some("github"), Reason::TimedOut));
     }
 }

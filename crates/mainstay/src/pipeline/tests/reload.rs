@@ -18,11 +18,11 @@ async fn a_call_that_is_on_its_way_ends_by_the_spec_with_which_it_began() {
     let mut call = stand.call(get("a"));
     assert_pending!(call.poll());
     stand.pipeline.reload(github().attempt_timeout(secs(1))).unwrap();
-    assert_eq!(why(said(call.await)), Reason::TimedOut);
+    assert_eq!(why(said(finishes(call).await)), Reason::TimedOut);
     assert_eq!((began.elapsed().as_secs(), stand.server.calls()), (11, 2));
 
     let began = Instant::now();
-    assert_eq!(why(said(stand.call(get("a")).await)), Reason::TimedOut);
+    assert_eq!(why(said(finishes(stand.call(get("a"))).await)), Reason::TimedOut);
     assert_eq!((began.elapsed().as_secs(), stand.server.calls()), (1, 1));
 }
 
@@ -139,7 +139,7 @@ async fn a_reload_is_told_and_so_is_one_that_is_refused() {
     assert_eq!(heard(), [told]);
     assert_eq!((&*stand.pipeline.name(), stand.pipeline.spec()), ("hub", github().rename("hub")));
 
-    stand.pipeline.close().await;
+    finishes(stand.pipeline.close()).await;
     let error = stand.pipeline.reload(github()).unwrap_err();
     assert!(error.to_string().contains("was closed"), "{error}");
     let heard = heard();
