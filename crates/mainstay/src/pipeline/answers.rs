@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,25 +18,30 @@ use crate::guard::{Attempt, Guard, Guarded, GuardedFuture, HeldBody};
 use crate::protocol::{EndOfBody, Protocol};
 
 /// How the body of an answer is watched.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Watch {
     pub(super) hold: Hold,
-    pub(super) idle: Option<Duration>,
+    pub(super) idle: Option<Arc<Idle>>,
+}
+
+/// After how long a body that says nothing fails, and in whose name.
+#[derive(Debug)]
+pub(super) struct Idle {
+    pub(super) limit: Duration,
+    pub(super) name: Arc<str>,
 }
 
 impl Watch {
     /// An answer with whose head all that was held has gone back.
     #[inline]
-    pub(super) fn answer<Res, C>(self, answer: Res) -> Res::Out
+    pub(super) fn answer<Res, C>(&self, answer: Res) -> Res::Out
     where
         Res: PipelineAnswer<C>,
         Res::Body: Body,
     {
-        match self.idle {
+        match self.idle.as_deref() {
             None => answer.pass(),
-            idle @ Some(_) => {
-                answer.watch(|body| PipelineBody::watched(HeldBody::free(body), idle))
-            }
+            idle => answer.watch(|body| PipelineBody::watched(HeldBody::free(body), idle)),
         }
     }
 }
@@ -56,7 +62,7 @@ impl<S, G, P, C> Answers<S, G, P, C> {
 
 impl<S: Clone, G, P, C> Clone for Answers<S, G, P, C> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), watch: self.watch, carries: PhantomData }
+        Self { inner: self.inner.clone(), watch: self.watch.clone(), carries: PhantomData }
     }
 }
 
@@ -81,7 +87,7 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let (inner, watch) = (self.inner.call(request), self.watch);
+        let (inner, watch) = (self.inner.call(request), self.watch.clone());
         AnswersFuture { inner, watch, carries: PhantomData }
     }
 }
@@ -111,12 +117,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let watch = *this.watch;
-        Poll::Ready(match watch.hold {
-            Hold::Head => ready!(this.inner.poll(cx)).map(|answer| watch.answer(answer)),
+        Poll::Ready(match this.watch.hold {
+            Hold::Head => ready!(this.inner.poll(cx)).map(|answer| this.watch.answer(answer)),
             Hold::Body { idle: unread } => {
                 let (answer, holder) = ready!(this.inner.poll_head(cx, unread))?;
-                Ok(answer.watch(|body| PipelineBody::watched(holder.hold(body), watch.idle)))
+                let idle = this.watch.idle.as_deref();
+                Ok(answer.watch(|body| PipelineBody::watched(holder.hold(body), idle)))
             }
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::answers::Idle;
 use super::spec::FixedAnswer;
 use crate::error::{Carry, Lifted};
 use crate::guard::HeldBody;
@@ -65,9 +67,10 @@ impl<B, C> PipelineBody<B, C> {
     }
 
     /// A body that holds something, or fails when it is silent for so long.
-    pub(super) fn watched(body: HeldBody<B>, idle: Option<Duration>) -> Self {
-        let limit = idle.unwrap_or(Duration::MAX);
-        Self { inner: Inner::Watched { body: Box::pin(TimeoutBody::carrying(body, limit)) } }
+    pub(super) fn watched(body: HeldBody<B>, idle: Option<&Idle>) -> Self {
+        let limit = idle.map_or(Duration::MAX, |idle| idle.limit);
+        let name = idle.map(|idle| Arc::clone(&idle.name));
+        Self { inner: Inner::Watched { body: Box::pin(TimeoutBody::carrying(body, limit, name)) } }
     }
 }
 

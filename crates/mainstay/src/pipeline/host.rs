@@ -8,7 +8,7 @@ use mainstay_policy::retry::Retry;
 use mainstay_policy::{Moment, SettingsError};
 use tower_layer::Layer;
 
-use super::answers::{Answers, Watch};
+use super::answers::{Answers, Idle, Watch};
 use super::fixed::Fixed;
 use super::guards::{Guards, guards};
 use super::spec::{Hold, HostSpec, PipelineSpec};
@@ -120,7 +120,10 @@ impl Host {
             hedge,
             guards: GuardLayer::of(Each::new(key.clone(), guards), Arc::clone(http)),
             timeout: TimeoutLayer::new(timeout).named(name()),
-            watch: Watch { hold: of_host.hold, idle: spec.body_idle },
+            watch: Watch {
+                hold: of_host.hold,
+                idle: spec.body_idle.map(|limit| Arc::new(Idle { limit, name: name() })),
+            },
             in_use: Arc::clone(in_use),
         })
     }
@@ -133,7 +136,7 @@ impl Host {
     /// What every attempt passes.
     pub(super) fn attempts<S, C, D>(&self, service: S) -> Attempts<S, C, D> {
         let guarded = self.guards.layer(self.timeout.layer(Lift::of(service)));
-        self.hedge.over(Answers::new(guarded, self.watch))
+        self.hedge.over(Answers::new(guarded, self.watch.clone()))
     }
 
     /// Whether the first attempt of a call is all there is to it, unless it fails: there is no other
@@ -177,8 +180,8 @@ impl Host {
     }
 
     /// How the bodies of answers are watched.
-    pub(super) const fn watch(&self) -> Watch {
-        self.watch
+    pub(super) const fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// What attempts beyond the first are paid from.

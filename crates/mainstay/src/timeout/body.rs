@@ -161,8 +161,8 @@ impl<B> TimeoutBody<B> {
 
 impl<B, C> TimeoutBody<B, C> {
     /// The same with an error of this kind.
-    pub(crate) fn carrying(body: B, limit: Duration) -> Self {
-        let (name, timer, carries) = (None, Timer::default(), PhantomData);
+    pub(crate) fn carrying(body: B, limit: Duration, name: Option<Arc<str>>) -> Self {
+        let (timer, carries) = (Timer::default(), PhantomData);
         Self { inner: Some(body), limit, until: None, name, timer, carries }
     }
 

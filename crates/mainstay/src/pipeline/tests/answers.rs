@@ -122,6 +122,7 @@ async fn a_body_that_falls_silent_fails() {
     let error = finishes(body.frame()).await.unwrap().unwrap_err();
     let refused = error.refused().unwrap();
     assert_eq!((began.elapsed().as_secs(), refused.reason()), (7, Reason::TimedOut));
+    assert_eq!(refused.to_string(), "body timeout \"github\": no answer in time");
     assert!(finishes(body.frame()).await.is_none());
 }
 
