@@ -5,7 +5,7 @@ use mainstay_policy::rate_limit::RateLimit;
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::http::{CallOptions, IdempotencyKeys, RetryRules};
+use crate::http::{CallOptions, IdempotencyKeys, RetryRules, When};
 
 fn with(mut request: Req, options: CallOptions) -> Req {
     request.extensions_mut().insert(options);
@@ -29,6 +29,16 @@ async fn a_call_can_have_less_time_than_the_pipeline_gives_and_not_more() {
     assert_eq!(times_out_after(&stand, CallOptions::new().within(secs(60))).await, secs(10));
     let has_none = Stand::new(Pipeline::named("github"));
     assert_eq!(times_out_after(&has_none, CallOptions::new().within(secs(60))).await, secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rules_of_the_pipeline_say_what_may_be_sent_again() {
+    let never = RetryRules::standard().status(StatusCode::SERVICE_UNAVAILABLE, When::Never);
+    let stand = Stand::new(Pipeline::named("github").retry(attempts(2)).rules(never));
+    assert_eq!(stand.ends(get("a"), 503), Ok(503));
+    let (mut call, first) = stand.sent(get("a"));
+    first.ends(Ok(answer(502)));
+    assert_pending!(call.poll());
 }
 
 #[tokio::test(start_paused = true)]
