@@ -1,6 +1,7 @@
 //! One spec follows another.
 
 use mainstay_policy::cooldown::{CoolDown, GateState};
+use mainstay_policy::hedge::Hedge;
 use mainstay_policy::rate_limit::RateLimit;
 use tokio::time::{Instant, advance};
 
@@ -128,6 +129,26 @@ async fn who_stands_in_line_when_its_kind_changes_starts_by_the_line_it_stands_i
     assert_pending!(waits.poll());
     stand.server.next().ends(Ok(answer(200)));
     assert_eq!(said(assert_ready!(waits.poll())), Ok(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_paid_stays_paid_and_what_was_learned_stays_known() {
+    let spec = || github().retry(attempts(2)).hedge(Hedge::at_percentile(95.0));
+    let stand = Stand::new(spec());
+    assert_eq!(stand.ends(get("a"), 200), Ok(200));
+    let (mut call, first) = stand.sent(get("a"));
+    first.ends(Ok(answer(503)));
+    assert_pending!(call.poll());
+    advance(secs(1)).await;
+    assert_pending!(call.poll());
+    stand.server.next().ends(Ok(answer(200)));
+    assert_eq!(said(assert_ready!(call.poll())), Ok(200));
+
+    let known = || (stand.host("a").budget(), stand.host("a").hedge());
+    let before = known();
+    assert!(before.0.unwrap().available < 100 && before.1.unwrap().observations > 0);
+    stand.pipeline.reload(spec().deadline(secs(9))).unwrap();
+    assert_eq!(known(), before);
 }
 
 #[tokio::test(start_paused = true)]
