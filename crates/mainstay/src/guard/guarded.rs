@@ -117,6 +117,27 @@ impl<S: Clone, G, P> Guarded<S, G, P> {
     }
 }
 
+impl<S, G, P> Guarded<S, G, P> {
+    /// An attempt that has asked the guard, and must wait for it.
+    pub(crate) fn waits<Req>(
+        self,
+        request: Req,
+        subject: G::Subject,
+        ask: Ask,
+    ) -> <Self as Service<Req>>::Future
+    where
+        S: Service<Req> + Clone + Send + 'static,
+        S::Error: CallError,
+        S::Future: Send,
+        Req: Send + 'static,
+        G: Guard<Req> + Send + Sync + 'static,
+        P: Protocol<Req, S::Response, S::Error> + Send + Sync + 'static,
+        P::About: Send,
+    {
+        GuardedFuture::waits(self.inner, request, self.shared, subject, ask)
+    }
+}
+
 impl<S: Clone, G, P> Clone for Guarded<S, G, P> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
@@ -163,8 +184,7 @@ where
             Admission::Wait => {
                 // A clone that is made ready after the wait goes into the future.
                 self.give_readiness_back();
-                let clone = self.inner.clone();
-                GuardedFuture::waits(clone, request, Arc::clone(&self.shared), subject, ask)
+                self.clone().waits(request, subject, ask)
             }
         }
     }

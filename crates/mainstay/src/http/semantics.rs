@@ -5,7 +5,7 @@ mod bodies;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderName, Method, StatusCode};
+use ::http::{HeaderMap, Method, StatusCode};
 use mainstay_policy::Outcome;
 use mainstay_policy::retry::Repeat;
 
@@ -14,7 +14,7 @@ use super::body::Copies;
 use super::failure::{Cause, Failure};
 use super::grpc::{self, Pushback};
 use super::hints::Hints;
-use super::idempotency::{IDEMPOTENCY_KEY, IdempotencyKeys};
+use super::idempotency::{IDEMPOTENCY_KEY, IdempotencyKeys, has};
 use super::options::CallOptions;
 use super::rules::RetryRules;
 use super::server_word::ServerWord;
@@ -199,19 +199,8 @@ impl Http {
     fn is_keyed(&self, headers: &HeaderMap) -> bool {
         match &self.keys {
             Some(keys) => keys.is_on(headers),
-            None => is_there(&IDEMPOTENCY_KEY, headers),
+            None => has(headers, &IDEMPOTENCY_KEY),
         }
-    }
-}
-
-/// Whether a field that few requests have is there.
-fn is_there(name: &HeaderName, headers: &HeaderMap) -> bool {
-    const FEW: usize = 16;
-
-    // A look at each name costs less than the hash of one, while they are few.
-    match headers.keys_len() {
-        0..=FEW => headers.keys().any(|key| key == name),
-        _ => headers.contains_key(name),
     }
 }
 

@@ -45,6 +45,9 @@ impl Holds<Each<Guards>> for Held {
     }
 }
 
+/// What the guards must know of a request.
+pub(super) type Subject<Req> = <Each<Guards> as Guard<Req>>::Subject;
+
 /// An attempt that was let go.
 pub struct Sent<Req> {
     live: Live<Req, Each<Guards>, Held>,
@@ -66,7 +69,7 @@ impl<Req> Sent<Req> {
     #[inline]
     pub(super) fn new(
         host: Held,
-        subject: <Each<Guards> as Guard<Req>>::Subject,
+        subject: Subject<Req>,
         permit: <Each<Guards> as Guard<Req>>::Permit,
         until: Moment,
     ) -> Self {
@@ -188,13 +191,14 @@ impl<Req: RequestView, S: Clone> Call<Req, S> {
         next
     }
 
-    /// What its further attempts are made of, if there can be any.
-    pub(super) fn take<T>(
-        &mut self,
-        over: impl FnOnce(S) -> T,
-    ) -> Option<(KeptBefore<Req, T>, About)> {
-        let kept = self.kept.take()?;
-        Some((kept.over(over), self.about.clone()))
+    /// What is left of it when its first attempt has ended.
+    pub(super) fn take(&mut self) -> Self {
+        Self { about: self.about.clone(), scope: self.scope, kept: self.kept.take() }
+    }
+
+    /// What it keeps, for another service that is made of its own.
+    pub(super) fn over<T>(self, over: impl FnOnce(S) -> T) -> (Option<KeptBefore<Req, T>>, About) {
+        (self.kept.map(|kept| kept.over(over)), self.about)
     }
 }
 

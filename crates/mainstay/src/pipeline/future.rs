@@ -5,23 +5,23 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::{FromFixed, PipelineAnswer};
-use super::first::{Call, Held, Over, Sent};
+use super::by_layer::ByLayer;
+use super::first::{Call, Held, Over, Sent, Subject};
 use super::host::HostBudget;
 use crate::budget::Account;
-use crate::deadline::{self, DeadlineFuture};
+use crate::deadline;
 use crate::error::{CallError, Carry, Refused};
+use crate::guard::Ask;
 use crate::http::{RequestView, ResponseView};
 use crate::observe::{Event, tell};
-use crate::retry::{Again, Rest, rest};
+use crate::retry::{Again, Rest};
 use crate::scope::{Beneath, Scope, run_out};
 use crate::timeout;
 
@@ -42,10 +42,8 @@ pin_project! {
         First { #[pin] future: Option<F>, sent: A, call: K },
         // A guard has refused the first attempt.
         NotSent { refused: Option<Refused>, call: K, host: Held },
-        // Further attempts.
-        Later { #[pin] rest: DeadlineFuture<Rest<T>>, host: Held },
-        // Layer by layer.
-        Layered { all: Rest<T>, host: Held },
+        // All of it, or what follows its first attempt.
+        ByLayer { all: Rest<T>, host: Held },
         // Nothing was begun.
         Refused { refused: Option<Refused> },
     }
@@ -103,13 +101,24 @@ where
 
     /// Goes through the layers one by one; the service is ready.
     #[inline(never)]
-    pub(super) fn layered(service: S, request: Req, host: Held) -> Self {
-        let mut service = host.before::<S, C, D>(service);
-        let all: Rest<Result<T, E>> = match host.fallback() {
-            None => Box::pin(service.call(request)),
-            Some(fallback) => Box::pin(fallback.layer(service).call(request)),
-        };
-        Self::new(State::Layered { all, host })
+    pub(super) fn by_layer(service: S, request: Req, host: Held) -> Self {
+        let all = ByLayer::<Req, S, C, D>::all(&host, service, request);
+        Self::new(State::ByLayer { all, host })
+    }
+
+    /// A guard has the first attempt wait.
+    #[inline(never)]
+    pub(super) fn waits(
+        service: S,
+        mut request: Req,
+        subject: Subject<Req>,
+        ask: Ask,
+        host: Held,
+        scope: Scope,
+    ) -> Self {
+        let call = Call::begins::<T, E>(&host, &mut request, &service, scope);
+        let all = ByLayer::<Req, S, C, D>::waits(&host, service, request, call, subject, ask);
+        Self::new(State::ByLayer { all, host })
     }
 
     /// The first attempt ended with an error: what comes next, or the error again.
@@ -128,7 +137,6 @@ where
     }
 
     /// There is another attempt.
-    #[expect(clippy::expect_used, reason = "there is another attempt only where there is a copy")]
     #[inline(never)]
     fn later(
         host: &Held,
@@ -136,13 +144,8 @@ where
         end: Result<T, E>,
         again: Again<<HostBudget as Account>::Paid>,
     ) -> StateOf<Req, S, Result<T, E>> {
-        let kept = call.take(|service| host.attempts::<S, C, D>(service));
-        let (kept, about) = kept.expect("the copy that was asked about");
-        let retries = Arc::clone(host.retries());
-        let rest: Rest<_> = Box::pin(rest(kept, retries, about, call.scope, end, again));
-        let name = host.deadline().name().cloned();
-        let rest = DeadlineFuture::starts(rest, call.scope.until, name);
-        State::Later { rest, host: host.clone() }
+        let all = ByLayer::<Req, S, C, D>::later(host, call.take(), end, again);
+        State::ByLayer { all, host: host.clone() }
     }
 }
 
@@ -210,8 +213,7 @@ where
                         Some(again) => Ok(Self::later(host, call, Err(error), again)),
                     }
                 }
-                StateProj::Later { rest, .. } => return rest.poll(cx),
-                StateProj::Layered { all, .. } => return all.as_mut().poll(cx),
+                StateProj::ByLayer { all, .. } => return all.as_mut().poll(cx),
                 StateProj::Refused { refused } => {
                     let refused = refused.take().expect("polled after it was ready");
                     tell(Event::Refused(&refused));
@@ -231,8 +233,7 @@ impl<F, A, K, T, C> fmt::Debug for PipelineFuture<F, A, K, T, C> {
         f.write_str(match &self.state {
             State::First { .. } => "PipelineFuture(first attempt)",
             State::NotSent { .. } => "PipelineFuture(first attempt, refused)",
-            State::Later { .. } => "PipelineFuture(further attempts)",
-            State::Layered { .. } => "PipelineFuture(layer by layer)",
+            State::ByLayer { .. } => "PipelineFuture(layer by layer)",
             State::Refused { .. } => "PipelineFuture(refused)",
         })
     }

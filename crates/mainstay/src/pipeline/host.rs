@@ -61,12 +61,10 @@ pub(super) type Bounded<S, C, D> =
     DeadlineService<Retried<Attempts<S, C, D>, Arc<Http>, HostBudget>, Arc<Http>>;
 
 /// What every attempt passes.
-pub(super) type Attempts<S, C, D> = Hedged<
-    Answers<Timeout<Lift<S, C>>, Each<Guards>, Arc<Http>, D>,
-    Arc<Http>,
-    Option<Arc<Hedger>>,
-    HostBudget,
->;
+pub(super) type Attempts<S, C, D> =
+    Hedged<Before<S, C, D>, Arc<Http>, Option<Arc<Hedger>>, HostBudget>;
+
+type Before<S, C, D> = Answers<Timeout<Lift<S, C>>, Each<Guards>, Arc<Http>, D>;
 
 /// What all hosts of a version share.
 #[derive(Debug)]
@@ -135,8 +133,13 @@ impl Host {
 
     /// What every attempt passes.
     pub(super) fn attempts<S, C, D>(&self, service: S) -> Attempts<S, C, D> {
-        let guarded = self.guards.layer(self.timeout.layer(Lift::of(service)));
-        self.hedge.over(Answers::new(guarded, self.watch.clone()))
+        self.hedge.over(self.guarded(service))
+    }
+
+    /// The same without what may send several at once.
+    pub(super) fn guarded<S, C, D>(&self, service: S) -> Before<S, C, D> {
+        let timed = self.timeout.layer(Lift::of(service));
+        Answers::new(self.guards.layer(timed), self.watch.clone())
     }
 
     /// Whether the first attempt of a call is all there is to it, unless it fails: there is no other

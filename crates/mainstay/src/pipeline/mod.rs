@@ -56,6 +56,7 @@
 mod answers;
 mod body;
 mod bounds;
+mod by_layer;
 #[cfg(feature = "config")]
 pub mod config;
 mod explain;

@@ -114,7 +114,7 @@ where
         };
         let host = Held(host);
         if !host.is_plain() {
-            return PipelineFuture::layered(self.take(), request, host);
+            return PipelineFuture::by_layer(self.take(), request, host);
         }
         let (around, now) = (Scope::current(), Now::default());
         let begun = host.deadline().begins::<Req, Self::Response, C::Error>(
@@ -145,7 +145,11 @@ where
                 let future = sent.send(call.scope, || inner.call(request));
                 PipelineFuture::first(future, sent, call)
             }
-            Admission::Wait => PipelineFuture::layered(self.take(), request, host),
+            Admission::Wait => {
+                drop(self.take()); // a clone that is made ready after the wait goes into the future
+                let clone = self.inner.clone();
+                PipelineFuture::waits(clone, request, subject, ask, host, scope)
+            }
             Admission::Refuse(refused) => {
                 tell(Event::Refused(&refused));
                 drop(self.take());
