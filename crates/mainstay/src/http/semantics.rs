@@ -197,10 +197,9 @@ impl Http {
     }
 
     fn is_keyed(&self, headers: &HeaderMap) -> bool {
-        match &self.keys {
-            Some(keys) => keys.is_on(headers),
-            None => has(headers, &IDEMPOTENCY_KEY),
-        }
+        self.keys
+            .as_ref()
+            .map_or_else(|| has(headers, &IDEMPOTENCY_KEY), |keys| keys.is_on(headers))
     }
 }
 

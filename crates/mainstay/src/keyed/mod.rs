@@ -34,6 +34,7 @@
 //! many as there may be states.
 
 mod forget;
+mod recent;
 mod spelling;
 mod turning;
 
@@ -47,7 +48,7 @@ use mainstay_policy::Moment;
 use crate::chance::Hashing;
 use crate::clock;
 use crate::http::{ByHost, Key, KeyBy, Origin};
-pub(crate) use spelling::Recent;
+pub(crate) use recent::Recent;
 use spelling::Spelling;
 use turning::{Hashed, Turning};
 
@@ -169,36 +170,6 @@ impl<T, K> Keyed<T, K> {
             Some(origin) => self.spelled(request, origin, rest).0,
             None => self.of_key(self.by.key(request), rest),
         }
-    }
-
-    /// The state that this request shares, for one who asks again and again: where the last request
-    /// went is remembered, and nothing is looked up for the next that goes there too.
-    ///
-    /// Whoever puts other states in the place of these, or forgets all, must be noticed by what the
-    /// state itself says.
-    #[inline]
-    pub(crate) fn recall<Req>(&self, request: &Req, recent: &mut Recent<T>) -> Arc<T>
-    where
-        K: KeyBy<Req>,
-        T: AtRest,
-    {
-        let origin = self.by.spelled(request);
-        if let Some(state) = origin.and_then(|origin| recent.state(origin)) {
-            return state;
-        }
-        self.recall_anew(request, recent)
-    }
-
-    #[inline(never)]
-    fn recall_anew<Req>(&self, request: &Req, recent: &mut Recent<T>) -> Arc<T>
-    where
-        K: KeyBy<Req>,
-        T: AtRest,
-    {
-        let Some(origin) = self.by.spelled(request) else { return self.of(request) };
-        let (state, spelling) = self.spelled(request, origin, T::at_rest_from);
-        *recent = spelling.into();
-        state
     }
 
     fn spelled<Req>(
