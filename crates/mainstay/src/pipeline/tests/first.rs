@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::BoxError;
+use crate::budget::RetryBudget;
 use crate::cooldown::CoolDown;
 use crate::http::CallOptions;
 use crate::observe::testing::heard;
@@ -44,6 +45,7 @@ fn spec() -> PipelineSpec {
     Pipeline::named("github")
         .deadline(secs(20))
         .retry(attempts(3))
+        .budget(RetryBudget::new().reserve(3).ratio(1.0))
         .attempt_timeout(secs(8))
         .per_host(|host| {
             host.concurrency(1).cool_down(CoolDown::new()).circuit_breaker(opens_after(2))
