@@ -60,6 +60,14 @@ impl<S, G, P, C> Answers<S, G, P, C> {
     }
 }
 
+/// The future of an attempt of this service.
+type FutureOf<Req, S, G, P, A, C> = AnswersFuture<
+    <S as Service<Req>>::Future,
+    <S as Service<Req>>::Error,
+    Attempt<Req, G, P, A>,
+    C,
+>;
+
 impl<S, G, P, C> Answers<S, G, P, C> {
     /// An attempt that has asked the guards, and must wait for them.
     pub(super) fn waits<Req>(
@@ -67,7 +75,7 @@ impl<S, G, P, C> Answers<S, G, P, C> {
         request: Req,
         subject: G::Subject,
         ask: Ask,
-    ) -> AnswersFuture<S::Future, S::Error, Attempt<Req, G, P, P::About>, C>
+    ) -> FutureOf<Req, S, G, P, P::About, C>
     where
         S: Service<Req> + Clone + Send + 'static,
         S::Error: CallError,
@@ -102,7 +110,7 @@ where
 {
     type Response = <S::Response as PipelineAnswer<C>>::Out;
     type Error = S::Error;
-    type Future = AnswersFuture<S::Future, S::Error, Attempt<Req, G, P, P::About>, C>;
+    type Future = FutureOf<Req, S, G, P, P::About, C>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)

@@ -19,7 +19,7 @@ use crate::http::{RequestView, ResponseView};
 use crate::retry::{Again, Rest, RetriedFuture, rest};
 
 /// The layers of a host before a service, in a box.
-pub(super) struct ByLayer<Req, S, C, D>(PhantomData<fn() -> (Req, S, C, D)>);
+pub(super) struct ByLayer<Req, S, C, D>(PhantomData<(Req, S, C, D)>);
 
 impl<Req, S, T, E, C, D> ByLayer<Req, S, C, D>
 where
