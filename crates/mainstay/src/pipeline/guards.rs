@@ -88,7 +88,7 @@ fn switched<G>(
     guard: Option<Arc<G>>,
 ) -> Switch<Arc<G>> {
     match guard {
-        Some(guard) if spec.shadow.contains(&kind) => {
+        Some(guard) if spec.is_shadow(kind) => {
             Switch::in_shadow(Shadow::of_layer(kind.layer(), Some(name), guard))
         }
         guard => Switch::of(guard),

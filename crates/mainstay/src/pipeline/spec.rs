@@ -357,9 +357,14 @@ impl HostSpec {
         self
     }
 
+    /// Whether this guard only says what it would do.
+    pub(super) fn is_shadow(&self, guard: GuardKind) -> bool {
+        self.shadow.contains(&guard)
+    }
+
     /// This guard only says what it would do.
     pub fn shadow(mut self, guard: GuardKind) -> Self {
-        if !self.shadow.contains(&guard) {
+        if !self.is_shadow(guard) {
             self.shadow.push(guard);
         }
         self

@@ -155,10 +155,6 @@ impl PipelineSpec {
 }
 
 impl HostSpec {
-    fn is_shadow(&self, guard: GuardKind) -> bool {
-        self.shadow.contains(&guard)
-    }
-
     /// A limit in shadow only says what it would do.
     fn most_slots(&self) -> Bound<u64> {
         let fixed = self.concurrency.filter(|_| !self.is_shadow(GuardKind::Concurrency));

@@ -78,7 +78,7 @@ impl PipelineSpec {
         let (on, off) = parts::ALL.iter().partition::<Vec<&Part>, _>(|part| self.has(part));
         let step = |part: &'static Part| Step {
             part,
-            is_shadow: part.guard.is_some_and(|guard| self.per_host.shadow.contains(&guard)),
+            is_shadow: part.guard.is_some_and(|guard| self.per_host.is_shadow(guard)),
             is_beyond: part.key == "rules" && self.rules.has_a_function(),
             settings: self.of_part(part, &settings),
         };

@@ -7,6 +7,7 @@ use mainstay_policy::rate_limit::{Limiter, RateLimit, Shape};
 
 use super::notes::{Notes, Place};
 use super::time::even;
+use crate::pipeline::GuardKind;
 
 /// Whether anything is judged by the window.
 const fn looks_back(breaker: &CircuitBreaker) -> bool {
@@ -41,7 +42,9 @@ pub(super) fn window_too_short(place: &Place<'_>, notes: &mut Notes<'_>) {
 pub(super) fn min_calls_not_reached(place: &Place<'_>, notes: &mut Notes<'_>) {
     let Some(breaker) = place.host.circuit_breaker.filter(looks_back) else { return };
     let Span::Time(window) = breaker.window else { return };
-    let by_rate = place.host.rate_limit.and_then(|limit| starved(&limit, &breaker, window));
+    // What is in shadow limits nothing.
+    let rate = place.host.rate_limit.filter(|_| !place.host.is_shadow(GuardKind::Turns));
+    let by_rate = rate.and_then(|limit| starved(&limit, &breaker, window));
     let found = by_rate.or_else(|| starved_by_slots(place, &breaker, window));
     let Some(Starved { why, most, window: longer, for_good }) = found else { return };
     let name = place.name("circuit_breaker.min_calls");
@@ -117,7 +120,8 @@ fn starved_by_slots(
     window: Duration,
 ) -> Option<Starved> {
     let timeout = place.spec.attempt_timeout.filter(|timeout| !timeout.is_zero())?;
-    let limit = place.host.concurrency?.limit;
+    let is_shadow = place.host.is_shadow(GuardKind::Concurrency);
+    let limit = place.host.concurrency.filter(|_| !is_shadow)?.limit;
     let rounds = u32::try_from(window.as_nanos() / timeout.as_nanos()).unwrap_or(u32::MAX);
     let most = limit.saturating_mul(rounds.saturating_add(1));
     let needed = breaker.min_calls.div_ceil(limit.max(1));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::notes::{Notes, Place};
 use super::time::retries;
-use crate::pipeline::{GuardKind, Hold, HostSpec};
+use crate::pipeline::{GuardKind, Hold};
 
 /// No process makes so many calls a second.
 const ABSURD: f64 = 1_000_000.0;
@@ -12,15 +12,11 @@ const ABSURD: f64 = 1_000_000.0;
 /// No answer comes over HTTP sooner.
 const QUICKEST: Duration = Duration::from_micros(100);
 
-fn is_shadow(host: &HostSpec, guard: GuardKind) -> bool {
-    host.shadow.contains(&guard)
-}
-
 /// A fixed limit and an adaptive one. One of them in shadow is on trial, and in nobody's way.
 pub(super) fn two_limits(place: &Place<'_>, notes: &mut Notes<'_>) {
     let host = place.host;
     let (Some(fixed), Some(adaptive)) = (host.concurrency, host.adaptive) else { return };
-    if is_shadow(host, GuardKind::Concurrency) || is_shadow(host, GuardKind::Adaptive) {
+    if host.is_shadow(GuardKind::Concurrency) || host.is_shadow(GuardKind::Adaptive) {
         return;
     }
     notes.error(
@@ -58,7 +54,8 @@ pub(super) fn rate_limits_nothing(place: &Place<'_>, notes: &mut Notes<'_>) {
     let Some(limit) = place.host.rate_limit.filter(|limit| !limit.period.is_zero()) else { return };
     let (count, period) = (limit.count, limit.period);
     let rate = f64::from(count) / period.as_secs_f64();
-    let slots = place.host.concurrency.map(|slots| slots.limit);
+    let is_shadow = place.host.is_shadow(GuardKind::Concurrency);
+    let slots = place.host.concurrency.filter(|_| !is_shadow).map(|slots| slots.limit);
     let served = slots.map(|slots| (slots, f64::from(slots) / QUICKEST.as_secs_f64()));
     let why = match served {
         _ if rate >= ABSURD => "which no process starts".to_owned(),

@@ -7,8 +7,8 @@ use mainstay_policy::retry::Retry;
 
 use super::hedge;
 use super::notes::{Notes, Place};
-use crate::pipeline::PipelineSpec;
 use crate::pipeline::waits::longest_waits;
+use crate::pipeline::{GuardKind, PipelineSpec};
 
 /// A retry that makes more than one attempt.
 pub(super) fn retries(spec: &PipelineSpec) -> Option<&Retry> {
@@ -169,12 +169,16 @@ pub(super) fn asked_over_deadline(spec: &PipelineSpec, notes: &mut Notes<'_>) {
 pub(super) fn queue_wait_over_deadline(place: &Place<'_>, notes: &mut Notes<'_>) {
     let Some(deadline) = place.spec.deadline else { return };
     let host = place.host;
-    let concurrency = host.concurrency.filter(|limit| limit.max_waiting > 0);
-    let adaptive = host.adaptive.filter(|limit| limit.max_waiting > 0);
+    // Where a guard is in shadow nobody waits.
+    let concurrency = host.concurrency.filter(|_| !host.is_shadow(GuardKind::Concurrency));
+    let concurrency = concurrency.filter(|limit| limit.max_waiting > 0);
+    let adaptive = host.adaptive.filter(|_| !host.is_shadow(GuardKind::Adaptive));
+    let adaptive = adaptive.filter(|limit| limit.max_waiting > 0);
+    let line = host.line.max_wait.filter(|_| !host.is_shadow(GuardKind::Turns));
     for (setting, wait) in [
         ("concurrency.max_wait", concurrency.map(|limit| limit.max_wait)),
         ("adaptive.max_wait", adaptive.map(|limit| limit.max_wait)),
-        ("line.max_wait", host.line.max_wait),
+        ("line.max_wait", line),
     ] {
         let Some(wait) = wait.filter(|wait| *wait > deadline) else { continue };
         let fix = format!(

@@ -316,3 +316,21 @@ fn a_host_must_be_another_than_the_rest() {
     // Exempted from what stands before all others there.
     fits(&plain().host("a.example", |host| host).host("*.example", |host| host.concurrency(1)));
 }
+
+#[test]
+fn what_is_in_shadow_is_in_nobody_s_way() {
+    let tried = |guard, change: fn(HostSpec) -> HostSpec| {
+        with(guarded(breaker().consecutive_failures(None)), change)
+            .per_host(|host| host.shadow(guard))
+    };
+    let slow = |host: HostSpec| host.rate_limit(RateLimit::per_minute(12)).max_wait(secs(40));
+    fits(&tried(GuardKind::Turns, slow));
+    let narrow = |host: HostSpec| {
+        let limit = RateLimit::per_second(20_001);
+        host.concurrency(Concurrency::limit(2).max_wait(secs(40))).rate_limit(limit)
+    };
+    fits(&tried(GuardKind::Concurrency, narrow));
+    let adaptive =
+        |host: HostSpec| host.adaptive(AdaptiveLimit::aimd(Aimd::new()).max_wait(secs(40)));
+    fits(&tried(GuardKind::Adaptive, adaptive));
+}
