@@ -166,7 +166,7 @@ impl fmt::Debug for Origin<'_> {
 }
 
 /// Of a scheme in lower case.
-fn own_port(scheme: &str) -> &'static str {
+pub(crate) fn own_port(scheme: &str) -> &'static str {
     match scheme {
         "http" | "ws" => "80",
         "https" | "wss" => "443",
@@ -176,7 +176,7 @@ fn own_port(scheme: &str) -> &'static str {
 
 /// Name and port. A colon inside the brackets of an IPv6 address starts no port; what has colons
 /// elsewhere is no authority, and is one name as it stands.
-fn split_port(host: &str) -> (&str, &str) {
+pub(crate) fn split_port(host: &str) -> (&str, &str) {
     let is_name = |name: &str| !name.contains(':') || name.starts_with('[') && name.ends_with(']');
     match host.rsplit_once(':') {
         Some((name, port)) if is_name(name) && port.bytes().all(|byte| byte.is_ascii_digit()) => {

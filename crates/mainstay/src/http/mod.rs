@@ -43,6 +43,7 @@ pub use failure::{Cause, Failure, Reached};
 pub use hints::{Hints, Quota, Scope, Unit};
 pub use idempotency::IdempotencyKeys;
 pub use key::{ByHost, Key, KeyBy, Origin};
+pub(crate) use key::{own_port, split_port};
 pub use options::CallOptions;
 pub use refusals::{
     Answer, AnswerRefusals, AnswerRefusalsFuture, AnswerRefusalsLayer, Plainly, TakeRefusal,

@@ -11,6 +11,7 @@ use tower_layer::Layer;
 use super::answers::{Answers, Idle, Watch};
 use super::fixed::Fixed;
 use super::guards::{Guards, guards};
+use super::pattern::Patterns;
 use super::spec::{Hold, HostSpec, PipelineSpec};
 use crate::deadline::{DeadlineLayer, DeadlineService};
 use crate::error::Lift;
@@ -70,6 +71,8 @@ type Before<S, C, D> = Answers<Timeout<Lift<S, C>>, Each<Guards>, Arc<Http>, D>;
 #[derive(Debug)]
 pub(super) struct Common {
     pub(super) spec: PipelineSpec,
+    /// Those of its hosts.
+    pub(super) patterns: Patterns,
     pub(super) version: u64,
     pub(super) http: Arc<Http>,
     pub(super) in_use: Arc<InUse>,
@@ -82,8 +85,8 @@ impl Host {
         key: &Key,
         before: Option<&Self>,
     ) -> Result<Self, SettingsError> {
-        let Common { spec, version, http, in_use } = common;
-        let of_host = spec.of_host(key.as_str());
+        let Common { spec, patterns, version, http, in_use } = common;
+        let of_host = spec.host_at(patterns.first(key.as_str()));
         let known = before.map(|before| (&before.spec, before.guards()));
         let guards = guards(of_host, &spec.name, known)?;
         let had = before.and_then(|before| before.budget.as_ref());

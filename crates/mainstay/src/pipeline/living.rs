@@ -180,7 +180,8 @@ fn common(spec: PipelineSpec, version: u64, in_use: &Arc<watch::Sender<()>>) -> 
         Some(keys) => http.idempotency_keys(keys.clone()),
         None => http,
     };
-    Common { spec, version, http: Arc::new(http), in_use: Arc::clone(in_use) }
+    let (patterns, in_use) = (spec.host_patterns(), Arc::clone(in_use));
+    Common { spec, patterns, version, http: Arc::new(http), in_use }
 }
 
 #[expect(clippy::expect_used, reason = "a spec is checked before it comes here")]

@@ -16,7 +16,7 @@ use mainstay_policy::rate_limit::RateLimit;
 use mainstay_policy::retry::Retry;
 use mainstay_policy::throttle::Throttle;
 
-use super::pattern::HostPattern;
+use super::pattern::{HostPattern, Patterns, names};
 use crate::http::{IdempotencyKeys, RetryRules};
 
 /// What a pipeline is made of, from the outermost to the innermost.
@@ -296,8 +296,18 @@ impl PipelineSpec {
 
     /// What stands before the host of this name.
     pub fn of_host(&self, host: &str) -> &HostSpec {
-        let own = self.hosts.iter().find(|(pattern, _)| pattern.matches(host));
-        own.map_or(&self.per_host, |(_, spec)| spec)
+        let names = names(host);
+        self.host_at(self.hosts.iter().position(|(pattern, _)| pattern.means(&names)))
+    }
+
+    /// The patterns of single hosts, in which that of a host is found.
+    pub(super) fn host_patterns(&self) -> Patterns {
+        Patterns::new(self.hosts.iter().map(|(pattern, _)| pattern))
+    }
+
+    /// What stands before the hosts of this pattern, or before every host.
+    pub(super) fn host_at(&self, place: Option<usize>) -> &HostSpec {
+        place.and_then(|place| self.hosts.get(place)).map_or(&self.per_host, |(_, spec)| spec)
     }
 }
 

@@ -5,11 +5,10 @@ use crate::pipeline::PipelineSpec;
 
 /// One that was given earlier matches whatever it matches.
 pub(super) fn not_reached(spec: &PipelineSpec, notes: &mut Notes<'_>) {
+    let patterns = spec.host_patterns();
     for (place, (pattern, _)) in spec.hosts.iter().enumerate() {
-        let mut before = spec.hosts[..place].iter().map(|(before, _)| before);
-        let Some(before) = before.find(|before| before.covers(pattern)) else {
-            continue;
-        };
+        let Some(before) = patterns.covered_before(place, pattern) else { continue };
+        let before = &spec.hosts[before].0;
         let (own, other) = (of_pattern(pattern), of_pattern(before));
         let fix = match before == pattern {
             true => format!("put both into one `{own}`"),
@@ -30,9 +29,9 @@ pub(super) fn not_reached(spec: &PipelineSpec, notes: &mut Notes<'_>) {
 /// It says what stands before every host anyway. Where a later one matches the same hosts, it
 /// exempts some from that.
 pub(super) fn like_base(spec: &PipelineSpec, notes: &mut Notes<'_>) {
+    let patterns = spec.host_patterns();
     for (place, (pattern, host)) in spec.hosts.iter().enumerate() {
-        let mut after = spec.hosts[place + 1..].iter();
-        if *host != spec.per_host || after.any(|(after, _)| after.covers(pattern)) {
+        if *host != spec.per_host || patterns.is_covered_behind(place, pattern) {
             continue;
         }
         let own = of_pattern(pattern);
