@@ -5,6 +5,7 @@ mod line;
 mod parts;
 mod text;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fields::{Entry, Value};
@@ -82,9 +83,10 @@ impl PipelineSpec {
             is_beyond: part.key == "rules" && self.rules.has_a_function(),
             settings: self.of_part(part, &settings),
         };
+        let mut differing = differing(&settings);
         let hosts = self.hosts.iter().map(|(pattern, _)| Other {
             pattern: pattern.as_str().to_owned(),
-            settings: differing(pattern.as_str(), &settings),
+            settings: differing.remove(pattern.as_str()).unwrap_or_default(),
         });
         Explanation {
             name: Arc::clone(&self.name),
@@ -176,23 +178,26 @@ fn is_on(host: &HostSpec, key: &str, guard: GuardKind) -> bool {
     }
 }
 
-/// What is set otherwise before this host than before all others.
-fn differing(pattern: &str, settings: &[Entry]) -> Vec<(String, Entry)> {
-    let own = settings.iter().filter_map(|entry| match entry.path.keys() {
-        [hosts, host, rest @ ..] if hosts == "hosts" && host == pattern => {
-            Some((rest.join("."), entry))
+/// The settings of each host by its pattern, that are others there than before all others.
+fn differing(settings: &[Entry]) -> BTreeMap<&str, Vec<(String, Entry)>> {
+    let (mut base, mut hosts) = (BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
+    for entry in settings {
+        match entry.path.keys() {
+            [first, rest @ ..] if first == "per_host" => {
+                base.insert(rest, &entry.value);
+            }
+            [first, host, rest @ ..] if first == "hosts" => {
+                hosts.entry(&**host).or_default().push((rest, entry));
+            }
+            _ => {}
         }
-        _ => None,
-    });
-    let differs = |(name, entry): &(String, &Entry)| {
-        let base = settings.iter().find(|base| match base.path.keys() {
-            [first, rest @ ..] => first == "per_host" && rest.join(".") == *name,
-            [] => false,
-        });
-        base.is_none_or(|base| base.value != entry.value)
+    }
+    let differs = |(rest, entry): &(&[String], &Entry)| {
+        entry.value != Value::On && base.get(rest).is_none_or(|base| **base != entry.value)
     };
-    let own = own.filter(differs).filter(|(_, entry)| entry.value != Value::On);
-    own.map(|(name, entry)| (name, entry.clone())).collect()
+    let named = |(rest, entry): (&[String], &Entry)| (rest.join("."), entry.clone());
+    let own = |own: Vec<_>| own.into_iter().filter(differs).map(named).collect();
+    hosts.into_iter().map(|(host, settings)| (host, own(settings))).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Every setting of a pipeline and what it is set to.
 
+use std::collections::BTreeMap;
+
 use super::part::{Part, Setting, Visitor};
 use super::path::Path;
 use super::value::Value;
@@ -26,7 +28,8 @@ impl PipelineSpec {
         let mut spec = self.clone();
         let mut defaults = Listing::default();
         Part::fields(&mut Self::named(""), &mut defaults);
-        let mut listing = Listing { defaults: defaults.entries, ..Listing::default() };
+        let mut listing = Listing::default();
+        listing.by_default(defaults);
         Part::fields(&mut spec, &mut listing);
         listing.entries
     }
@@ -37,15 +40,14 @@ impl PipelineSpec {
 pub(crate) struct Listing {
     path: Path,
     entries: Vec<Entry>,
-    defaults: Vec<Entry>,
+    defaults: BTreeMap<Path, Value>,
 }
 
 impl Listing {
     /// What the setting that is being seen is set to.
     pub(crate) fn value(&mut self, doc: &'static str, value: Value) {
         let path = self.path.clone();
-        let default = self.defaults.iter().find(|default| default.path == path);
-        let is_default = default.is_some_and(|default| default.value == value);
+        let is_default = self.defaults.get(&path).is_some_and(|default| *default == value);
         self.entries.push(Entry { path, value, doc, is_default });
     }
 
@@ -60,7 +62,13 @@ impl Listing {
     pub(crate) fn against(&mut self, default: &mut dyn Setting) {
         let mut listing = Self { path: self.path.clone(), ..Self::default() };
         default.list("", &mut listing);
-        self.defaults.append(&mut listing.entries);
+        self.by_default(listing);
+    }
+
+    fn by_default(&mut self, listed: Self) {
+        for entry in listed.entries {
+            self.defaults.entry(entry.path).or_insert(entry.value);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod tree;
 mod value;
 mod words;
 
+pub(crate) use checks::Wrong;
 pub(crate) use list::Entry;
 pub(crate) use part::{Part, Setting};
 pub(crate) use path::Path;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::notes::{Notes, Place};
-use crate::pipeline::fields::Path;
+use crate::pipeline::fields::{Path, Wrong};
 use crate::pipeline::{Hold, PipelineSpec};
 
 /// What the policy says of the settings, and what a pipeline says of its own.
@@ -12,12 +12,13 @@ pub(super) fn of_pipeline(spec: &PipelineSpec, notes: &mut Notes<'_>) {
     above_zero(notes, "attempt_timeout", spec.attempt_timeout);
     above_zero(notes, "body_idle", spec.body_idle);
     let wrong = spec.wrong();
+    let is_base = |wrong: &&Wrong| wrong.path.keys().first().is_some_and(|key| key == "per_host");
+    let of_base: Vec<_> = wrong.iter().filter(is_base).collect();
     for found in &wrong {
         // What holds for every host is said once.
-        let is_said = wrong.iter().any(|base| {
-            let is_base = base.path.keys().first().is_some_and(|key| key == "per_host");
+        let is_said = of_base.iter().any(|base| {
             let is_same = in_host(&base.path) == in_host(&found.path) && base.what == found.what;
-            is_base && is_same && base.path != found.path
+            is_same && base.path != found.path
         });
         if !is_said {
             let must = format!("it must {}", found.must);
