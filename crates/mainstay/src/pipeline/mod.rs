@@ -73,6 +73,7 @@ mod living;
 mod pattern;
 mod pipelines;
 mod presets;
+mod routes;
 mod service;
 mod spec;
 mod switch;
@@ -167,6 +168,11 @@ impl Pipeline {
     /// waited for.
     pub async fn close(&self) {
         self.living.close().await;
+    }
+
+    /// Whether it is this very one.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.living, &other.living)
     }
 
     /// Takes no calls from now on.

@@ -1,21 +1,20 @@
 //! Many pipelines, found by name or by the host that is asked.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use mainstay_policy::Moment;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::Pipeline;
 use super::lint::PipelineError;
 use super::pattern::HostPattern;
+use super::routes::{Entry, Routes};
 use super::service::PipelineService;
 use super::spec::PipelineSpec;
 use crate::error::Lifted;
-use crate::http::{ByHost, Key, RequestView};
-use crate::keyed::{AtRest, Keyed};
+use crate::http::RequestView;
 
 /// Many pipelines, found by name or by the host that is asked.
 ///
@@ -39,34 +38,7 @@ use crate::keyed::{AtRest, Keyed};
 /// Everything, between clones and the services that they make: who adds a pipeline adds it for all.
 #[derive(Clone)]
 pub struct Pipelines {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    entries: Arc<RwLock<Entries>>,
-    /// Which host goes where, for those that were asked lately.
-    routes: Keyed<Route, ByHost>,
-}
-
-/// Where the requests for a host go.
-struct Route(Pipeline);
-
-/// It can be found anew at any time.
-impl AtRest for Route {
-    fn at_rest_from(&self) -> Option<Moment> {
-        Some(Moment::MIN)
-    }
-}
-
-/// Those for some hosts, and the one for all others.
-struct Entries {
-    some: Vec<Entry>,
-    others: Pipeline,
-}
-
-struct Entry {
-    hosts: Vec<HostPattern>,
-    pipeline: Pipeline,
+    routes: Arc<Routes>,
 }
 
 impl Pipelines {
@@ -76,12 +48,7 @@ impl Pipelines {
     ///
     /// What [`PipelineSpec::check`] finds.
     pub fn new(others: PipelineSpec) -> Result<Self, PipelineError> {
-        let entries = Entries { some: Vec::new(), others: others.build()? };
-        let entries = Arc::new(RwLock::new(entries));
-        let known = Arc::clone(&entries);
-        let route = move |key: &Key| Route(read(&known).of_host(key.as_str()).clone());
-        let shared = Shared { entries, routes: Keyed::new(ByHost, route) };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { routes: Arc::new(Routes::new(others.build()?)) })
     }
 
     /// Adds one for these hosts. Where there is one of its name, that goes on by this spec, and is
@@ -89,87 +56,103 @@ impl Pipelines {
     ///
     /// # Errors
     ///
-    /// What [`PipelineSpec::check`] finds; nothing is changed then.
+    /// What [`PipelineSpec::check`] finds, or that they were [closed](Self::close); nothing is
+    /// changed then.
     pub fn add<P: Into<HostPattern>>(
         &self,
         spec: PipelineSpec,
         hosts: impl IntoIterator<Item = P>,
     ) -> Result<Pipeline, PipelineError> {
-        let hosts = hosts.into_iter().map(Into::into).collect();
-        let known = self.get(&spec.name);
-        let pipeline = match known {
-            Some(pipeline) => {
-                pipeline.goes_on_by(&spec)?;
-                pipeline
+        let hosts: Vec<_> = hosts.into_iter().map(Into::into).collect();
+        loop {
+            let known = self.get(&spec.name);
+            let pipeline = self.going_on(known, &spec)?;
+            let entry = Entry { hosts: hosts.clone(), pipeline: pipeline.clone() };
+            if self.routes.change(|entries| entries.put(entry)) {
+                return Ok(pipeline);
             }
-            None => spec.build()?,
-        };
-        self.put(Entry { hosts, pipeline: pipeline.clone() });
+        }
+    }
+
+    /// The pipeline of this name going on by this spec, or a new one.
+    fn going_on(
+        &self,
+        known: Option<Pipeline>,
+        spec: &PipelineSpec,
+    ) -> Result<Pipeline, PipelineError> {
+        if self.routes.entries().is_closed {
+            return Err(PipelineError::closed(&spec.name));
+        }
+        let Some(pipeline) = known else { return spec.clone().build() };
+        pipeline.goes_on_by(spec)?;
         Ok(pipeline)
     }
 
-    fn put(&self, entry: Entry) {
-        let name = entry.pipeline.name();
-        let mut entries = self.shared.entries.write().unwrap_or_else(PoisonError::into_inner);
-        let is_of_others = entries.others.name() == name;
-        let known = entries.some.iter_mut().find(|known| known.pipeline.name() == name);
-        let replaced = match known {
-            Some(known) => Some(std::mem::replace(known, entry)),
-            None if is_of_others => None,
-            None => {
-                entries.some.push(entry);
-                None
-            }
-        };
-        drop(entries);
-        drop(replaced);
-        self.shared.routes.clear();
-    }
-
-    /// Those of other names are for no host any more; who has one of them can go on with it.
+    /// Goes on by all of these, each for its hosts and in this order, and by no others; `None` among
+    /// them is the one for all others, which goes on by the first argument, if that is one.
     #[cfg(feature = "config")]
-    pub(super) fn keep_only(&self, keep: impl Fn(&str) -> bool) {
-        let mut entries = self.shared.entries.write().unwrap_or_else(PoisonError::into_inner);
-        let (kept, gone) = std::mem::take(&mut entries.some)
-            .into_iter()
-            .partition::<Vec<_>, _>(|entry| keep(&entry.pipeline.name()));
-        entries.some = kept;
-        drop(entries);
-        drop(gone);
-        self.shared.routes.clear();
+    pub(super) fn become_these(
+        &self,
+        of_others: Option<&PipelineSpec>,
+        some: &[(Option<&PipelineSpec>, &[HostPattern])],
+    ) -> Result<(), PipelineError> {
+        for spec in of_others.into_iter().chain(some.iter().filter_map(|(spec, _)| *spec)) {
+            spec.check()?;
+        }
+        loop {
+            let before = self.routes.version();
+            let others = self.others();
+            let known = self.routes.entries().by_name();
+            if let Some(spec) = of_others {
+                self.going_on(Some(others.clone()), spec)?;
+            }
+            let mut next = Vec::new();
+            for (spec, hosts) in some {
+                let pipeline = match spec {
+                    None => others.clone(),
+                    Some(spec) => self.going_on(known.get(&spec.name).cloned(), spec)?,
+                };
+                next.push(Entry { hosts: hosts.to_vec(), pipeline });
+            }
+            if self.routes.change(|entries| entries.become_these(before, next)) {
+                return Ok(());
+            }
+        }
     }
 
     /// The one of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Pipeline> {
-        let entries = self.read();
-        let mut all = entries.some.iter().map(|entry| &entry.pipeline);
-        let found = all.find(|pipeline| *pipeline.name() == *name);
-        found.or_else(|| Some(&entries.others).filter(|others| *others.name() == *name)).cloned()
+        let entries = self.routes.entries();
+        let some = entries.some.iter().map(|entry| &entry.pipeline);
+        let mut all = some.chain([&entries.others]);
+        all.find(|pipeline| *pipeline.name() == *name).cloned()
     }
 
     /// The one for all hosts that no other is for.
     #[must_use]
     pub fn others(&self) -> Pipeline {
-        self.read().others.clone()
+        self.routes.entries().others.clone()
     }
 
     /// The one for this host: a name, or an origin such as `https://api.example.com:8443`.
     #[must_use]
     pub fn of_host(&self, host: &str) -> Pipeline {
-        self.read().of_host(host).clone()
+        self.routes.entries().of_host(host).clone()
     }
 
     /// All of them, the one for all others last.
     #[must_use]
     pub fn all(&self) -> Vec<Pipeline> {
-        let entries = self.read();
-        let some = entries.some.iter().map(|entry| entry.pipeline.clone());
-        some.chain([entries.others.clone()]).collect()
+        let entries = self.routes.entries();
+        let some = entries.some.iter().map(|entry| &entry.pipeline);
+        let some = some.filter(|pipeline| !pipeline.is(&entries.others));
+        some.chain([&entries.others]).cloned().collect()
     }
 
-    /// Takes no calls any more, and ends when none is on its way.
+    /// Takes no calls any more, and no pipelines, and ends when no call is on its way.
     pub async fn close(&self) {
+        self.routes.change(|entries| entries.is_closed = true);
         for pipeline in self.all() {
             pipeline.stop();
         }
@@ -177,28 +160,13 @@ impl Pipelines {
             pipeline.close().await;
         }
     }
-
-    fn read(&self) -> RwLockReadGuard<'_, Entries> {
-        read(&self.shared.entries)
-    }
-}
-
-impl Entries {
-    fn of_host(&self, host: &str) -> &Pipeline {
-        let is_for = |entry: &&Entry| entry.hosts.iter().any(|pattern| pattern.matches(host));
-        self.some.iter().find(is_for).map_or(&self.others, |entry| &entry.pipeline)
-    }
-}
-
-fn read(entries: &RwLock<Entries>) -> RwLockReadGuard<'_, Entries> {
-    entries.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<S> Layer<S> for Pipelines {
     type Service = PipelinesService<S>;
 
     fn layer(&self, inner: S) -> PipelinesService<S> {
-        let service = self.read().others.layer(inner);
+        let service = self.others().layer(inner);
         PipelinesService { service, pipelines: self.clone() }
     }
 }
@@ -253,8 +221,8 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let route = self.pipelines.shared.routes.of(&request);
-        self.service.goes_through(&route.0);
+        let route = self.pipelines.routes.of(&request);
+        self.service.goes_through(&route.pipeline);
         self.service.call(request)
     }
 }

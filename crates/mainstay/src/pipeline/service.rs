@@ -40,6 +40,8 @@ impl<S, C, D> PipelineService<S, C, D> {
     pub(super) fn goes_through(&mut self, pipeline: &Pipeline) {
         if !Arc::ptr_eq(&self.living, &pipeline.living) {
             self.living = Arc::clone(&pipeline.living);
+            // What was found there is of the other one.
+            self.recent = Recent::NOTHING;
         }
     }
 

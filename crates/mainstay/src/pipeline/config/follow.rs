@@ -40,29 +40,25 @@ impl Pipelines {
     }
 
     /// Goes on by a file: what is new in it is added, what has changed is
-    /// [reloaded](Pipeline::reload), and what is not in it any more is for no host any more. Where
-    /// it has one that is called `default`, that is from now on for all others.
+    /// [reloaded](Pipeline::reload), what is not in it any more is for no host any more, and of
+    /// several for a host the first in the file counts. Where it has one that is called `default`,
+    /// that is from now on for all others.
     ///
     /// # Errors
     ///
-    /// What [`PipelineSpec::check`] finds; nothing is changed then.
+    /// What [`PipelineSpec::check`] finds, or that they were [closed](Self::close); nothing is
+    /// changed then.
     pub fn reload(&self, config: &Config) -> Result<(), PipelineError> {
-        for Configured { spec, .. } in config {
-            spec.check()?;
-        }
-        let others = self.others();
-        match config.get(DEFAULT) {
-            Some(spec) => others.goes_on_by(spec)?,
-            None if *others.name() == *DEFAULT => others.goes_on_by(&PipelineSpec::standard())?,
-            None => {}
-        }
-        for Configured { spec, for_hosts } in config {
-            if *spec.name != *DEFAULT {
-                self.add(spec.clone(), for_hosts.iter().cloned())?;
-            }
-        }
-        self.keep_only(|name| config.get(name).is_some());
-        Ok(())
+        let standard = PipelineSpec::standard();
+        let others = match config.get(DEFAULT) {
+            None if *self.others().name() == *DEFAULT => Some(&standard),
+            spec => spec,
+        };
+        let some = config.iter().map(|Configured { spec, for_hosts }| {
+            ((*spec.name != *DEFAULT).then_some(spec), &**for_hosts)
+        });
+        let some = some.filter(|(spec, for_hosts)| spec.is_some() || !for_hosts.is_empty());
+        self.become_these(others, &some.collect::<Vec<_>>())
     }
 
     /// Goes on by a file whenever that is another, for as long as this is polled: to be spawned. A
@@ -152,5 +148,47 @@ mod tests {
 
         pipelines.reload(&of("[pipelines.c]")).unwrap();
         assert_eq!(goes_to(&pipelines, "b.example"), "standard");
+    }
+    #[test]
+    fn of_the_pipelines_for_a_host_the_first_in_the_file_counts_also_when_it_came_later() {
+        let some = "[pipelines.some]\nfor_hosts = [\"*.example\"]\n";
+        let one = "[pipelines.one]\nfor_hosts = [\"a.example\"]\n";
+        let pipelines = Pipelines::of_config(&of(some)).unwrap();
+        pipelines.reload(&of(&format!("{one}{some}"))).unwrap();
+        assert_eq!(goes_to(&pipelines, "a.example"), "one");
+        pipelines.reload(&of(&format!("{some}{one}"))).unwrap();
+        assert_eq!(goes_to(&pipelines, "a.example"), "some");
+    }
+
+    #[test]
+    fn the_one_for_all_others_may_name_hosts_that_are_not_another_s() {
+        let file = |hosts| {
+            let some = "[pipelines.some]\nfor_hosts = [\"*.example\"]\n";
+            of(&format!("[pipelines.default]\nfor_hosts = [{hosts}]\n{some}"))
+        };
+        let pipelines = Pipelines::of_config(&file("\"a.example\"")).unwrap();
+        assert_eq!(goes_to(&pipelines, "a.example"), "default");
+        assert_eq!(goes_to(&pipelines, "b.example"), "some");
+        assert_eq!(pipelines.all().len(), 2);
+        pipelines.reload(&file("")).unwrap();
+        assert_eq!(goes_to(&pipelines, "a.example"), "some");
+    }
+
+    #[test]
+    fn one_that_has_the_name_of_a_preset_is_not_taken_for_all_others() {
+        let file = "[pipelines.standard]\ndeadline = \"7s\"\nfor_hosts = [\"a.example\"]\n";
+        let pipelines = Pipelines::of_config(&of(file)).unwrap();
+        let deadline = |host| pipelines.of_host(host).spec().deadline.unwrap().as_secs();
+        assert_eq!((deadline("a.example"), deadline("b.example")), (7, 30));
+    }
+
+    #[tokio::test]
+    async fn what_was_closed_stays_closed_whatever_file_comes() {
+        let pipelines = Pipelines::of_config(&of("[pipelines.a]")).unwrap();
+        pipelines.close().await;
+        let next = of("[pipelines.a]\n[pipelines.b]\nfor_hosts = [\"b.example\"]\n");
+        assert!(pipelines.reload(&next).is_err());
+        assert!(pipelines.add(PipelineSpec::named("c"), ["c.example"]).is_err());
+        assert_eq!(pipelines.all().len(), 2);
     }
 }

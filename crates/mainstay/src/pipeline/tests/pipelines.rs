@@ -29,3 +29,17 @@ async fn each_request_goes_through_the_pipeline_for_its_host() {
     let request = Request::get("https://b.example/").body(Body::default()).unwrap();
     assert!(service.oneshot(request).await.is_err());
 }
+
+/// A host that goes elsewhere from now on.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_asks_one_host_only_goes_through_the_pipeline_that_is_for_it_now() {
+    let pipelines = Pipelines::new(PipelineSpec::named("others")).unwrap();
+    let mut service = pipelines.layer(service_fn(|_: Request<Body>| async {
+        Ok::<_, Infallible>(Response::new(Body::default()))
+    }));
+    let mut calls = async || service.ready().await.unwrap().call(get("a.example")).await.unwrap();
+    calls().await;
+    let own = pipelines.add(PipelineSpec::named("own"), ["a.example"]).unwrap();
+    calls().await;
+    assert!(own.host(&key("a.example")).is_some());
+}
