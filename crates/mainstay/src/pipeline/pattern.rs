@@ -47,6 +47,14 @@ impl HostPattern {
         names.iter().any(|name| is_like(name, &self.0))
     }
 
+    /// Whether there can be a host that it matches: else something stands in it that is in no origin.
+    #[cfg(feature = "config")]
+    pub(super) fn is_of_hosts(&self) -> bool {
+        let authority = self.0.split_once("://").map_or(&*self.0, |(_, authority)| authority);
+        let is_foreign = |c: char| c.is_whitespace() || c.is_control() || "/?#@\\".contains(c);
+        !authority.is_empty() && !authority.contains(is_foreign)
+    }
+
     fn has_star(&self) -> bool {
         self.0.contains('*')
     }

@@ -10,7 +10,9 @@ use super::check;
 use super::error::{ConfigError, Problem};
 use super::report::Source;
 use super::{Config, Configured, json, toml};
-use crate::pipeline::fields::{Fault, Member, Node, Path, Setting, Shape, SubShape, Tree, nearest};
+use crate::pipeline::fields::{
+    Fault, Member, Node, Path, Setting, Shape, SubShape, Tree, nearest, quote,
+};
 use crate::pipeline::{HostPattern, PipelineSpec, Severity};
 
 /// Reads text as a tree: the tree and what is wrong with it, or what is so wrong that there is none.
@@ -243,6 +245,12 @@ impl Reader {
             let pattern = HostPattern::new(text.trim());
             if pattern.as_str().is_empty() {
                 fault("the name of a host is empty".to_owned(), "write \"*\" for every host");
+                continue;
+            }
+            if !pattern.is_of_hosts() {
+                let help = "it is a name as in a URL, without a path: \"api.github.com\", \
+                            \"https://*.github.com\"";
+                fault(format!("{} is no host", quote(text)), help);
                 continue;
             }
             match self.for_hosts.get(&pattern) {

@@ -16,6 +16,9 @@ pub(super) struct Source<'a> {
 /// The most characters of a line that are shown.
 const WIDEST: usize = 100;
 
+/// The most characters of what is said.
+const LONGEST: usize = 1_000;
+
 impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str, name: Option<&'a str>) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
@@ -34,7 +37,7 @@ impl<'a> Source<'a> {
             severity: Severity::Error,
             code: None,
             message: harmless(&fault.what),
-            path: fault.path.to_string(),
+            path: harmless(&fault.path.to_string()),
             help: fault.help.as_deref().map(harmless),
             place: Some(self.place(&fault.at)),
             file: self.name.map(str::to_owned),
@@ -59,9 +62,10 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What a terminal shows and does not obey.
+/// What a terminal shows and does not obey, and no more of it than is read.
 fn harmless(text: &str) -> String {
-    text.chars().map(printed).collect()
+    let shown = text.chars().map(printed).take(LONGEST).collect();
+    if text.chars().nth(LONGEST).is_some() { shown + "…" } else { shown }
 }
 
 fn printed(c: char) -> char {

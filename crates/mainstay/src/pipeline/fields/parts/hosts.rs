@@ -4,16 +4,38 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pipeline::fields::checks::Checking;
 use crate::pipeline::fields::list::Listing;
-use crate::pipeline::fields::part::Setting;
+use crate::pipeline::fields::part::{Setting, fields_of};
 use crate::pipeline::fields::read::Reading;
 use crate::pipeline::fields::shape::Shape;
-use crate::pipeline::fields::tree::{Node, Tree};
+use crate::pipeline::fields::tree::{Member, Node, Tree};
+use crate::pipeline::fields::value::quote;
 use crate::pipeline::{HostPattern, HostSpec};
 
 /// What stands before some hosts, and before all others.
 pub(super) struct Hosts<'a> {
     pub(super) per_host: &'a HostSpec,
     pub(super) rows: &'a mut Vec<(HostPattern, HostSpec)>,
+}
+
+/// The name of a host whose dots TOML took for those between keys: `hosts.api.example.com`.
+fn without_quotes(member: &Member) -> Option<String> {
+    let settings = fields_of::<HostSpec>();
+    let is_setting = |key: &str| settings.iter().any(|setting| setting.name == key);
+    let mut name = member.key.clone();
+    let mut node = &member.node;
+    while let Tree::Table(members) = &node.tree {
+        let [only] = &**members else { break };
+        if is_setting(&only.key) || !matches!(only.node.tree, Tree::Table(_)) {
+            break;
+        }
+        name = format!("{name}.{}", only.key);
+        node = &only.node;
+    }
+    let is_host = match &node.tree {
+        Tree::Table(members) => members.iter().any(|member| is_setting(&member.key)),
+        _ => false,
+    };
+    (is_host && name != member.key).then_some(name)
 }
 
 impl Setting for Hosts<'_> {
@@ -50,7 +72,11 @@ impl Setting for Hosts<'_> {
                     let what = format!("`{pattern}` is named twice");
                     return into.fault(&member.at, what, Some(help));
                 }
-                if let Some(row) = known.get(&pattern) {
+                if let Some(name) = without_quotes(member) {
+                    let what = format!("`{name}` is taken apart at its dots");
+                    let help = format!("put it in quotes: `hosts.{}`", quote(&name));
+                    into.fault(&member.at, what, Some(help));
+                } else if let Some(row) = known.get(&pattern) {
                     self.rows[*row].1.read(node, into);
                 } else {
                     let mut spec = self.per_host.clone();
