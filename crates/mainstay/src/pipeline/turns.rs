@@ -75,7 +75,10 @@ impl HostTurns {
             let Line { max_waiting, max_wait } = spec.line;
             each!(self, guard => guard.change_line(max_waiting, max_wait));
         }
-        each!(self, guard => guard.goes_by_settings());
+        // Else what was changed by hand stays so, and is not forgotten.
+        if had.rate_limit != spec.rate_limit || had.cool_down != spec.cool_down {
+            each!(self, guard => guard.goes_by_settings());
+        }
         is_changed
     }
 

@@ -113,6 +113,13 @@ mod tests {
     }
 
     #[test]
+    fn of_what_is_said_at_length_the_beginning_is_shown() {
+        let short = "x".repeat(LONGEST);
+        assert_eq!(harmless(&short), short);
+        assert_eq!(harmless(&format!("{short}y")), format!("{short}…"));
+    }
+
+    #[test]
     fn of_a_long_line_only_what_is_near_is_shown() {
         let line = format!("{}here{}", "x".repeat(500), "y".repeat(500));
         let (_, column, shown) = place(&line, 500..504);

@@ -2,6 +2,7 @@
 
 use mainstay_policy::budget::RetryBudget;
 use mainstay_policy::hedge::Hedge;
+use mainstay_policy::rate_limit::RateLimit;
 use tokio::time::advance;
 
 use super::*;
@@ -156,5 +157,29 @@ async fn nor_while_a_call_is_on_its_way_under_whatever_spec_it_began() {
     assert_eq!(said(assert_ready!(call.poll())), Ok(200));
     drop(call);
     others_come(&stand, 600..900).await;
+    assert!(stand.pipeline.host(&key("a")).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_while_its_rate_is_one_that_was_set_by_hand_whatever_else_changes() {
+    let limited = |rate| {
+        let spec = Pipeline::named("github").attempt_timeout(secs(9));
+        spec.per_host(|host| host.rate_limit(RateLimit::per_second(rate).burst(1_000)))
+    };
+    let stand = Stand::new(limited(9));
+    assert_eq!(stand.ends(get("a"), 200), Ok(200));
+    let by_hand = RateLimit::per_second(1).burst(1_000);
+    let host = stand.host("a");
+    let Some(HostTurns::Rate(rate)) = host.turns() else { panic!("it has a rate limit") };
+    rate.change(by_hand).unwrap();
+    drop(host);
+    stand.pipeline.reload(limited(9).attempt_timeout(secs(8))).unwrap();
+    advance(secs(2_000)).await;
+    others_come(&stand, 0..300).await;
+    assert!(stand.pipeline.host(&key("a")).is_some());
+
+    stand.pipeline.reload(limited(8)).unwrap();
+    advance(secs(2_000)).await;
+    others_come(&stand, 300..600).await;
     assert!(stand.pipeline.host(&key("a")).is_none());
 }
