@@ -19,7 +19,7 @@ use crate::http::RequestView;
 /// Many pipelines, found by name or by the host that is asked.
 ///
 /// As a layer it sends each request through the pipeline whose hosts it is for: the first that was
-/// added, or else the one that is for all others.
+/// added, or that comes first in their file, or else the one that is for all others.
 ///
 /// ```
 /// use mainstay::pipeline::{PipelineSpec, Pipelines};
