@@ -199,3 +199,22 @@ impl fmt::Debug for Living {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_was_made_while_another_spec_came_goes_on_by_that() {
+        let living = Living::new(PipelineSpec::named("one"), PipelineKey::default());
+        let request = ::http::Request::get("https://a.example/").body(()).unwrap();
+        let mut recent = Recent::NOTHING;
+        assert_eq!(living.host(&request, &mut recent).unwrap().version, 1);
+        // As if it had been made by the one before, and kept only after all had been renewed.
+        let before = living.current.common();
+        living.current.put(common(PipelineSpec::named("two"), 2, &before.in_use));
+        living.current.version.store(2, Ordering::Release);
+        assert_eq!(living.host(&request, &mut recent).unwrap().version, 2);
+        assert_eq!(living.all_known()[0].version, 2);
+    }
+}
