@@ -105,7 +105,7 @@ impl<S, P> Layer<S> for CoolDownLayer<P> {
 }
 
 /// A cool-down as a [`Guard`](crate::guard::Guard), by itself or in a set.
-pub type CoolDownGuard = TurnGuard<WatchedGate>;
+pub type CoolDownGuard = TurnGuard<Arc<WatchedGate>>;
 
 impl CoolDownGuard {
     /// An open gate.
@@ -114,7 +114,7 @@ impl CoolDownGuard {
     ///
     /// What [`CoolDown::check`] finds.
     pub fn new(settings: CoolDown) -> Result<Self, SettingsError> {
-        Ok(Self::of(WatchedGate::new(settings)?))
+        Ok(Self::of(Arc::new(WatchedGate::new(settings)?)))
     }
 
     /// What it is doing.
@@ -155,7 +155,7 @@ impl CoolDownGuard {
         reset(self, self.gate());
     }
 
-    const fn gate(&self) -> &Gate {
+    fn gate(&self) -> &Gate {
         self.turns().gate()
     }
 }

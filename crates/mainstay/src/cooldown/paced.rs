@@ -20,8 +20,8 @@ use crate::protocol::Ending;
 /// back, and use it too late.
 #[derive(Debug)]
 pub struct Paced {
-    limiter: Limiter,
-    gate: WatchedGate,
+    limiter: Arc<Limiter>,
+    gate: Arc<WatchedGate>,
 }
 
 /// Both as one [`Guard`](crate::guard::Guard), by itself or in a set.
@@ -34,7 +34,8 @@ impl PacedGuard {
     ///
     /// What [`RateLimit::check`] and [`CoolDown::check`] find.
     pub fn new(limit: RateLimit, cool_down: CoolDown) -> Result<Self, SettingsError> {
-        Ok(Self::of(Paced::new(Limiter::new(limit)?, cool_down)?))
+        let (limiter, gate) = (Limiter::new(limit)?, WatchedGate::new(cool_down)?);
+        Ok(Self::of(Paced::of(Arc::new(limiter), Arc::new(gate))))
     }
 
     /// What the rate limit holds.
@@ -101,19 +102,25 @@ impl TryFrom<(RateLimit, CoolDown)> for PacedGuard {
 }
 
 impl Paced {
-    pub(crate) fn new(limiter: Limiter, cool_down: CoolDown) -> Result<Self, SettingsError> {
-        Ok(Self { limiter, gate: WatchedGate::new(cool_down)? })
+    /// Of these two, which others may have as well.
+    pub(crate) const fn of(limiter: Arc<Limiter>, gate: Arc<WatchedGate>) -> Self {
+        Self { limiter, gate }
+    }
+
+    /// The two, to be shared.
+    pub(crate) const fn parts(&self) -> (&Arc<Limiter>, &Arc<WatchedGate>) {
+        (&self.limiter, &self.gate)
     }
 
     /// The rate limit.
     #[must_use]
-    pub const fn limiter(&self) -> &Limiter {
+    pub fn limiter(&self) -> &Limiter {
         &self.limiter
     }
 
     /// The cool-down.
     #[must_use]
-    pub const fn gate(&self) -> &Gate {
+    pub fn gate(&self) -> &Gate {
         self.gate.gate()
     }
 }
@@ -140,7 +147,7 @@ impl Turns for Paced {
     }
 
     fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn {
-        self.gate().forecast(ahead.calls, now).and(self.limiter.forecast(ahead.cost, cost, now))
+        self.gate().forecast(ahead.calls, now).and(Turns::forecast(&self.limiter, ahead, cost, now))
     }
 
     fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {

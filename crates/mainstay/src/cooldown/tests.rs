@@ -21,7 +21,7 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-fn gate() -> (Client<WatchedGate>, Server) {
+fn gate() -> (Client<Arc<WatchedGate>>, Server) {
     over(CoolDownGuard::new(CoolDown::new()).unwrap())
 }
 

@@ -21,7 +21,7 @@ pub struct WatchedGate {
 }
 
 impl WatchedGate {
-    pub(super) fn new(settings: CoolDown) -> Result<Self, SettingsError> {
+    pub(crate) fn new(settings: CoolDown) -> Result<Self, SettingsError> {
         Ok(Self { gate: Gate::new(settings)?, watch: Watch::default() })
     }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use mainstay_policy::cooldown::GateSnapshot;
-use mainstay_policy::rate_limit::RateSnapshot;
+use mainstay_policy::rate_limit::{Limiter, RateLimit, RateSnapshot};
 use mainstay_policy::{Moment, SettingsError};
 
 use super::spec::{HostSpec, Line};
-use crate::cooldown::{CoolDownGuard, PacedGuard};
+use crate::clock;
+use crate::cooldown::{CoolDownGuard, Paced, PacedGuard, WatchedGate};
 use crate::error::Refused;
 use crate::guard::{Admission, Ask, Guard, Now, TurnGuard, Turns};
 use crate::protocol::Ending;
@@ -16,7 +17,6 @@ use crate::rate_limit::RateLimitGuard;
 /// What gives turns before a host.
 #[derive(Debug)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "it lies behind a pointer of its own")]
 pub enum HostTurns {
     /// A rate limit.
     Rate(RateLimitGuard),
@@ -38,8 +38,9 @@ macro_rules! each {
 }
 
 impl HostTurns {
-    /// New ones, or those from before, if they are of the same kind; of another kind, they still
-    /// know what the server asked.
+    /// New ones, or those from before, if they are of the same kind. Those of another kind share
+    /// with them what both have, so that what one is told of, or has given, the other knows: calls
+    /// still stand in the line from before, and attempts that began there end later.
     pub(super) fn next(
         spec: &HostSpec,
         name: &Arc<str>,
@@ -50,11 +51,7 @@ impl HostTurns {
                 return Ok(Some(Arc::clone(turns)));
             }
         }
-        let new = Self::new(spec, name)?;
-        if let (Some(new), Some((_, turns))) = (&new, before) {
-            new.goes_on_from(turns);
-        }
-        Ok(new.map(Arc::new))
+        Ok(Self::new(spec, name, before)?.map(Arc::new))
     }
 
     /// Whether they can go on with these settings, and do.
@@ -82,16 +79,52 @@ impl HostTurns {
         is_changed
     }
 
-    fn new(spec: &HostSpec, name: &Arc<str>) -> Result<Option<Self>, SettingsError> {
-        let HostSpec { rate_limit, cool_down, line, .. } = spec;
-        Ok(Some(match (*rate_limit, *cool_down) {
+    fn new(
+        spec: &HostSpec,
+        name: &Arc<str>,
+        before: Option<(&HostSpec, &Arc<Self>)>,
+    ) -> Result<Option<Self>, SettingsError> {
+        let limiter = |rate| match before.and_then(|(had, turns)| Some((had, turns.limiter()?))) {
+            Some((had, limiter)) if goes_on(had.rate_limit, rate, limiter) => {
+                Ok(Arc::clone(limiter))
+            }
+            _ => Limiter::new(rate).map(Arc::new),
+        };
+        let gate = |settings| match before.and_then(|(had, turns)| Some((had, turns.gated()?))) {
+            Some((had, gate)) => {
+                // What was set by hand stays so.
+                if had.cool_down != Some(settings) {
+                    gate.gate().change(settings, clock::now())?;
+                }
+                Ok(Arc::clone(gate))
+            }
+            None => WatchedGate::new(settings).map(Arc::new),
+        };
+        Ok(Some(match (spec.rate_limit, spec.cool_down) {
             (None, None) => return Ok(None),
-            (Some(rate), None) => Self::Rate(in_line(RateLimitGuard::new(rate)?, *line, name)),
-            (None, Some(gate)) => Self::CoolDown(in_line(CoolDownGuard::new(gate)?, *line, name)),
-            (Some(rate), Some(gate)) => {
-                Self::Both(in_line(PacedGuard::new(rate, gate)?, *line, name))
+            (Some(rate), None) => Self::Rate(in_line(limiter(rate)?, spec.line, name)),
+            (None, Some(cool_down)) => Self::CoolDown(in_line(gate(cool_down)?, spec.line, name)),
+            (Some(rate), Some(cool_down)) => {
+                let both = Paced::of(limiter(rate)?, gate(cool_down)?);
+                Self::Both(in_line(both, spec.line, name))
             }
         }))
+    }
+
+    fn limiter(&self) -> Option<&Arc<Limiter>> {
+        match self {
+            Self::Rate(guard) => Some(guard.turns()),
+            Self::Both(guard) => Some(guard.turns().parts().0),
+            Self::CoolDown(_) => None,
+        }
+    }
+
+    fn gated(&self) -> Option<&Arc<WatchedGate>> {
+        match self {
+            Self::CoolDown(guard) => Some(guard.turns()),
+            Self::Both(guard) => Some(guard.turns().parts().1),
+            Self::Rate(_) => None,
+        }
     }
 
     /// What the rate limit holds, if there is one.
@@ -119,20 +152,15 @@ impl HostTurns {
     pub fn waiting(&self) -> u32 {
         each!(self, guard => guard.waiting())
     }
-
-    /// What others held back is held back here too.
-    fn goes_on_from(&self, before: &Self) {
-        let Some(left) = before.gate().and_then(|gate| gate.opens_in) else { return };
-        match self {
-            Self::CoolDown(guard) => drop(guard.close_for(left)),
-            Self::Both(guard) => drop(guard.close_for(left)),
-            Self::Rate(_) => {}
-        }
-    }
 }
 
-fn in_line<T: Turns>(guard: TurnGuard<T>, line: Line, name: &Arc<str>) -> TurnGuard<T> {
-    let guard = guard.named(Arc::clone(name));
+/// Whether a limit can go on with these settings, and does; what was set by hand stays so.
+fn goes_on(had: Option<RateLimit>, rate: RateLimit, limiter: &Limiter) -> bool {
+    had == Some(rate) || limiter.change(rate, clock::now()).is_ok()
+}
+
+fn in_line<T: Turns>(turns: T, line: Line, name: &Arc<str>) -> TurnGuard<T> {
+    let guard = TurnGuard::of(turns).named(Arc::clone(name));
     let guard = match line.max_waiting {
         Some(calls) => guard.max_waiting(calls),
         None => guard,

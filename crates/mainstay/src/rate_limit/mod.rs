@@ -53,7 +53,7 @@ use mainstay_policy::{Moment, SettingsError};
 use tower_layer::Layer;
 
 use crate::clock;
-use crate::cooldown::{CoolDown, Paced, PacedGuard};
+use crate::cooldown::{CoolDown, Paced, PacedGuard, WatchedGate};
 use crate::guard::{GuardLayer, Guarded, Now, Shadow, TurnGuard, Turns};
 use crate::http::Http;
 use crate::protocol::Ending;
@@ -113,7 +113,7 @@ impl<S, P> Layer<S> for RateLimitLayer<P> {
 }
 
 /// A rate limit as a [`Guard`](crate::guard::Guard), by itself or in a set.
-pub type RateLimitGuard = TurnGuard<Limiter>;
+pub type RateLimitGuard = TurnGuard<Arc<Limiter>>;
 
 impl RateLimitGuard {
     /// A limit that nothing has started from yet.
@@ -122,7 +122,7 @@ impl RateLimitGuard {
     ///
     /// What [`RateLimit::check`] finds.
     pub fn new(settings: RateLimit) -> Result<Self, SettingsError> {
-        Ok(Self::of(Limiter::new(settings)?))
+        Ok(Self::of(Arc::new(Limiter::new(settings)?)))
     }
 
     /// A limit and a cool-down at one turnstile: the first in line starts at the later of the two.
@@ -131,7 +131,7 @@ impl RateLimitGuard {
     ///
     /// What [`CoolDown::check`] finds.
     pub fn with_cool_down(self, settings: CoolDown) -> Result<PacedGuard, SettingsError> {
-        self.try_map(|limiter| Paced::new(limiter, settings))
+        self.try_map(|limiter| Ok(Paced::of(limiter, Arc::new(WatchedGate::new(settings)?))))
     }
 
     /// What it holds.

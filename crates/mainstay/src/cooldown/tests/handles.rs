@@ -8,7 +8,7 @@ use crate::observe::testing::heard;
 
 type Paced = (Arc<PacedGuard>, mock::Spawn<Guarded<Mock, Arc<PacedGuard>>>, Server);
 
-fn layer() -> (Arc<CoolDownGuard>, Client<WatchedGate>, Server) {
+fn layer() -> (Arc<CoolDownGuard>, Client<Arc<WatchedGate>>, Server) {
     let layer = CoolDownLayer::new(CoolDown::new()).unwrap();
     let (client, server) = mock::spawn_with(|service: Mock| layer.clone().layer(service));
     (layer.handle(), client, server)

@@ -125,3 +125,51 @@ impl<A: Turns, B: Turns> Turns for (A, B) {
         Some(self.0.at_rest_from()?.max(self.1.at_rest_from()?))
     }
 }
+
+/// Turns that several lines take from: each of them is told apart, and none starts what another has
+/// taken.
+impl<T: Turns> Turns for Arc<T> {
+    const LAYER: &'static str = T::LAYER;
+    const IS_WATCHED: bool = T::IS_WATCHED;
+
+    #[inline]
+    fn take(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        T::take(self, cost, since, now)
+    }
+
+    #[inline]
+    fn peek(&self, cost: u32, since: Moment, now: Moment) -> Turn {
+        T::peek(self, cost, since, now)
+    }
+
+    #[inline]
+    fn forecast(&self, ahead: Ahead, cost: u32, now: Moment) -> Turn {
+        T::forecast(self, ahead, cost, now)
+    }
+
+    #[inline]
+    fn learn(&self, ending: &Ending, now: &Now) -> Option<Moment> {
+        T::learn(self, ending, now)
+    }
+
+    #[inline]
+    fn tell_changes(&self, name: Option<&Arc<str>>, now: Moment) {
+        T::tell_changes(self, name, now);
+    }
+
+    fn line_emptied(&self, now: Moment) {
+        T::line_emptied(self, now);
+    }
+
+    fn reason(&self, now: Moment) -> Reason {
+        T::reason(self, now)
+    }
+
+    fn retry_in(&self, turn: Moment, now: Moment) -> Duration {
+        T::retry_in(self, turn, now)
+    }
+
+    fn at_rest_from(&self) -> Option<Moment> {
+        T::at_rest_from(self)
+    }
+}

@@ -132,6 +132,39 @@ async fn who_stands_in_line_when_its_kind_changes_starts_by_the_line_it_stands_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_server_says_to_an_attempt_from_before_is_heeded_by_those_after() {
+    let gate = |spec: PipelineSpec| spec.per_host(|host| host.cool_down(CoolDown::new()));
+    let rate = |spec: PipelineSpec| spec.per_host(|host| host.rate_limit(RateLimit::per_second(9)));
+    for (before, after) in
+        [(gate(github()), rate(gate(github()))), (rate(gate(github())), gate(github()))]
+    {
+        let stand = Stand::new(before);
+        let (mut call, at_server) = stand.sent(get("a"));
+        stand.pipeline.reload(after).unwrap();
+        at_server.ends(Ok(answer(429)));
+        assert_eq!(said(assert_ready!(call.poll())), Ok(429));
+        assert_pending!(stand.call(get("a")).poll());
+        assert_eq!(stand.server.calls(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_is_kept_by_those_in_line_from_before_and_those_after_together() {
+    let rate = || github().per_host(|host| host.rate_limit(RateLimit::per(1, secs(10))));
+    let stand = Stand::new(rate());
+    assert_eq!(stand.ends(get("a"), 200), Ok(200)); // the one of the burst
+    let mut waits = stand.call(get("a"));
+    assert_pending!(waits.poll());
+    stand.pipeline.reload(rate().per_host(|host| host.cool_down(CoolDown::new()))).unwrap();
+    let mut after = stand.call(get("a"));
+    assert_pending!(after.poll());
+    advance(secs(10)).await;
+    assert_pending!(waits.poll());
+    assert_pending!(after.poll());
+    assert_eq!(stand.server.calls(), 2, "one of them, and not both");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_paid_stays_paid_and_what_was_learned_stays_known() {
     let spec = || github().retry(attempts(2)).hedge(Hedge::at_percentile(95.0));
     let stand = Stand::new(spec());
