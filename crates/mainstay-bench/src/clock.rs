@@ -4,6 +4,21 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// What time it is, for what lasts.
+pub(crate) fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// How long ago that was.
+pub(crate) fn since(began: tokio::time::Instant) -> Duration {
+    began.elapsed()
+}
+
+/// Waits for so long.
+pub(crate) async fn sleep(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 /// How long it takes.
 pub(crate) fn time(run: impl FnOnce()) -> Duration {
     let begin = Instant::now();

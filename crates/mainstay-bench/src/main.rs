@@ -4,6 +4,7 @@
 //! cargo run --release -p mainstay-bench             a table: see below
 //! cargo run --release -p mainstay-bench -- --check  allocations only; fails where one is too many
 //! cargo run --release -p mainstay-bench -- CASE N   one case, N calls, for a profiler
+//! cargo run --release -p mainstay-bench -- soak [MINUTES [SEED]]    see `soak`; 2 minutes by default
 //! ```
 //!
 //! Instructions are exact: the difference between two runs under callgrind, divided by the calls
@@ -20,11 +21,13 @@
 mod callgrind;
 mod calls;
 mod cases;
+mod chance;
 mod clock;
 mod http;
 #[cfg(feature = "peers")]
 mod peers;
 mod services;
+mod soak;
 
 use std::env;
 use std::hint::black_box;
@@ -43,6 +46,13 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [] => within(table),
         [check] if check == "--check" => return within(check_allocations),
+        [soak, rest @ ..] if soak == "soak" => {
+            let parsed = (rest.first().map(|it| it.parse()), rest.get(1).map(|it| it.parse()));
+            return match (parsed.0.unwrap_or(Ok(2.0)), parsed.1.unwrap_or(Ok(1))) {
+                (Ok(minutes), Ok(seed)) if rest.len() < 3 => soak::run(minutes, seed),
+                _ => usage(),
+            };
+        }
         [case, calls] => match (CASES.iter().find(|known| known.name == case), calls.parse()) {
             (Some(case), Ok(calls)) => {
                 within(|| black_box((case.run)(calls)));
@@ -55,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    println!("mainstay-bench [--check | CASE CALLS]");
+    println!("mainstay-bench [--check | CASE CALLS | soak [MINUTES [SEED]]]");
     for case in CASES {
         println!("  {}", case.name);
     }
