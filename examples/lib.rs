@@ -9,4 +9,5 @@
 //! | `cargo run --example what_may_be_repeated` | which requests are sent again, after which ends |
 //! | `cargo run --release --example what_does_a_server_ask` | what the fields of well-known services say, and what reading them costs |
 //! | `cargo run --example why_did_it_take_so_long` | the reports of calls that waited, failed and were refused |
+//! | `cargo run --example how_do_i_test_my_code` | a test with a script in no time, and one against a real server that misbehaves |
 //! | `cargo run --example does_it_fit_my_client` | the same layers over hyper-util's client and reqwest's, and before a server of hyper's |

@@ -77,6 +77,10 @@ pub struct PerKey;
 pub struct Throttle;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/guides/testing.md")]
+pub struct Testing;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/pipelines/README.md")]
 pub struct Pipelines;
 

@@ -1,6 +1,4 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -8,6 +6,7 @@ use mainstay::LiftLayer;
 use mainstay::http::Http;
 use mainstay::policy::Outcome;
 use mainstay::retry::{Backoff, Retry, RetryLayer};
+use mainstay_testkit::server::{Faulty, Reply};
 use tokio::sync::{mpsc, watch};
 use tower::{ServiceBuilder, ServiceExt};
 
@@ -149,30 +148,6 @@ async fn answers_never(mut connection: Connection) {
     connection.says_nothing().await;
 }
 
-/// Refuses every stream there is; counts them.
-async fn refuses_all() -> (String, Arc<AtomicUsize>) {
-    let streams = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&streams);
-    let url = serve(move |mut connection| {
-        let seen = Arc::clone(&seen);
-        async move {
-            connection.reads(PREFACE).await;
-            connection.writes(&frame(SETTINGS, 0, &[])).await;
-            let mut stream = 1;
-            while let Some(kind) = reads_frame(&mut connection).await {
-                if kind == HEADERS {
-                    seen.fetch_add(1, Ordering::SeqCst);
-                    connection
-                        .writes(&frame(RST_STREAM, stream, &REFUSED_STREAM.to_be_bytes()))
-                        .await;
-                    stream += 2;
-                }
-            }
-        }
-    });
-    (url.await, streams)
-}
-
 /// By itself reqwest sends what a server refused twice more, each time, and nobody is told.
 #[tokio::test]
 async fn where_reqwest_retries_nothing_a_call_is_sent_as_often_as_ours_says() {
@@ -180,11 +155,11 @@ async fn where_reqwest_retries_nothing_a_call_is_sent_as_often_as_ours_says() {
     let retry = RetryLayer::new(Retry::up_to(3).backoff(backoff)).unwrap();
     let by_itself = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
     for (client, sent) in [(reqwest_h2(), 3), (by_itself, 9)] {
-        let (url, streams) = refuses_all().await;
-        let request = client.get(&url).build().unwrap();
+        let server = Faulty::start(|_| Reply::refuses()).unwrap();
+        let request = client.get(server.url("/")).build().unwrap();
         let service = ServiceBuilder::new().layer(retry.clone()).layer(LiftLayer::new());
         service.service(client).oneshot(request).await.unwrap_err();
-        assert_eq!(streams.load(Ordering::SeqCst), sent);
+        assert_eq!(server.requests(), sent);
     }
 }
 

@@ -11,11 +11,12 @@ use http_body_util::StreamBody;
 use hyper_util::rt::TokioIo;
 use mainstay::http::{Http, Reached, RetryRules};
 use mainstay::policy::Outcome;
+use mainstay_testkit::server::{Faulty, Reply};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::socket::{Connection, nobody, serve};
+use crate::socket::nobody;
 
 /// A resolver that answers like this.
 struct Names<F>(F);
@@ -62,8 +63,8 @@ async fn a_handshake_that_fails_was_never_sent_to() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_leaves_it_open() {
-    let url = serve(Connection::says_nothing).await;
-    let client = reqwest();
+    let server = Faulty::start(|_| Reply::never()).unwrap();
+    let (client, url) = (reqwest(), server.url("/"));
     let error = client.post(&url).timeout(Duration::from_millis(250)).send().await.unwrap_err();
     assert_eq!(Failure::of(&error).cause(), Cause::TimedOut);
 
@@ -73,13 +74,9 @@ async fn an_answer_that_does_not_come_in_time_leaves_it_open() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_in_time_is_late() {
-    let url = serve(async |mut connection: Connection| {
-        connection.reads_request().await;
-        connection.writes(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
-        connection.says_nothing().await;
-    });
+    let server = Faulty::start(|_| Reply::ok("half, and more").stalls_at(4)).unwrap();
     let client = reqwest::Client::builder().no_proxy().read_timeout(Duration::from_millis(250));
-    let answer = client.build().unwrap().post(url.await).body("ping").send().await.unwrap();
+    let answer = client.build().unwrap().post(server.url("/")).body("ping").send().await.unwrap();
     let error = answer.bytes().await.unwrap_err();
     assert_eq!(Failure::of(&error).cause(), Cause::TimedOut);
 }
@@ -103,7 +100,8 @@ where
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_the_sender_s_fault() {
-    let url = serve(Connection::says_nothing).await;
+    let server = Faulty::start(|_| Reply::never()).unwrap();
+    let url = server.url("/");
     let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
     let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
     let request = http::Request::post(&url).body(broken_body(reset())).unwrap();
@@ -123,9 +121,9 @@ async fn a_failed_connect_in_a_body_is_no_failed_connect_of_the_call() {
     let error = reqwest().get(nowhere).send().await.unwrap_err();
     assert_eq!(Failure::of(&error).cause(), Cause::Connect);
 
-    let url = serve(Connection::says_nothing).await;
+    let server = Faulty::start(|_| Reply::never()).unwrap();
     let body = reqwest::Body::wrap(broken_body(error));
-    let error = reqwest().post(&url).body(body).send().await.unwrap_err();
+    let error = reqwest().post(server.url("/")).body(body).send().await.unwrap_err();
     let failure = Failure::of(&error);
     assert_eq!(failure.reached(), Reached::MaybeProcessed);
     assert_eq!(failure.outcome(), Outcome::Invalid);
@@ -184,25 +182,10 @@ impl AsyncWrite for Refused {
     }
 }
 
-/// Answers every request that ends like this with this head and no body.
-async fn answers(head: String, end: &'static str) -> String {
-    serve(move |mut connection: Connection| {
-        let head = head.clone();
-        async move {
-            while connection.reads_request_to(end).await {
-                connection.writes(head.as_bytes()).await;
-            }
-        }
-    })
-    .await
-}
-
 #[tokio::test]
 async fn too_many_redirects_are_not_worth_another_attempt() {
-    let url =
-        answers("HTTP/1.1 307 Again\r\nlocation: /\r\ncontent-length: 0\r\n\r\n".into(), "ping")
-            .await;
-    assert_eq!(by_reqwest(&reqwest(), &url).await, Cause::Redirects);
+    let server = Faulty::start(|_| Reply::redirect(307, "/")).unwrap();
+    assert_eq!(by_reqwest(&reqwest(), &server.url("/")).await, Cause::Redirects);
 }
 
 /// A POST that was answered with "see there", where there is nobody: reqwest's error says that it
@@ -210,9 +193,8 @@ async fn too_many_redirects_are_not_worth_another_attempt() {
 #[tokio::test]
 async fn a_post_whose_redirect_leads_nowhere_is_not_sent_again() {
     let (_taken, nowhere) = nobody();
-    let head =
-        format!("HTTP/1.1 303 See Other\r\nlocation: {nowhere}\r\ncontent-length: 0\r\n\r\n");
-    let url = answers(head, "ping").await;
+    let server = Faulty::start(move |_| Reply::redirect(303, &nowhere)).unwrap();
+    let url = server.url("/");
     let error = reqwest().post(&url).body("ping").send().await.unwrap_err();
     let failure = Failure::of(&error);
     assert_eq!((failure.cause(), failure.reached()), (Cause::Connect, Reached::NeverSent));
@@ -225,10 +207,12 @@ async fn a_post_whose_redirect_leads_nowhere_is_not_sent_again() {
 /// The same where the GET that followed is answered with "too many requests".
 #[tokio::test]
 async fn a_post_whose_redirect_is_throttled_is_not_sent_again() {
-    let limited = answers("HTTP/1.1 429 Later\r\ncontent-length: 0\r\n\r\n".into(), "").await;
-    let head =
-        format!("HTTP/1.1 303 See Other\r\nlocation: {limited}\r\ncontent-length: 0\r\n\r\n");
-    let url = answers(head, "ping").await;
+    let server = Faulty::start(|request| match request.path() {
+        "/" => Reply::redirect(303, "/limited"),
+        _ => Reply::status(429),
+    });
+    let server = server.unwrap();
+    let url = server.url("/");
     let answer = reqwest().post(&url).body("ping").send().await.unwrap();
     assert_eq!(answer.status(), 429);
 
@@ -243,8 +227,8 @@ async fn a_post_whose_redirect_is_throttled_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_status_made_into_an_error_is_still_that_status() {
-    let url = answers("HTTP/1.1 503 Down\r\ncontent-length: 0\r\n\r\n".into(), "ping").await;
-    let answer = reqwest().post(&url).body("ping").send().await.unwrap();
+    let server = Faulty::start(|_| Reply::status(503)).unwrap();
+    let answer = reqwest().post(server.url("/")).body("ping").send().await.unwrap();
     let error = answer.error_for_status().unwrap_err();
     let status = http::StatusCode::SERVICE_UNAVAILABLE;
     assert_eq!(Failure::of(&error).cause(), Cause::Status(status));

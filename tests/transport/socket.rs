@@ -40,22 +40,6 @@ impl Connection {
         self.stream.peek(&mut [0]).await.unwrap();
     }
 
-    /// Reads a request of HTTP/1.1 whose body is `ping`; false if the client has closed.
-    pub(crate) async fn reads_request(&mut self) -> bool {
-        self.reads_request_to("ping").await
-    }
-
-    /// The same with another body.
-    pub(crate) async fn reads_request_to(&mut self, body: &str) -> bool {
-        let (mut read, end) = (Vec::new(), format!("\r\n\r\n{body}"));
-        while !read.ends_with(end.as_bytes()) {
-            if self.stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
-                return false;
-            }
-        }
-        true
-    }
-
     pub(crate) async fn reads(&mut self, count: usize) -> Option<Vec<u8>> {
         let mut read = vec![0; count];
         self.stream.read_exact(&mut read).await.ok()?;

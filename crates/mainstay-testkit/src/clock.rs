@@ -1,7 +1,9 @@
 //! The only reader of time; a test pauses it.
 
+use std::io;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, Sleep};
 
 /// A timer on tokio's clock.
@@ -12,4 +14,9 @@ pub(crate) fn sleep(duration: Duration) -> Sleep {
 /// What time it is on tokio's clock.
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// A runtime whose time is paused, and that has no sockets.
+pub(crate) fn paused() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_time().start_paused(true).build()
 }

@@ -50,6 +50,8 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::clock;
+
 /// Runs all probes.
 ///
 /// # Panics
@@ -129,8 +131,7 @@ probe!(
 
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 fn run(probe: &str, subject: &Subject, body: impl Future<Output = ()>) {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = match runtime.enable_time().start_paused(true).build() {
+    let runtime = match clock::paused() {
         Ok(runtime) => runtime,
         Err(error) => panic!("no runtime: {error}"),
     };
@@ -140,7 +141,7 @@ fn run(probe: &str, subject: &Subject, body: impl Future<Output = ()>) {
 }
 
 /// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }

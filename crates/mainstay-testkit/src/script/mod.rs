@@ -2,10 +2,12 @@
 
 mod service;
 mod stage;
+mod steps;
 
 pub use service::{Scripted, ScriptedFuture};
 pub use stage::Seen;
 pub(crate) use stage::{PANIC, Stage};
+pub use steps::Step;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,10 +15,12 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use steps::{Curtain, Steps};
+
 /// Says what a [`Scripted`] service does, and what has been done to it.
 ///
 /// A call waits until the test answers it, unless [`answers`](Script::answers) says what becomes of
-/// all.
+/// all, or [`strict`](Script::strict) what becomes of each.
 ///
 /// ```
 /// use mainstay_testkit::{Polled, Script};
@@ -41,6 +45,7 @@ use std::task::{Poll, Waker};
 pub struct Script<Req, Res, E> {
     stage: Arc<Stage>,
     lines: Arc<Lines<Req, Res, E>>,
+    curtain: Option<Arc<Curtain<Req, Res, E>>>,
 }
 
 /// What of a script depends on the types.
@@ -49,6 +54,8 @@ struct Lines<Req, Res, E> {
 }
 
 struct Said<Req, Res, E> {
+    /// None where it is not strict.
+    steps: Option<Steps<Req, Res, E>>,
     answer: Option<Arc<Answer<Req, Res, E>>>,
     death: Option<Arc<dyn Fn() -> E + Send + Sync>>,
     arrived: VecDeque<Arrival<Req, Res, E>>,
@@ -74,8 +81,47 @@ impl<Req, Res, E> Script<Req, Res, E> {
     #[must_use]
     pub fn new() -> Self {
         let arrived = VecDeque::new();
-        let said = Said { answer: None, death: None, arrived, waiting: Vec::new() };
-        Self { stage: Arc::default(), lines: Arc::new(Lines { said: Mutex::new(said) }) }
+        let said = Said { steps: None, answer: None, death: None, arrived, waiting: Vec::new() };
+        let lines = Arc::new(Lines { said: Mutex::new(said) });
+        Self { stage: Arc::default(), lines, curtain: None }
+    }
+
+    /// A script that says what each call meets, in the order of the calls, and nothing more: a call
+    /// beyond them panics, and so does the end of the script if some were not used.
+    ///
+    /// ```
+    /// use mainstay_testkit::{Script, Step, instantly};
+    /// use std::time::Duration;
+    /// use tower::ServiceExt;
+    ///
+    /// let script = Script::<&str, &str, &str>::strict([
+    ///     Step::fails("ill"),
+    ///     Step::answers("well").after(Duration::from_secs(5)),
+    /// ]);
+    /// instantly(async {
+    ///     assert_eq!(script.service().oneshot("how are you?").await, Err("ill"));
+    ///     assert_eq!(script.service().oneshot("and now?").await, Ok("well"));
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// The script is over when its last clone is dropped, whatever services there are; that panics
+    /// if steps are left, and names the line of the first, or if there were calls beyond them, and
+    /// names the line of this call. A test that panics anyway is left to its own words.
+    #[track_caller]
+    #[must_use = "the script is over when it is dropped"]
+    pub fn strict(steps: impl IntoIterator<Item = Step<Req, Res, E>>) -> Self {
+        let script = Self::new();
+        script.lines.lock().steps = Some(Steps::new(steps));
+        let curtain = Some(Arc::new(Curtain(Arc::clone(&script.lines))));
+        Self { curtain, ..script }
+    }
+
+    /// How many steps of a [strict](Self::strict) script are left.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.lines.lock().steps.as_ref().map_or(0, Steps::left)
     }
 
     /// A service that follows it. All services of a script are one server: they share its answers,
@@ -168,7 +214,8 @@ impl<Req, Res, E> Script<Req, Res, E> {
 
 impl<Req, Res, E> Clone for Script<Req, Res, E> {
     fn clone(&self) -> Self {
-        Self { stage: Arc::clone(&self.stage), lines: Arc::clone(&self.lines) }
+        let (stage, lines) = (Arc::clone(&self.stage), Arc::clone(&self.lines));
+        Self { stage, lines, curtain: self.curtain.clone() }
     }
 }
 

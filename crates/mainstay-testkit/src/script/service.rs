@@ -6,11 +6,15 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
+use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::stage::Place;
+use super::steps::{Does, Step, Steps};
 use super::{Answer, Arrival, End, Lines, PANIC, Reply, Stage};
+use crate::clock;
 
 /// A service that follows a [`Script`](super::Script).
 ///
@@ -20,7 +24,7 @@ use super::{Answer, Arrival, End, Lines, PANIC, Reply, Stage};
 ///
 /// # Panics
 ///
-/// Its `call` does, if the instance is not ready.
+/// Its `call` does, if the instance is not ready, or if the script is strict and has no step left.
 pub struct Scripted<Req, Res, E> {
     stage: Arc<Stage>,
     lines: Arc<Lines<Req, Res, E>>,
@@ -91,14 +95,24 @@ impl<Req, Res, E> Service<Req> for Scripted<Req, Res, E> {
             drop(place);
             panic!("{PANIC} in a call");
         }
+        let mut said = self.lines.lock();
+        let step = said.steps.as_mut().map(Steps::take).transpose();
+        let step = match step {
+            Ok(step) => step,
+            Err(fault) => {
+                drop(said);
+                drop(place);
+                panic!("{fault}");
+            }
+        };
         self.stage.count(|seen| {
             seen.calls += 1;
             seen.in_flight += 1;
         });
-        let mut said = self.lines.lock();
-        let part = match said.answer.clone() {
-            Some(answer) => Part::Answers { request, answer, stuttered: 0 },
-            None => {
+        let part = match (step, said.answer.clone()) {
+            (Some(step), _) => Part::Plays { request, step, timer: None },
+            (None, Some(answer)) => Part::Answers { request, answer, stuttered: 0 },
+            (None, None) => {
                 let reply = Arc::new(Reply::new());
                 said.arrived.push_back(Arrival { request, reply: Arc::clone(&reply) });
                 Part::Waits { reply }
@@ -136,13 +150,14 @@ struct Running<Req, Res, E> {
 enum Part<Req, Res, E> {
     Answers { request: Req, answer: Arc<Answer<Req, Res, E>>, stuttered: usize },
     Waits { reply: Arc<Reply<Res, E>> },
+    Plays { request: Req, step: Step<Req, Res, E>, timer: Option<Pin<Box<Sleep>>> },
 }
 
 /// Nothing in it is pinned.
 impl<Req, Res, E> Unpin for ScriptedFuture<Req, Res, E> {}
 
 impl<Req, Res, E> ScriptedFuture<Req, Res, E> {
-    fn poll_part(&mut self, cx: &Context<'_>) -> Poll<()> {
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(Running { part, .. }) = &mut self.running else { return Poll::Ready(()) };
         match part {
             Part::Answers { stuttered, .. } if *stuttered < self.stage.stutter() => {
@@ -151,6 +166,11 @@ impl<Req, Res, E> ScriptedFuture<Req, Res, E> {
                 Poll::Pending
             }
             Part::Answers { .. } => Poll::Ready(()),
+            Part::Plays { step: Step { does: Does::Hangs, .. }, .. } => Poll::Pending,
+            Part::Plays { step: Step { after: Duration::ZERO, .. }, .. } => Poll::Ready(()),
+            Part::Plays { step, timer, .. } => {
+                timer.get_or_insert_with(|| Box::pin(clock::sleep(step.after))).as_mut().poll(cx)
+            }
             Part::Waits { reply } => {
                 let waker = cx.waker().clone();
                 let mut replied = reply.lock();
@@ -188,6 +208,11 @@ impl<Req, Res, E> Future for ScriptedFuture<Req, Res, E> {
         let end = match self.take() {
             Some(Part::Answers { request, answer, .. }) => Some(End::Result(answer(request))),
             Some(Part::Waits { reply }) => reply.lock().end.take(),
+            Some(Part::Plays { request, step, .. }) => match step.does {
+                Does::Ends(end) => Some(End::Result(end(request))),
+                Does::Panics(text) => Some(End::Panic(text)),
+                Does::Hangs => None,
+            },
             None => None,
         };
         match end {

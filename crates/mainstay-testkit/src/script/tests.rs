@@ -196,3 +196,5 @@ async fn a_test_can_wait_for_the_next_call() {
     assert_eq!(crate::finishes(script.arrives()).await.answer(8), 7);
     assert_eq!(call.await, Ok(8));
 }
+
+mod strict;
