@@ -1,9 +1,7 @@
 //! The only reader of time; a test pauses it.
 
-use std::io;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, Sleep};
 
 /// A timer on tokio's clock.
@@ -17,6 +15,7 @@ pub(crate) fn now() -> Instant {
 }
 
 /// A runtime whose time is paused, and that has no sockets.
-pub(crate) fn paused() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_time().start_paused(true).build()
+#[cfg(feature = "paused")]
+pub(crate) fn paused() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()
 }
