@@ -164,7 +164,6 @@ impl<K: Ord + Clone> Lanes<K> {
             (false, Gate::UntilAnEnd) => {}
             (true, _) if lane.running > 0 => {}
             (true, _) => {
-                lane.gate = Gate::Open; // whoever has its place next is asked anew
                 if let Some(key) = lane.key.take() {
                     self.numbers.remove(&key);
                     self.free.push(number);

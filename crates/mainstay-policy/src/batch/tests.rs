@@ -101,6 +101,17 @@ fn of_hosts_that_run_as_many_the_one_passed_over_for_longest_is_next() {
 }
 
 #[test]
+fn a_key_that_is_new_stands_behind_those_that_wait() {
+    let mut batch = batch(Schedule::new().concurrency(1));
+    batch.pulled("gone");
+    assert_eq!(batch.next(at(0)), Turn::Start(0));
+    batch.pulled("waits");
+    batch.finished(0, Ended::Well);
+    batch.pulled("new"); // where the one was that has gone
+    assert_eq!(batch.next(at(0)), Turn::Start(1));
+}
+
+#[test]
 fn a_blocked_host_is_passed_by_until_its_moment() {
     let mut batch = batch(Schedule::new().concurrency(2).look_ahead(2));
     let mut keys = &["a", "a", "b", "b"][..];
