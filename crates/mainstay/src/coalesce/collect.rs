@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, Ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -102,6 +102,14 @@ pin_project! {
         Head { #[pin] future: F },
         Body { #[pin] body: B, read: Read },
     }
+}
+
+/// Reads an answer that is there to its end.
+pub(crate) fn read<B: Body, E>(
+    answer: Response<B>,
+    limit: usize,
+) -> CollectFuture<Ready<Result<Response<B>, E>>, B> {
+    CollectFuture { state: State::Head { future: std::future::ready(Ok(answer)) }, limit }
 }
 
 /// What has been read of an answer.

@@ -62,6 +62,7 @@ mod future;
 mod layer;
 
 pub use by::{ByRequest, CoalesceBy};
+pub(crate) use collect::read;
 pub use collect::{Collect, CollectFuture, CollectLayer, Collected, Cut};
 pub use future::CoalesceFuture;
 pub use layer::{Coalesce, CoalesceLayer};

@@ -178,6 +178,11 @@ impl Pipelines {
         }
     }
 
+    /// The one that this request goes through.
+    pub(crate) fn of<Req: RequestView>(&self, request: &Req) -> Pipeline {
+        self.shared.routes.of(request).0.clone()
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Entries> {
         read(&self.shared.entries)
     }
@@ -217,6 +222,11 @@ pub struct PipelinesService<S, C = Lifted, D = Lifted> {
 }
 
 impl<S, C, D> PipelinesService<S, C, D> {
+    /// What stands before it.
+    pub(crate) const fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
+    }
+
     /// The service beneath.
     pub const fn get_ref(&self) -> &S {
         self.service.get_ref()
