@@ -24,3 +24,16 @@ pub(crate) fn time_until(long: Duration, is_over: &AtomicBool, mut run: impl FnM
         }
     }
 }
+
+/// Runs from when it starts.
+pub(crate) struct Watch(Instant);
+
+impl Watch {
+    pub(crate) fn starts() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p mainstay-bench             a table: see below
 //! cargo run --release -p mainstay-bench -- --check  allocations only; fails where one is too many
+//! cargo run --release -p mainstay-bench -- batch    batches beside `buffer_unordered`
 //! cargo run --release -p mainstay-bench -- CASE N   one case, N calls, for a profiler
 //! ```
 //!
@@ -17,6 +18,8 @@
 //! of one alone, as the median of rounds. The bare service shows what the machine has to give.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
+mod batch;
+mod batches;
 mod callgrind;
 mod calls;
 mod cases;
@@ -24,6 +27,7 @@ mod clock;
 mod http;
 #[cfg(feature = "peers")]
 mod peers;
+mod server;
 mod services;
 
 use std::env;
@@ -43,6 +47,8 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [] => within(table),
         [check] if check == "--check" => return within(check_allocations),
+        [batch] if batch == "batch" => return batch::compare(),
+        [batch, kind, inputs, url] if batch == "batch" => return batch::measure(kind, inputs, url),
         [case, calls] => match (CASES.iter().find(|known| known.name == case), calls.parse()) {
             (Some(case), Ok(calls)) => {
                 within(|| black_box((case.run)(calls)));
@@ -55,7 +61,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    println!("mainstay-bench [--check | CASE CALLS]");
+    println!("mainstay-bench [--check | batch | CASE CALLS]");
     for case in CASES {
         println!("  {}", case.name);
     }
