@@ -64,7 +64,8 @@ fn compare_pair([theirs, ours]: &[Kind; 2], url: &str) {
     let ratio = (!ratios.is_empty()).then(|| crate::median(ratios, f64::total_cmp));
     for (kind, nanos) in [theirs, ours].into_iter().zip(costs) {
         let mut line = format!("{:<34}", kind.name());
-        let instructions = kind.needs_no_server().then(|| callgrind::between(&arguments(*kind, url)));
+        let instructions =
+            kind.needs_no_server().then(|| callgrind::between(&arguments(*kind, url)));
         match instructions.flatten() {
             Some(count) => _ = write!(line, " {count:>12.0}"),
             None => _ = write!(line, " {:>12}", "-"),

@@ -2,20 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::Ended;
+use super::snapshot::KeySnapshot;
 use crate::moment::Moment;
 
-/// The lanes of all keys that have an input waiting or running.
+/// The lanes of all keys that have an input waiting or running, and of some that had.
 #[derive(Debug)]
 pub(super) struct Lanes<K> {
     numbers: BTreeMap<K, usize>,
     lanes: Vec<Lane<K>>,
     /// Lanes that nobody has, to be used again.
     free: Vec<usize>,
-    /// Those that may start an input, the next one first: the one with the fewest running, and of
-    /// those the one that has been passed over for longest.
-    ready: BTreeSet<(u32, u64, usize)>,
+    /// Those that may start an input.
+    ready: Row,
     /// Those that are held back until a moment, the earliest first.
     blocked: BTreeSet<(Moment, usize)>,
+    /// Those that have changed since somebody asked.
+    untold: Vec<usize>,
+    busy: usize,
     turns: u64,
     waiting: usize,
 }
@@ -30,6 +34,9 @@ struct Lane<K> {
     /// would always stand before those that wait.
     turn: u64,
     gate: Gate,
+    succeeded: u64,
+    failed: u64,
+    is_untold: bool,
 }
 
 /// Whether inputs of a lane may start.
@@ -41,14 +48,64 @@ pub(super) enum Gate {
     UntilAnEnd,
 }
 
+/// Where a lane stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spot {
+    Nowhere,
+    Ready(Rank),
+    Blocked(Moment),
+}
+
+/// The lowest is next: the lane with the fewest running, and of those the one that has been passed
+/// over for longest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Rank {
+    running: u32,
+    turn: u64,
+    lane: usize,
+}
+
+/// Lanes by their rank. There is mostly one, which is kept apart.
+#[derive(Debug, Default)]
+struct Row {
+    first: Option<Rank>,
+    others: BTreeSet<Rank>,
+}
+
+/// How many keys are remembered that have no input any more, for what is told of them.
+pub(super) const KEPT: usize = 1_024;
+
+impl Row {
+    fn insert(&mut self, rank: Rank) {
+        match self.first {
+            None => self.first = Some(rank),
+            Some(first) if first < rank => _ = self.others.insert(rank),
+            Some(first) => {
+                self.others.insert(first);
+                self.first = Some(rank);
+            }
+        }
+    }
+
+    fn remove(&mut self, rank: Rank) {
+        if self.first == Some(rank) {
+            self.first = self.others.pop_first();
+        } else {
+            self.others.remove(&rank);
+        }
+    }
+}
+
 impl<K> Default for Lanes<K> {
     fn default() -> Self {
         Self {
             numbers: BTreeMap::new(),
             lanes: Vec::new(),
             free: Vec::new(),
-            ready: BTreeSet::new(),
+            ready: Row::default(),
             blocked: BTreeSet::new(),
+            untold: Vec::new(),
+            busy: 0,
             turns: 0,
             waiting: 0,
         }
@@ -57,8 +114,8 @@ impl<K> Default for Lanes<K> {
 
 impl<K: Ord + Clone> Lanes<K> {
     /// How many keys have an input waiting or running.
-    pub(super) fn len(&self) -> usize {
-        self.numbers.len()
+    pub(super) const fn busy(&self) -> usize {
+        self.busy
     }
 
     /// How many inputs wait.
@@ -68,17 +125,23 @@ impl<K: Ord + Clone> Lanes<K> {
 
     /// An input with this key comes to wait.
     pub(super) fn join(&mut self, key: K, input: u64) {
+        let turn = self.turn();
         let number = match self.numbers.get(&key) {
             Some(number) => *number,
             None => self.open(key),
         };
         self.waiting += 1;
-        self.change(number, |lane| lane.waiting.push_back(input));
+        self.change(number, |lane| {
+            if !lane.is_busy() {
+                lane.turn = turn;
+            }
+            lane.waiting.push_back(input);
+        });
     }
 
     /// The lane that is next, and how many of its inputs run.
     pub(super) fn next(&self) -> Option<(usize, u32)> {
-        self.ready.first().map(|(running, _, number)| (*number, *running))
+        self.ready.first.map(|first| (first.lane, first.running))
     }
 
     /// Starts the first input of this lane.
@@ -111,9 +174,13 @@ impl<K: Ord + Clone> Lanes<K> {
     }
 
     /// An input of this lane has ended.
-    pub(super) fn end(&mut self, number: usize) {
+    pub(super) fn end(&mut self, number: usize, ended: Ended) {
         self.change(number, |lane| {
             lane.running -= 1;
+            match ended {
+                Ended::Well => lane.succeeded += 1,
+                Ended::Badly => lane.failed += 1,
+            }
             if lane.gate == Gate::UntilAnEnd {
                 lane.gate = Gate::Open;
             }
@@ -132,50 +199,121 @@ impl<K: Ord + Clone> Lanes<K> {
         self.blocked.first().map(|(until, _)| *until)
     }
 
+    /// The lanes that have changed since this was asked last, by their numbers; `None` of one that
+    /// is forgotten.
+    pub(super) fn news(&mut self) -> impl Iterator<Item = (usize, Option<KeySnapshot<K>>)> + '_ {
+        let lanes = &mut self.lanes;
+        self.untold.drain(..).map(|number| {
+            lanes[number].is_untold = false;
+            (number, lanes[number].snapshot())
+        })
+    }
+
     fn turn(&mut self) -> u64 {
         self.turns += 1;
         self.turns
     }
 
     fn open(&mut self, key: K) -> usize {
-        let turn = self.turn();
         let number = self.free.pop().unwrap_or_else(|| {
-            self.lanes.push(Lane::new());
+            self.lanes.push(Lane::default());
             self.lanes.len() - 1
         });
         let lane = &mut self.lanes[number];
-        (lane.key, lane.turn) = (Some(key.clone()), turn);
+        lane.key = Some(key.clone());
+        (lane.succeeded, lane.failed) = (0, 0);
         self.numbers.insert(key, number);
         number
     }
 
-    /// Changes a lane, and its place among the others with it.
+    /// Changes a lane, and where it stands among the others with it.
     fn change<T>(&mut self, number: usize, change: impl FnOnce(&mut Lane<K>) -> T) -> T {
         let lane = &mut self.lanes[number];
-        match lane.gate {
-            Gate::Open => _ = self.ready.remove(&(lane.running, lane.turn, number)),
-            Gate::Until(until) => _ = self.blocked.remove(&(until, number)),
-            Gate::UntilAnEnd => {}
-        }
+        let (stood, was_busy) = (lane.spot(number), lane.is_busy());
         let changed = change(lane);
-        match (lane.waiting.is_empty(), lane.gate) {
-            (false, Gate::Open) => _ = self.ready.insert((lane.running, lane.turn, number)),
-            (false, Gate::Until(until)) => _ = self.blocked.insert((until, number)),
-            (false, Gate::UntilAnEnd) => {}
-            (true, _) if lane.running > 0 => {}
-            (true, _) => {
-                if let Some(key) = lane.key.take() {
-                    self.numbers.remove(&key);
-                    self.free.push(number);
-                }
+        let (stands, is_busy) = (lane.spot(number), lane.is_busy());
+        if !std::mem::replace(&mut lane.is_untold, true) {
+            self.untold.push(number);
+        }
+        if stood != stands {
+            match stood {
+                Spot::Ready(rank) => self.ready.remove(rank),
+                Spot::Blocked(until) => _ = self.blocked.remove(&(until, number)),
+                Spot::Nowhere => {}
+            }
+            match stands {
+                Spot::Ready(rank) => self.ready.insert(rank),
+                Spot::Blocked(until) => _ = self.blocked.insert((until, number)),
+                Spot::Nowhere => {}
             }
         }
+        match (was_busy, is_busy) {
+            (false, true) => self.busy += 1,
+            (true, false) => {
+                self.busy -= 1;
+                self.rests(number);
+            }
+            (true, true) | (false, false) => {}
+        }
         changed
+    }
+
+    /// Nothing of this lane waits or runs. It is kept if there are few.
+    fn rests(&mut self, number: usize) {
+        if self.numbers.len() <= KEPT {
+            return;
+        }
+        if let Some(key) = self.lanes[number].key.take() {
+            self.numbers.remove(&key);
+            self.free.push(number);
+        }
     }
 }
 
 impl<K> Lane<K> {
-    const fn new() -> Self {
-        Self { key: None, waiting: VecDeque::new(), running: 0, turn: 0, gate: Gate::Open }
+    fn is_busy(&self) -> bool {
+        self.running > 0 || !self.waiting.is_empty()
+    }
+
+    fn spot(&self, number: usize) -> Spot {
+        match self.gate {
+            _ if self.waiting.is_empty() => Spot::Nowhere,
+            Gate::Open => {
+                Spot::Ready(Rank { running: self.running, turn: self.turn, lane: number })
+            }
+            Gate::Until(until) => Spot::Blocked(until),
+            Gate::UntilAnEnd => Spot::Nowhere,
+        }
+    }
+}
+
+impl<K: Clone> Lane<K> {
+    fn snapshot(&self) -> Option<KeySnapshot<K>> {
+        Some(KeySnapshot {
+            key: self.key.clone()?,
+            waiting: self.waiting.len() as u64,
+            running: u64::from(self.running),
+            succeeded: self.succeeded,
+            failed: self.failed,
+            opens: match self.gate {
+                Gate::Until(until) => Some(until),
+                Gate::Open | Gate::UntilAnEnd => None,
+            },
+        })
+    }
+}
+
+impl<K> Default for Lane<K> {
+    fn default() -> Self {
+        Self {
+            key: None,
+            waiting: VecDeque::new(),
+            running: 0,
+            turn: 0,
+            gate: Gate::Open,
+            succeeded: 0,
+            failed: 0,
+            is_untold: false,
+        }
     }
 }

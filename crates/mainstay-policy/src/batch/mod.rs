@@ -11,19 +11,21 @@
 //! // It asks for an input whenever it has none that could run.
 //! assert_eq!(batch.next(now), Turn::Pull);
 //! let ant = batch.pulled("ant.example");
-//! assert_eq!(batch.next(now), Turn::Start(ant));
+//! let Turn::Start(start) = batch.next(now) else { panic!("it is free") };
+//! assert_eq!(start.input(), ant);
 //!
 //! // Its host asked to be left alone for a second: the input waits, and others may go by.
 //! let then = now + Duration::from_secs(1);
-//! assert_eq!(batch.blocked(ant, Until::At(then)), Held::Back);
+//! assert_eq!(batch.blocked(start, Until::At(then)), Held::Back);
 //! assert_eq!(batch.next(now), Turn::Pull);
 //! let bee = batch.pulled("bee.example");
-//! assert_eq!(batch.next(now), Turn::Start(bee));
+//! let Turn::Start(start) = batch.next(now) else { panic!("it is free") };
+//! assert_eq!(start.input(), bee);
 //!
 //! batch.no_more();
 //! assert_eq!(batch.next(now), Turn::WaitUntil(then));
-//! batch.finished(bee, Ended::Well);
-//! assert_eq!(batch.next(then), Turn::Start(ant));
+//! batch.finished(start, Ended::Well);
+//! assert!(matches!(batch.next(then), Turn::Start(start) if start.input() == ant));
 //! # Ok::<(), mainstay_policy::SettingsError>(())
 //! ```
 
@@ -35,9 +37,7 @@ mod snapshot;
 mod tests;
 
 pub use settings::{Order, Schedule, StopAt};
-pub use snapshot::BatchSnapshot;
-
-use std::collections::BTreeMap;
+pub use snapshot::{BatchSnapshot, KeySnapshot};
 
 use lanes::{Gate, Lanes};
 
@@ -67,8 +67,7 @@ pub struct Scheduler<K> {
     until: Moment,
     latest: Moment,
     lanes: Lanes<K>,
-    /// Whose lane each input is of that runs.
-    running: BTreeMap<u64, usize>,
+    running: u32,
     input: Input,
     pulled: u64,
     yielded: u64,
@@ -86,12 +85,30 @@ enum Input {
     Ended,
 }
 
+/// An input that is to be started, and the place that it holds among those that run.
+///
+/// It goes back by [`Scheduler::finished`] or [`Scheduler::blocked`], once.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "whoever keeps it keeps a place in the batch"]
+pub struct Start {
+    input: u64,
+    lane: usize,
+}
+
+impl Start {
+    /// Which input it is, counted from zero.
+    #[must_use]
+    pub const fn input(&self) -> u64 {
+        self.input
+    }
+}
+
 /// What is to be done next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 #[must_use]
 pub enum Turn {
     /// Start this input; or say that it is [`blocked`](Scheduler::blocked).
-    Start(u64),
+    Start(Start),
     /// Get another input, and say [`pulled`](Scheduler::pulled), [`none_yet`](Scheduler::none_yet)
     /// or [`no_more`](Scheduler::no_more).
     Pull,
@@ -136,14 +153,14 @@ pub enum Until {
 }
 
 /// What becomes of an input that is blocked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 #[must_use]
 pub enum Held {
     /// It is not started; its turn comes again.
     Back,
-    /// It is to be started all the same, and waits where it must: nothing is known of that could
-    /// bring its turn again.
-    Not,
+    /// It is to be started all the same: nothing is known of that could bring its turn again, or
+    /// that would come too late. It waits where it must, or is refused.
+    Not(Start),
 }
 
 impl<K: Ord + Clone> Scheduler<K> {
@@ -160,7 +177,7 @@ impl<K: Ord + Clone> Scheduler<K> {
             until: settings.deadline.map_or(Moment::MAX, |time| now + time),
             latest: now,
             lanes: Lanes::default(),
-            running: BTreeMap::new(),
+            running: 0,
             input: Input::Flows,
             pulled: 0,
             yielded: 0,
@@ -178,7 +195,7 @@ impl<K: Ord + Clone> Scheduler<K> {
             return Turn::Done(end);
         }
         self.lanes.open_until(self.latest);
-        if self.running.len() >= self.settings.concurrency as usize {
+        if self.running >= self.settings.concurrency {
             return self.wait(None);
         }
         match (self.lanes.next(), self.may_pull()) {
@@ -219,30 +236,30 @@ impl<K: Ord + Clone> Scheduler<K> {
     /// The input that was to be started would wait until then. It stands first in the line of its
     /// key again, which is passed by until then; an input of that key that has ended opens it too,
     /// if it waits for [an end](Until::AnEnd).
-    pub fn blocked(&mut self, input: u64, until: Until) -> Held {
-        let Some(lane) = self.running.get(&input).copied() else { return Held::Not };
+    pub fn blocked(&mut self, start: Start, until: Until) -> Held {
         let gate = match until {
-            Until::At(moment) if moment > self.latest => Gate::Until(moment),
+            // At the end of all time it would be too late, and would hold up others meanwhile.
+            Until::At(moment) if moment > self.latest && moment < self.until => Gate::Until(moment),
             // None of its own is on its way, so nobody would say when to look again.
-            Until::AnEnd if self.lanes.running(lane) > 1 => Gate::UntilAnEnd,
-            Until::At(_) | Until::AnEnd => return Held::Not,
+            Until::AnEnd if self.lanes.running(start.lane) > 1 => Gate::UntilAnEnd,
+            Until::At(_) | Until::AnEnd => return Held::Not(start),
         };
-        self.running.remove(&input);
-        self.lanes.hold_back(lane, input, gate);
+        self.running -= 1;
+        self.lanes.hold_back(start.lane, start.input, gate);
         Held::Back
     }
 
-    /// An input that was started has ended. Only the first end of each counts.
-    pub fn finished(&mut self, input: u64, ended: Ended) {
-        let Some(lane) = self.running.remove(&input) else { return };
-        self.lanes.end(lane);
+    /// An input that was started has ended.
+    pub fn finished(&mut self, start: Start, ended: Ended) {
+        self.running -= 1;
+        self.lanes.end(start.lane, ended);
         match ended {
             Ended::Well => self.succeeded += 1,
             Ended::Badly => self.failed += 1,
         }
         let stop = match (self.settings.stop, ended) {
-            (StopAt::FirstFailure, Ended::Badly) => Some(End::Failed(input)),
-            (StopAt::FirstSuccess, Ended::Well) => Some(End::Succeeded(input)),
+            (StopAt::FirstFailure, Ended::Badly) => Some(End::Failed(start.input)),
+            (StopAt::FirstSuccess, Ended::Well) => Some(End::Succeeded(start.input)),
             (StopAt::FirstFailure, Ended::Well)
             | (StopAt::FirstSuccess, Ended::Badly)
             | (StopAt::End, _) => None,
@@ -265,6 +282,20 @@ impl<K: Ord + Clone> Scheduler<K> {
         is_full && self.input != Input::Ended
     }
 
+    /// Whether what it says depends on the time. If not, any moment will do.
+    #[must_use]
+    pub fn heeds_time(&self) -> bool {
+        self.until != Moment::MAX || self.lanes.opens().is_some()
+    }
+
+    /// The keys of which something has changed since this was asked last, each under a number of
+    /// its own; `None` of one that is forgotten, whose number another may have later.
+    ///
+    /// Keys that have no inputs any more are remembered while there are at most a thousand.
+    pub fn news(&mut self) -> impl Iterator<Item = (usize, Option<KeySnapshot<K>>)> + '_ {
+        self.lanes.news()
+    }
+
     /// What it holds.
     #[must_use]
     pub fn snapshot(&self) -> BatchSnapshot {
@@ -272,7 +303,7 @@ impl<K: Ord + Clone> Scheduler<K> {
             began: self.began,
             pulled: self.pulled,
             waiting: self.lanes.waiting() as u64,
-            running: self.running.len() as u64,
+            running: u64::from(self.running),
             succeeded: self.succeeded,
             failed: self.failed,
             yielded: self.yielded,
@@ -281,7 +312,7 @@ impl<K: Ord + Clone> Scheduler<K> {
     }
 
     fn end(&self) -> Option<End> {
-        let is_idle = self.lanes.waiting() == 0 && self.running.is_empty();
+        let is_idle = self.lanes.waiting() == 0 && self.running == 0;
         match self.end {
             Some(end) => Some(end),
             None if is_idle && self.input == Input::Ended => Some(End::Complete),
@@ -298,15 +329,15 @@ impl<K: Ord + Clone> Scheduler<K> {
 
     /// How many of one key may run before others are looked for.
     fn share(&self) -> u32 {
-        let keys = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
+        let keys = u32::try_from(self.lanes.busy()).unwrap_or(u32::MAX);
         self.settings.concurrency.div_ceil(keys.max(1))
     }
 
     fn start(&mut self, lane: usize) -> Turn {
         match self.lanes.start(lane) {
             Some(input) => {
-                self.running.insert(input, lane);
-                Turn::Start(input)
+                self.running += 1;
+                Turn::Start(Start { input, lane })
             }
             None => Turn::Wait,
         }

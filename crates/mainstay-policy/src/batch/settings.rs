@@ -9,7 +9,7 @@ use crate::settings::{Checks, SettingsError};
 /// | setting | default | why |
 /// |---|---|---|
 /// | [`concurrency`](Schedule::concurrency) | 64 | keeps a fast server busy and a slow one alive |
-/// | [`look_ahead`](Schedule::look_ahead) | 4 × `concurrency` | enough to find work for other hosts while one holds its inputs up |
+/// | [`look_ahead`](Schedule::look_ahead) | 16 × `concurrency` | finds work for other hosts while one cools down for some seconds, and what waits is small |
 /// | [`window`](Schedule::window) | 4 × `concurrency` | a call that takes four times as long as the others holds nobody up |
 /// | [`order`](Schedule::in_order) | as completed | order costs memory, and waits for the slowest |
 /// | [`stop`](Schedule::stop_at) | at the end | what has failed says nothing of the others |
@@ -20,7 +20,7 @@ use crate::settings::{Checks, SettingsError};
 pub struct Schedule {
     /// The most inputs that run at once.
     pub concurrency: u32,
-    /// The most inputs that have been pulled and not been started; four times the concurrency
+    /// The most inputs that have been pulled and not been started; sixteen times the concurrency
     /// where it is not set.
     pub look_ahead: Option<u32>,
     /// In input order, how far the last input that was pulled may be ahead of the next one whose
@@ -64,8 +64,11 @@ impl Schedule {
     /// The highest concurrency, and the most that is looked ahead.
     pub const MOST: u32 = (1 << 20) - 1;
 
-    /// How much larger look-ahead and window are than the concurrency, where they are not set.
-    const AHEAD: u32 = 4;
+    /// How much larger the look-ahead is than the concurrency, where it is not set.
+    const AHEAD: u32 = 16;
+
+    /// How much larger the window is than the concurrency, where it is not set.
+    const SPAN: u32 = 4;
 
     /// The defaults.
     pub const fn new() -> Self {
@@ -155,7 +158,7 @@ impl Schedule {
     /// The window that holds.
     #[must_use]
     pub(super) fn span(&self) -> u32 {
-        self.window.unwrap_or(self.concurrency.saturating_mul(Self::AHEAD))
+        self.window.unwrap_or(self.concurrency.saturating_mul(Self::SPAN))
     }
 }
 
@@ -170,7 +173,7 @@ mod tests {
     #[test]
     fn the_defaults_have_nothing_to_mend() {
         assert_eq!(Schedule::default().check(), Ok(()));
-        assert_eq!((Schedule::new().ahead(), Schedule::new().span()), (256, 256));
+        assert_eq!((Schedule::new().ahead(), Schedule::new().span()), (1_024, 256));
         let tight = Schedule::new().concurrency(1).look_ahead(1).window(1);
         assert_eq!(tight.deadline(Duration::from_nanos(1)).check(), Ok(()));
         assert_eq!(Schedule::new().concurrency(Schedule::MOST).check(), Ok(()));

@@ -26,6 +26,24 @@ pub struct BatchSnapshot {
     pub is_held_up: bool,
 }
 
+/// What a [`Scheduler`](super::Scheduler) held of one key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct KeySnapshot<K> {
+    /// The key.
+    pub key: K,
+    /// How many of its inputs have been pulled and not been started.
+    pub waiting: u64,
+    /// How many run.
+    pub running: u64,
+    /// How many ended well.
+    pub succeeded: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// Until when its inputs are held back, if they are and somebody knows.
+    pub opens: Option<Moment>,
+}
+
 impl BatchSnapshot {
     /// How many have ended.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mainstay_policy::batch::{End, Ended, Held, Schedule, Scheduler, Turn, Until};
+use mainstay_policy::batch::{End, Ended, Held, Schedule, Scheduler, Start, Turn, Until};
 use proptest::prelude::*;
 
 use crate::{at, cases, ms};
@@ -47,7 +47,7 @@ struct World {
     now: u64,
     key_of: Vec<u8>,
     started: BTreeSet<u64>,
-    running: Vec<u64>,
+    running: Vec<Start>,
     ended: BTreeSet<u64>,
     yielded: u64,
     /// Of keys that could run and have nothing running: how many others were started meanwhile.
@@ -74,7 +74,7 @@ impl World {
     }
 
     fn runs(&self, key: u8) -> usize {
-        self.running.iter().filter(|input| self.key_of[**input as usize] == key).count()
+        self.running.iter().filter(|start| self.key_of[start.input() as usize] == key).count()
     }
 
     fn waits(&self, key: u8) -> bool {
@@ -122,23 +122,27 @@ impl World {
                         }
                     },
                 },
-                Turn::Start(input) => self.start(input)?,
+                Turn::Start(start) => self.start(start)?,
                 turn @ (Turn::Wait | Turn::WaitUntil(_) | Turn::Done(_)) => return Ok(turn),
             }
         }
     }
 
-    fn start(&mut self, input: u64) -> Result<(), TestCaseError> {
+    fn start(&mut self, mut start: Start) -> Result<(), TestCaseError> {
+        let input = start.input();
         let key = self.key_of[input as usize];
         let is_next = (0..input)
             .all(|other| self.key_of[other as usize] != key || self.started.contains(&other));
         prop_assert!(is_next, "{input} went past one of its own key");
         if let Some(until) = self.gate(key) {
-            if self.batch.blocked(input, until) == Held::Back {
-                self.told.insert(key, until);
-                self.passed_over.remove(&key);
-                return Ok(());
-            }
+            start = match self.batch.blocked(start, until) {
+                Held::Back => {
+                    self.told.insert(key, until);
+                    self.passed_over.remove(&key);
+                    return Ok(());
+                }
+                Held::Not(start) => start,
+            };
             prop_assert_eq!((until, self.runs(key)), (Until::AnEnd, 0));
         }
         prop_assert!(!self.started.contains(&input), "{input} was started twice");
@@ -149,20 +153,21 @@ impl World {
             }
         }
         self.started.insert(input);
-        self.running.push(input);
+        self.running.push(start);
         Ok(())
     }
 
     fn take(&mut self, step: Step) {
         match step {
             Step::End(index) if !self.running.is_empty() => {
-                let input = self.running.swap_remove(index % self.running.len());
+                let start = self.running.swap_remove(index % self.running.len());
+                let input = start.input();
                 self.ended.insert(input);
                 let key = self.key_of[input as usize];
                 if self.told.get(&key) == Some(&Until::AnEnd) {
                     self.told.remove(&key);
                 }
-                self.batch.finished(input, if input % 3 == 0 { Ended::Badly } else { Ended::Well });
+                self.batch.finished(start, if input % 3 == 0 { Ended::Badly } else { Ended::Well });
             }
             Step::End(_) => {}
             Step::Pass(time) => self.now += time,
@@ -255,12 +260,13 @@ proptest! {
             loop {
                 match batch.next(at(round)) {
                     Turn::Pull => _ = batch.pulled((round * 7 + running.len() as u64) % hosts),
-                    Turn::Start(input) if input % 11 == 0 => {
-                        if batch.blocked(input, Until::At(at(round) + ms(20))) == Held::Not {
-                            running.push(input);
+                    Turn::Start(start) if start.input() % 11 == 0 => {
+                        match batch.blocked(start, Until::At(at(round) + ms(20))) {
+                            Held::Not(start) => running.push(start),
+                            Held::Back => {}
                         }
                     }
-                    Turn::Start(input) => running.push(input),
+                    Turn::Start(start) => running.push(start),
                     Turn::Wait | Turn::WaitUntil(_) | Turn::Done(_) => break,
                 }
             }

@@ -1,5 +1,6 @@
 //! A batch before it begins.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mainstay_policy::batch::Schedule;
@@ -10,6 +11,7 @@ use super::progress::{Board, Progress};
 use super::readiness::{Blind, FairBy};
 use super::steps::{CollectBody, Map, MapAsync, MapBlocking};
 use super::work::{Call, Streamed, Then};
+use crate::budget::Budget;
 use crate::http::ByHost;
 
 /// Many calls through one service; the [module](super) has an example.
@@ -17,9 +19,10 @@ use crate::http::ByHost;
 /// | setting | default | why |
 /// |---|---|---|
 /// | [`concurrency`](Batch::concurrency) | 64 | keeps a fast server busy and a slow one alive |
-/// | [`look_ahead`](Batch::look_ahead) | 4 × `concurrency` | enough to find work for other hosts while one holds its inputs up |
+/// | [`look_ahead`](Batch::look_ahead) | 16 × `concurrency` | finds work for other hosts while one cools down for some seconds, and what waits is small |
 /// | [`window`](Batch::window) | 4 × `concurrency` | in input order, a call that takes four times as long as the others holds nobody up |
 /// | [`deadline`](Batch::deadline) | none | only its user knows how long the whole may take |
+/// | [`budget`](Batch::budget) | none | layers have their own |
 /// | [`collect_bodies`](Batch::collect_bodies) | 8 MiB each, for HTTP | memory is this times the concurrency at worst |
 ///
 /// Numbers that cannot work are made ones that do: a concurrency of zero is one, and a window that
@@ -31,6 +34,7 @@ pub struct Batch<W, R = Blind, N = ByIndex> {
     work: W,
     readiness: R,
     naming: N,
+    budget: Option<Arc<Budget>>,
     board: Board,
 }
 
@@ -50,7 +54,7 @@ impl<S> Batch<Then<Call<S>, CollectBody>, FairBy<ByHost>> {
     /// holds no connection.
     pub fn http(service: S) -> Self {
         let step = CollectBody { limit: BODY };
-        Self::new(Then { work: Call(service), step }, FairBy(ByHost))
+        Self::new(Then { work: Call(service), step }, FairBy::new(ByHost))
     }
 }
 
@@ -69,7 +73,7 @@ impl<S: Clone> Batch<Then<Call<S>, CollectBody>, S> {
 impl<W, R> Batch<W, R> {
     fn new(work: W, readiness: R) -> Self {
         let (schedule, board) = (Schedule::new(), Board::new());
-        Self { schedule, work, readiness, naming: ByIndex, board }
+        Self { schedule, work, readiness, naming: ByIndex, budget: None, board }
     }
 }
 
@@ -82,9 +86,19 @@ impl<W, R, N> Batch<W, R, N> {
 
     /// Gives the whole so long from the moment it begins. What has not ended by then fails with
     /// [`ItemError::Deadline`](super::ItemError::Deadline); what has not been pulled by then never
-    /// is.
+    /// is. Layers of ours beneath know the time that is left, as beneath a
+    /// [`DeadlineLayer`](crate::deadline::DeadlineLayer).
     pub const fn deadline(mut self, time: Duration) -> Self {
         self.schedule = self.schedule.deadline(time);
+        self
+    }
+
+    /// Bounds the attempts beyond the first that layers of ours beneath make for all inputs together:
+    /// retries and hedges are paid from this one and from their own. It is shared if it is an `Arc`.
+    ///
+    /// As a [deadline](crate::deadline), it does not reach other tasks.
+    pub fn budget(mut self, budget: impl Into<Arc<Budget>>) -> Self {
+        self.budget = Some(budget.into());
         self
     }
 
@@ -103,14 +117,14 @@ impl<W, R, N> Batch<W, R, N> {
 
     /// Shares places fairly between these keys.
     pub fn fair_by<K>(self, key: K) -> Batch<W, FairBy<K>, N> {
-        self.asking(FairBy(key))
+        self.asking(FairBy::new(key))
     }
 
     /// Asks this before each start, as [`through`](Batch::through) asks the service: for pipelines
     /// that lie deeper in a stack.
     pub fn asking<Q>(self, readiness: Q) -> Batch<W, Q, N> {
-        let Self { schedule, work, naming, board, .. } = self;
-        Batch { schedule, work, readiness, naming, board }
+        let Self { schedule, work, naming, budget, board, .. } = self;
+        Batch { schedule, work, readiness, naming, budget, board }
     }
 
     /// Inputs are pairs of an id and a request; the id comes back with the result.
@@ -124,8 +138,8 @@ impl<W, R, N> Batch<W, R, N> {
     }
 
     fn naming<M>(self, naming: M) -> Batch<W, R, M> {
-        let Self { schedule, work, readiness, board, .. } = self;
-        Batch { schedule, work, readiness, naming, board }
+        let Self { schedule, work, readiness, budget, board, .. } = self;
+        Batch { schedule, work, readiness, naming, budget, board }
     }
 
     /// Makes something of each answer, in the place of its call. Its error is that of the service,
@@ -155,8 +169,8 @@ impl<W, R, N> Batch<W, R, N> {
     }
 
     fn working<V>(self, change: impl FnOnce(W) -> V) -> Batch<V, R, N> {
-        let Self { schedule, work, readiness, naming, board } = self;
-        Batch { schedule, work: change(work), readiness, naming, board }
+        let Self { schedule, work, readiness, naming, budget, board } = self;
+        Batch { schedule, work: change(work), readiness, naming, budget, board }
     }
 
     /// Follows the batch from elsewhere.
@@ -167,8 +181,8 @@ impl<W, R, N> Batch<W, R, N> {
 
     /// How it goes through its inputs, changed by this.
     pub(super) fn parts(self, change: impl FnOnce(Schedule) -> Schedule) -> Parts<W, R, N> {
-        let Self { schedule, work, readiness, naming, board } = self;
-        Parts { schedule: change(schedule), work, readiness, naming, board }
+        let Self { schedule, work, readiness, naming, budget, board } = self;
+        Parts { schedule: change(schedule), work, readiness, naming, budget, board }
     }
 }
 

@@ -5,20 +5,25 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use mainstay_policy::Moment;
-use mainstay_policy::batch::{End, Ended, Held, Schedule, Scheduler, Turn};
+use mainstay_policy::batch::{End, Ended, Held, Schedule, Scheduler, Start, Turn};
 
 use super::ended::{Completed, ItemError, Panicked};
 use super::inputs::Naming;
 use super::pool::Pool;
-use super::progress::{Board, Progress, State};
+use super::progress::{Board, Progress};
 use super::readiness::Readiness;
+use super::under::Under;
 use super::work::{Item, Work};
+use crate::budget::Budget;
 use crate::clock;
+use crate::guard::Now;
 use crate::http::Key;
+use crate::scope::run_out;
 
 /// A batch on its way.
 pub struct Course<I, W, R, N, Id, Req, F, T, E> {
@@ -33,7 +38,8 @@ pub struct Course<I, W, R, N, Id, Req, F, T, E> {
     fresh: Option<(u64, Id, Req)>,
     /// What was pulled before and waits.
     waiting: BTreeMap<u64, (Id, Req)>,
-    pool: Pool<Item<W, Req, F>, (u64, Id)>,
+    pool: Pool<Item<W, Req, F>, (Start, Id)>,
+    under: Under,
     /// What is given out when the time is over.
     rest: VecDeque<Completed<T, E, Id>>,
     alarm: clock::Alarm,
@@ -62,6 +68,7 @@ pub(super) struct Parts<W, R, N> {
     pub(super) work: W,
     pub(super) readiness: R,
     pub(super) naming: N,
+    pub(super) budget: Option<Arc<Budget>>,
     pub(super) board: Board,
 }
 
@@ -76,8 +83,10 @@ where
     /// Begins now; nothing is pulled before it is polled.
     #[expect(clippy::expect_used, reason = "settings that have been fitted work")]
     pub(super) fn new(parts: Parts<W, R, N>, inputs: I) -> Self {
-        let Parts { schedule, work, readiness, naming, board } = parts;
-        let scheduler = Scheduler::new(schedule.fitted(), clock::now());
+        let Parts { schedule, work, readiness, naming, budget, board } = parts;
+        let (schedule, now) = (schedule.fitted(), clock::now());
+        let until = schedule.deadline.map_or(Moment::MAX, |time| now + time);
+        let scheduler = Scheduler::new(schedule, now);
         let (least, most) = inputs.size_hint();
         Self {
             scheduler: scheduler.expect("settings that have been fitted"),
@@ -89,6 +98,7 @@ where
             fresh: None,
             waiting: BTreeMap::new(),
             pool: Pool::new(),
+            under: Under { until, budget, retried: 0 },
             rest: VecDeque::new(),
             alarm: clock::Alarm::default(),
             board,
@@ -99,8 +109,7 @@ where
     /// Moves it on until an input has ended; `None` when it is over.
     pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Completed<T, E, Id>>> {
         let polled = self.poll(cx);
-        let Self { scheduler, total, .. } = self;
-        self.board.tell(|| State { snapshot: scheduler.snapshot(), total: *total });
+        self.board.tell(&mut self.scheduler, self.under.retried, self.total);
         polled
     }
 
@@ -112,11 +121,12 @@ where
                 return Poll::Ready(self.rest.pop_front());
             }
             let until = self.starts_one(cx);
-            if let Some(((index, id), came)) = self.pool.poll_one() {
+            if let Some(((start, id), came)) = self.pool.poll_one(&mut self.under) {
                 let result =
                     came.unwrap_or_else(|panic| Err(ItemError::Panicked(Panicked::new(panic))));
                 let ended = if result.is_ok() { Ended::Well } else { Ended::Badly };
-                self.scheduler.finished(index, ended);
+                let index = start.input();
+                self.scheduler.finished(start, ended);
                 return Poll::Ready(Some(Completed::new(index, id, result)));
             }
             if let Some(until) = until {
@@ -130,14 +140,17 @@ where
     ///
     /// No more than one: what it takes before its host is seen when it has been polled.
     fn starts_one(&mut self, cx: &mut Context<'_>) -> Option<Moment> {
-        let now = clock::now();
+        let now = Now::default();
         loop {
-            match self.scheduler.next(now) {
+            // Where nothing depends on it, the clock is not read.
+            let moment = if self.scheduler.heeds_time() { now.get() } else { Moment::MIN };
+            match self.scheduler.next(moment) {
                 Turn::Pull => self.pull(cx),
-                Turn::Start(input) => match self.start(input, now) {
-                    Held::Back => {}
-                    Held::Not => return None,
-                },
+                Turn::Start(start) => {
+                    if self.start(start, &now) {
+                        return None;
+                    }
+                }
                 Turn::WaitUntil(moment) => return Some(moment),
                 Turn::Wait => return Some(Moment::MAX),
                 Turn::Done(end) => {
@@ -166,32 +179,43 @@ where
         }
     }
 
-    fn start(&mut self, input: u64, now: Moment) -> Held {
+    /// Whether it is started, and not held back.
+    fn start(&mut self, mut start: Start, now: &Now) -> bool {
+        let input = start.input();
         let fresh = self.fresh.take_if(|fresh| fresh.0 == input);
         let taken = fresh.map(|(_, id, request)| (id, request));
         let Some((id, request)) = taken.or_else(|| self.waiting.remove(&input)) else {
-            return Held::Not;
+            return true;
         };
         if let Some(until) = self.readiness.waits_until(&request, now) {
-            if self.scheduler.blocked(input, until) == Held::Back {
-                self.waiting.insert(input, (id, request));
-                return Held::Back;
-            }
+            start = match self.scheduler.blocked(start, until) {
+                Held::Not(start) => start,
+                Held::Back => {
+                    self.waiting.insert(input, (id, request));
+                    return false;
+                }
+            };
         }
-        self.pool.put((input, id), Item::new(self.work.clone(), request));
-        Held::Not
+        self.under.begins();
+        self.pool.put((start, id), Item::new(self.work.clone(), request));
+        true
     }
 
     /// Nothing is started any more, and what runs is dropped.
     fn over(&mut self, end: End) {
         self.end = Some(end);
         self.inputs = None;
-        let running = self.pool.clear();
+        let mut running = Vec::new();
+        match end {
+            End::Deadline => run_out(|| running = self.pool.clear()),
+            End::Complete | End::Failed(_) | End::Succeeded(_) => running = self.pool.clear(),
+        }
+        let running = running.into_iter().map(|(start, id)| (start.input(), id));
         let waiting = std::mem::take(&mut self.waiting).into_iter();
         let waiting = waiting.map(|(index, (id, _))| (index, id));
         let fresh = self.fresh.take().map(|(index, id, _)| (index, id));
         if end == End::Deadline {
-            let mut rest: Vec<_> = running.into_iter().chain(waiting).chain(fresh).collect();
+            let mut rest: Vec<_> = running.chain(waiting).chain(fresh).collect();
             rest.sort_unstable_by_key(|(index, _)| *index);
             let late = |(index, id)| Completed::new(index, id, Err(ItemError::Deadline));
             self.rest = rest.into_iter().map(late).collect();

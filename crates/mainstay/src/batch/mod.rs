@@ -56,11 +56,13 @@ mod course;
 mod ended;
 mod endings;
 mod inputs;
+mod names;
 mod pool;
 mod progress;
 mod readiness;
 mod results;
 mod steps;
+mod under;
 mod work;
 
 pub use builder::Batch;
@@ -69,7 +71,7 @@ pub use ended::{Completed, Failed, ItemError, NoSuccess, Panicked};
 pub use endings::Success;
 pub use inputs::{ByIndex, FromIter, FromStream, Inputs, Kept, Naming, WithIds, stream};
 pub use mainstay_policy::batch::Until;
-pub use progress::{Counts, Progress};
+pub use progress::{Counts, HostCounts, Progress};
 pub use readiness::{Blind, FairBy, Readiness};
 pub use results::{AsCompleted, InOrder};
 pub use steps::{

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use super::under::Under;
+
 /// Futures that are polled in place, those alone that were woken.
 ///
 /// A place is kept when its future has ended, so the next one in it allocates nothing.
@@ -81,14 +83,15 @@ impl<F: Future, A> Pool<F, A> {
     }
 
     /// Polls who is left in this round, until one has ended.
-    pub(super) fn poll_one(&mut self) -> Option<(A, Came<F::Output>)> {
+    pub(super) fn poll_one(&mut self, under: &mut Under) -> Option<(A, Came<F::Output>)> {
         while let Some(number) = self.round.pop_front() {
             let place = &mut self.places[number];
             place.bell.has_rung.store(false, Ordering::Release);
             let Some(future) = place.future.as_mut().as_pin_mut() else { continue };
             let mut cx = Context::from_waker(&place.waker);
             // As in a task of its own, a panic ends this one and nobody else.
-            let came = match catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx))) {
+            let poll = || under.poll(&mut cx, |cx| future.poll(cx));
+            let came = match catch_unwind(AssertUnwindSafe(poll)) {
                 Ok(Poll::Pending) => continue,
                 Ok(Poll::Ready(output)) => Ok(output),
                 Err(panic) => Err(panic),

@@ -16,6 +16,7 @@ mod endings;
 mod hosts;
 mod inputs;
 mod steps;
+mod under;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use mainstay_policy::Moment;
 use mainstay_policy::batch::Until;
 
 use super::Pipeline;
@@ -18,11 +17,7 @@ impl Pipeline {
     }
 
     /// Until when it would wait, or be refused, before its host.
-    pub(crate) fn waits_until<Req: RequestView>(
-        &self,
-        request: &Req,
-        now: Moment,
-    ) -> Option<Until> {
+    pub(crate) fn waits_until<Req: RequestView>(&self, request: &Req, now: &Now) -> Option<Until> {
         let cost = CallOptions::of(request).and_then(|options| options.cost).unwrap_or(1);
         self.before(request)?.waits_until(cost, now)
     }
@@ -35,10 +30,10 @@ impl Pipeline {
 
 impl Host {
     /// Until when a call that costs this would not be let through; takes nothing.
-    fn waits_until(&self, cost: u32, now: Moment) -> Option<Until> {
+    fn waits_until(&self, cost: u32, now: &Now) -> Option<Until> {
         let (concurrency, adaptive, turns, _, breaker) = self.guards();
         // Whoever has no time at all is refused where others would wait.
-        let ask = Ask { cost, attempt: 1, until: now };
+        let ask = Ask { cost, attempt: 1, until: now.get() };
         let blocked = [
             refuses(breaker, ask, now),
             refuses(turns, ask, now),
@@ -49,7 +44,7 @@ impl Host {
     }
 }
 
-fn refuses<G: Guard<()>>(guard: &G, ask: Ask, now: Moment) -> Option<Until> {
-    let refused = guard.glance(&guard.subject(&()), ask, &Now::from(now)).err()?;
-    Some(refused.retry_in().map_or(Until::AnEnd, |wait| Until::At(now + wait)))
+fn refuses<G: Guard<()>>(guard: &G, ask: Ask, now: &Now) -> Option<Until> {
+    let refused = guard.glance(&guard.subject(&()), ask, now).err()?;
+    Some(refused.retry_in().map_or(Until::AnEnd, |wait| Until::At(now.get() + wait)))
 }

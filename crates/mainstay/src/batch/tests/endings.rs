@@ -154,13 +154,13 @@ async fn whoever_follows_sees_the_counts_the_rate_and_what_is_left() {
     for _ in 0..3 {
         results.next().await.unwrap();
     }
-    let counts = progress.changed().await.unwrap();
+    let counts = progress.next().await.unwrap();
     assert_eq!((counts.total, counts.done, counts.failed), (Some(6), 3, 2));
     assert_eq!((counts.running, counts.waiting), (1, 0));
     assert!((counts.rate - 3.0 / 0.101).abs() < 1.0, "{counts:?}");
     assert_eq!(counts.time_left, Some(ms(101)));
     while results.next().await.is_some() {}
-    assert_eq!(progress.changed().await.unwrap().done, 6);
+    assert_eq!(progress.next().await.unwrap().done, 6);
     drop(results);
-    assert_eq!(progress.changed().await, None);
+    assert_eq!(progress.next().await, None);
 }
