@@ -8,10 +8,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use mainstay::batch::Batch;
+use mainstay::batch::{Batch, Completed};
 use reqwest::{Client, Method, Url};
 use tokio::runtime::Builder;
 use tower::{Service, service_fn};
@@ -28,9 +28,11 @@ pub(crate) enum Kind {
     /// Requests whose answers are there at once, with a body to be read.
     UnorderedHttp,
     BatchHttp,
-    /// Requests to a server.
+    /// Requests to a server, of which the body alone is kept.
     UnorderedReqwest,
     BatchReqwest,
+    /// The same, shared fairly between hosts, and the whole answer is kept.
+    BatchReqwestHttp,
 }
 
 /// So many at a time.
@@ -41,6 +43,17 @@ impl Kind {
         [Self::Unordered, Self::Batch],
         [Self::UnorderedHttp, Self::BatchHttp],
         [Self::UnorderedReqwest, Self::BatchReqwest],
+        [Self::UnorderedReqwest, Self::BatchReqwestHttp],
+    ];
+
+    pub(crate) const ALL: &[Self] = &[
+        Self::Unordered,
+        Self::Batch,
+        Self::UnorderedHttp,
+        Self::BatchHttp,
+        Self::UnorderedReqwest,
+        Self::BatchReqwest,
+        Self::BatchReqwestHttp,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -51,16 +64,17 @@ impl Kind {
             Self::BatchHttp => "batch-http",
             Self::UnorderedReqwest => "buffer_unordered-loopback",
             Self::BatchReqwest => "batch-loopback",
+            Self::BatchReqwestHttp => "batch-http-loopback",
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::PAIRS.as_flattened().iter().copied().find(|kind| kind.name() == name)
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
     /// Whether instructions can be counted: under callgrind a server would time out.
     pub(crate) const fn needs_no_server(self) -> bool {
-        !matches!(self, Self::UnorderedReqwest | Self::BatchReqwest)
+        !matches!(self, Self::UnorderedReqwest | Self::BatchReqwest | Self::BatchReqwestHttp)
     }
 }
 
@@ -71,12 +85,7 @@ pub(crate) fn run(kind: Kind, inputs: u64, url: &str) -> u64 {
             Kind::Unordered => unordered(inputs, once_pending).await,
             Kind::Batch => {
                 let batch = Batch::over(service_fn(once_pending)).concurrency(CONCURRENCY);
-                let mut results = batch.as_completed(0..inputs);
-                let mut ended = 0;
-                while let Some(done) = results.next().await {
-                    ended += u64::from(done.result.is_ok());
-                }
-                ended
+                ended(batch.as_completed(0..inputs)).await
             }
             Kind::UnorderedHttp => {
                 unordered(inputs, |_| async {
@@ -87,12 +96,7 @@ pub(crate) fn run(kind: Kind, inputs: u64, url: &str) -> u64 {
             }
             Kind::BatchHttp => {
                 let batch = Batch::http(BareHttp).concurrency(CONCURRENCY);
-                let mut results = batch.as_completed((0..inputs).map(|_| get()));
-                let mut ended = 0;
-                while let Some(done) = results.next().await {
-                    ended += u64::from(done.result.is_ok());
-                }
-                ended
+                ended(batch.as_completed((0..inputs).map(|_| get()))).await
             }
             Kind::UnorderedReqwest => {
                 let (client, url) = (Client::new(), parsed(url));
@@ -104,16 +108,26 @@ pub(crate) fn run(kind: Kind, inputs: u64, url: &str) -> u64 {
             }
             Kind::BatchReqwest => {
                 let url = parsed(url);
+                let batch = Batch::over(Client::new()).concurrency(CONCURRENCY);
+                let batch = batch.map_async(reqwest::Response::bytes);
+                ended(batch.as_completed((0..inputs).map(|_| request(&url)))).await
+            }
+            Kind::BatchReqwestHttp => {
+                let url = parsed(url);
                 let batch = Batch::http(Client::new()).concurrency(CONCURRENCY);
-                let mut results = batch.as_completed((0..inputs).map(|_| request(&url)));
-                let mut ended = 0;
-                while let Some(done) = results.next().await {
-                    ended += u64::from(done.result.is_ok());
-                }
-                ended
+                ended(batch.as_completed((0..inputs).map(|_| request(&url)))).await
             }
         }
     })
+}
+
+/// How many ended well.
+async fn ended<T, E>(results: impl Stream<Item = Completed<T, E>>) -> u64 {
+    let (mut results, mut ended) = (pin!(results), 0);
+    while let Some(done) = results.next().await {
+        ended += u64::from(done.result.is_ok());
+    }
+    ended
 }
 
 async fn unordered<F, T, E>(inputs: u64, call: impl Fn(u64) -> F) -> u64

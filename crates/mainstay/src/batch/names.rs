@@ -10,6 +10,8 @@ use crate::http::{Key, KeyBy, Origin};
 pub(super) struct Names {
     hashing: Hashing,
     places: Vec<Option<Name>>,
+    /// Where the one before was found: the next is mostly the same.
+    last: usize,
 }
 
 struct Name {
@@ -24,7 +26,7 @@ const PLACES: usize = 64;
 impl Names {
     pub(super) fn new() -> Self {
         let places = std::iter::repeat_with(|| None).take(PLACES).collect();
-        Self { hashing: Hashing::new(), places }
+        Self { hashing: Hashing::new(), places, last: 0 }
     }
 
     pub(super) fn key<Req, K: KeyBy<Req>>(&mut self, by: &K, request: &Req) -> Key {
@@ -35,17 +37,24 @@ impl Names {
     }
 
     fn of(&mut self, origin: Origin<'_>, make: impl FnOnce() -> Key) -> Key {
+        if let Some(key) = self.known(origin) {
+            return key;
+        }
         #[expect(clippy::cast_possible_truncation, reason = "some bits of it are enough")]
         let place = self.hashing.hash_one(origin) as usize % PLACES;
-        let place = &mut self.places[place];
-        let known = place.as_ref().filter(|name| origin.is_spelled(&name.scheme, &name.authority));
-        if let Some(name) = known {
-            return name.key.clone();
+        self.last = place;
+        if let Some(key) = self.known(origin) {
+            return key;
         }
         let key = make();
         let (scheme, authority) = (origin.scheme().into(), origin.authority().into());
-        *place = Some(Name { scheme, authority, key: key.clone() });
+        self.places[place] = Some(Name { scheme, authority, key: key.clone() });
         key
+    }
+
+    fn known(&self, origin: Origin<'_>) -> Option<Key> {
+        let name = self.places[self.last].as_ref()?;
+        origin.is_spelled(&name.scheme, &name.authority).then(|| name.key.clone())
     }
 }
 

@@ -21,6 +21,10 @@ pub(super) struct Pool<F, A> {
     /// Who is polled in this round. Who is woken in it comes into the next, so that one that wakes
     /// itself holds nobody up.
     round: VecDeque<usize>,
+    /// Who came last, until somebody is polled.
+    fresh: Option<usize>,
+    /// Who ended last had only just come.
+    was_fresh: bool,
     bells: Arc<Bells>,
 }
 
@@ -56,17 +60,26 @@ pub(super) type Came<T> = Result<T, Box<dyn Any + Send>>;
 impl<F: Future, A> Pool<F, A> {
     pub(super) fn new() -> Self {
         let (places, free) = (Vec::new(), Vec::new());
-        Self { places, free, round: VecDeque::new(), bells: Arc::default() }
+        let bells = Arc::default();
+        Self { places, free, round: VecDeque::new(), fresh: None, was_fresh: false, bells }
     }
 
-    /// Takes a future, which is polled in this round.
+    /// Takes a future, which is polled in this round: next, so that what it takes is taken before
+    /// another is started; but not if the one before it ended at once, or those who were woken would
+    /// wait as long as there are such.
     pub(super) fn put(&mut self, about: A, future: F) {
         let number = self.free.pop().unwrap_or_else(|| self.add());
         let place = &mut self.places[number];
         place.future.set(Some(future));
         place.about = Some(about);
         if !place.bell.has_rung.swap(true, Ordering::AcqRel) {
-            self.round.push_back(number);
+            match std::mem::take(&mut self.was_fresh) {
+                true => self.round.push_back(number),
+                false => {
+                    self.round.push_front(number);
+                    self.fresh = Some(number);
+                }
+            }
         }
     }
 
@@ -85,6 +98,7 @@ impl<F: Future, A> Pool<F, A> {
     /// Polls who is left in this round, until one has ended.
     pub(super) fn poll_one(&mut self, under: &mut Under) -> Option<(A, Came<F::Output>)> {
         while let Some(number) = self.round.pop_front() {
+            let is_fresh = self.fresh.take() == Some(number);
             let place = &mut self.places[number];
             place.bell.has_rung.store(false, Ordering::Release);
             let Some(future) = place.future.as_mut().as_pin_mut() else { continue };
@@ -98,6 +112,7 @@ impl<F: Future, A> Pool<F, A> {
             };
             place.future.set(None);
             self.free.push(number);
+            self.was_fresh = is_fresh;
             if let Some(about) = place.about.take() {
                 return Some((about, came));
             }

@@ -109,7 +109,8 @@ pub(crate) fn read<B: Body, E>(
     answer: Response<B>,
     limit: usize,
 ) -> CollectFuture<Ready<Result<Response<B>, E>>, B> {
-    CollectFuture { state: State::Head { future: std::future::ready(Ok(answer)) }, limit }
+    let (head, body) = answer.into_parts();
+    CollectFuture { state: State::Body { body, read: Read::of(head) }, limit }
 }
 
 /// What has been read of an answer.
@@ -162,8 +163,7 @@ where
             match this.state.as_mut().project() {
                 StateProj::Head { future } => {
                     let (head, body) = ready!(future.poll(cx))?.into_parts();
-                    let read = Read { head: Some(head), chunks: Chunks::default(), trailers: None };
-                    this.state.set(State::Body { body, read });
+                    this.state.set(State::Body { body, read: Read::of(head) });
                 }
                 StateProj::Body { body, read } => {
                     let cut = ready!(read.poll_to_end(body, *this.limit, cx)).err();
@@ -175,6 +175,10 @@ where
 }
 
 impl Read {
+    fn of(head: response::Parts) -> Self {
+        Self { head: Some(head), chunks: Chunks::default(), trailers: None }
+    }
+
     fn poll_to_end<B>(
         &mut self,
         mut body: Pin<&mut B>,

@@ -136,3 +136,34 @@ async fn memory_does_not_grow_with_the_inputs() {
     while results.next().await.is_some() {}
     assert!(made.most() <= 151 && made.live() == 0, "{} in order", made.most());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_woken_has_a_turn_beside_those_that_end_at_once() {
+    let service = service_fn(|input: u64| async move {
+        if input == 0 {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, Infallible>(input)
+    });
+    let mut results = Batch::over(service).concurrency(2).as_completed(0..1_000);
+    let mut before = 0;
+    while results.next().await.unwrap().index != 0 {
+        before += 1;
+        tokio::task::yield_now().await;
+    }
+    assert!(before <= 4, "{before} went by");
+}
+
+/// Of two that are woken at once, the place of the first is taken again before the second ends.
+#[tokio::test(start_paused = true)]
+async fn an_input_is_called_as_soon_as_it_has_a_place() {
+    let server = Server::default();
+    let mut results =
+        task::spawn(Batch::over(server.service()).concurrency(2).as_completed([7; 9]));
+    assert_pending!(results.poll_next());
+    tokio::time::advance(ms(7)).await;
+    assert!(results.poll_next().is_ready());
+    assert_eq!(server.started(), 2, "nothing is started before somebody asks for more");
+    assert!(results.poll_next().is_ready());
+    assert_eq!(server.started(), 3, "the next one has been called before the second has ended");
+}
