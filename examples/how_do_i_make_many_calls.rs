@@ -90,10 +90,7 @@ async fn which_ending(url: &str, client: &Client1) -> Result<(), BoxError> {
     println!("first success: {}", batch().first_success(inputs()).await?.id);
 
     let fails = [(404, get(&format!("{url}/?says=404")))];
-    let found = batch().map(|answer: Response<Bytes>| match answer.status() {
-        StatusCode::OK => Ok(answer),
-        other => Err(BoxError::from(other.to_string())),
-    });
+    let found = batch().error_for_status();
     if let Err(failed) = found.all_or_nothing(inputs().into_iter().chain(fails)).await {
         println!("all or nothing: input {} failed, the rest was dropped", failed.index);
     }
@@ -120,9 +117,24 @@ async fn over_three_hosts(client: &Client1) -> Result<(), BoxError> {
         let inputs = (0..240).map(|n| (n % 3, get(&urls[n % 3])));
         let began = Instant::now();
         let mut results = Batch::through(service).with_ids().concurrency(60).as_completed(inputs);
+        let progress = results.progress();
+        let mut of_third = 0;
         while let Some(done) = results.next().await {
-            if done.id == 2 {
+            of_third += usize::from(done.id == 2);
+            if done.id == 2 && of_third == 80 {
                 last[turn] = began.elapsed();
+                for host in progress.hosts().iter().filter(|_| ill) {
+                    let (name, opens_in) = (host.host.as_ref(), host.opens_in);
+                    println!(
+                        "  {}: {} done, {} running, {} waiting{}",
+                        name.map_or("all", |name| name.as_str()),
+                        host.done,
+                        host.running,
+                        host.waiting,
+                        opens_in
+                            .map_or_else(String::new, |opens_in| format!(" for {opens_in:.1?}"))
+                    );
+                }
             }
         }
         let all = began.elapsed();

@@ -166,14 +166,14 @@ async fn timed(url: &Url, concurrency: u32) -> (usize, Duration, Duration) {
         let (call, watch) = (client.execute(request), Watch::starts());
         async move {
             let answer = call.await;
-            longest.set(longest.get().max(watch.elapsed()));
+            longest.set(longest.get().max(watch.took()));
             answer
         }
     });
     let watch = Watch::starts();
     let batch = Batch::http(service).concurrency(concurrency);
     let all = batch.keep_everything((0..200).map(|_| request(url))).await;
-    let took = watch.elapsed();
+    let took = watch.took();
     (all.iter().filter(|done| done.result.is_ok()).count(), took, slowest.get())
 }
 

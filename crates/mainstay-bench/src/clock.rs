@@ -33,7 +33,12 @@ impl Watch {
         Self(Instant::now())
     }
 
-    pub(crate) fn elapsed(&self) -> Duration {
+    pub(crate) fn took(&self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// Waits so long on tokio's clock.
+pub(crate) async fn wait(long: Duration) {
+    tokio::time::sleep(long).await;
 }

@@ -15,6 +15,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
+use crate::clock::wait;
+
 /// Starts one that answers as long as this process lives; says where.
 pub(crate) fn starts() -> Option<String> {
     let (tell, told) = mpsc::channel();
@@ -37,7 +39,7 @@ pub(crate) fn starts() -> Option<String> {
 /// After as many milliseconds as the path says, if it says any.
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     if let Ok(time) = request.uri().path().trim_start_matches('/').parse() {
-        tokio::time::sleep(Duration::from_millis(time)).await;
+        wait(Duration::from_millis(time)).await;
     }
     Ok(Response::new(Full::from("{\"id\":7,\"name\":\"seven\"}")))
 }

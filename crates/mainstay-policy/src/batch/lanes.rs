@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Ended;
+use super::row::{Rank, Row};
 use super::snapshot::KeySnapshot;
 use crate::moment::Moment;
 
@@ -56,45 +57,8 @@ enum Spot {
     Blocked(Moment),
 }
 
-/// The lowest is next: the lane with the fewest running, and of those the one that has been passed
-/// over for longest.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Rank {
-    running: u32,
-    turn: u64,
-    lane: usize,
-}
-
-/// Lanes by their rank. There is mostly one, which is kept apart.
-#[derive(Debug, Default)]
-struct Row {
-    first: Option<Rank>,
-    others: BTreeSet<Rank>,
-}
-
 /// How many keys are remembered that have no input any more, for what is told of them.
 pub(super) const KEPT: usize = 1_024;
-
-impl Row {
-    fn insert(&mut self, rank: Rank) {
-        match self.first {
-            None => self.first = Some(rank),
-            Some(first) if first < rank => _ = self.others.insert(rank),
-            Some(first) => {
-                self.others.insert(first);
-                self.first = Some(rank);
-            }
-        }
-    }
-
-    fn remove(&mut self, rank: Rank) {
-        if self.first == Some(rank) {
-            self.first = self.others.pop_first();
-        } else {
-            self.others.remove(&rank);
-        }
-    }
-}
 
 impl<K> Default for Lanes<K> {
     fn default() -> Self {
@@ -141,7 +105,7 @@ impl<K: Ord + Clone> Lanes<K> {
 
     /// The lane that is next, and how many of its inputs run.
     pub(super) fn next(&self) -> Option<(usize, u32)> {
-        self.ready.first.map(|first| (first.lane, first.running))
+        self.ready.first().map(|first| (first.lane, first.running))
     }
 
     /// Starts the first input of this lane.

@@ -30,6 +30,7 @@
 //! ```
 
 mod lanes;
+mod row;
 mod settings;
 mod snapshot;
 

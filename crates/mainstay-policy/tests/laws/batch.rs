@@ -50,6 +50,8 @@ struct World {
     running: Vec<Start>,
     ended: BTreeSet<u64>,
     yielded: u64,
+    /// Of each key, how many were said to wait and to run.
+    heard: BTreeMap<u8, (u64, u64)>,
     /// Of keys that could run and have nothing running: how many others were started meanwhile.
     passed_over: BTreeMap<u8, usize>,
 }
@@ -69,6 +71,7 @@ impl World {
             running: Vec::new(),
             ended: BTreeSet::new(),
             yielded: 0,
+            heard: BTreeMap::new(),
             passed_over: BTreeMap::new(),
         }
     }
@@ -157,6 +160,22 @@ impl World {
         Ok(())
     }
 
+    /// Hears what is new of each key.
+    fn hears(&mut self) {
+        let news = self.batch.news().filter_map(|(_, key)| key);
+        self.heard.extend(news.map(|key| (key.key, (key.waiting, key.running))));
+    }
+
+    /// Of each key, how many wait and run.
+    fn counted(&self) -> impl Iterator<Item = (u8, u64, u64)> + '_ {
+        (0..4).map(|key| {
+            let of_key = |input: &u64| self.key_of[*input as usize] == key;
+            let pulled = 0..self.key_of.len() as u64;
+            let waits = pulled.filter(of_key).filter(|input| !self.started.contains(input));
+            (key, waits.count() as u64, self.runs(key) as u64)
+        })
+    }
+
     fn take(&mut self, step: Step) {
         match step {
             Step::End(index) if !self.running.is_empty() => {
@@ -223,6 +242,11 @@ proptest! {
             let snapshot = world.batch.snapshot();
             prop_assert_eq!(snapshot.running as usize, world.running.len());
             prop_assert_eq!(snapshot.waiting as usize, waiting);
+            world.hears();
+            for (key, waits, runs) in world.counted() {
+                let told = world.heard.get(&key).copied().unwrap_or_default();
+                prop_assert_eq!(told, (waits, runs), "of key {}", key);
+            }
             // No place stays empty that an input could take.
             if world.running.len() < concurrency as usize {
                 let could = (0..4).find(|key| world.could_run(*key));

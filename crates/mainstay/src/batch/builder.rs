@@ -9,7 +9,7 @@ use super::course::Parts;
 use super::inputs::{ByIndex, Kept, WithIds};
 use super::progress::{Board, Progress};
 use super::readiness::{Blind, FairBy};
-use super::steps::{CollectBody, Map, MapAsync, MapBlocking};
+use super::steps::{CollectBody, ErrorForStatus, Map, MapAsync, MapBlocking};
 use super::work::{Call, Streamed, Then};
 use crate::budget::Budget;
 use crate::http::ByHost;
@@ -41,6 +41,9 @@ pub struct Batch<W, R = Blind, N = ByIndex> {
 /// The most that is read of each body unless something else is said.
 const BODY: usize = 8 << 20;
 
+/// Calls whose bodies are collected.
+type Collecting<S> = Then<Call<S>, CollectBody>;
+
 impl<S> Batch<Call<S>> {
     /// Calls of any service. Nothing is known of its requests, so they start in their order; say
     /// [`fair_by`](Batch::fair_by) or [`asking`](Batch::asking) if there is more to know.
@@ -49,7 +52,7 @@ impl<S> Batch<Call<S>> {
     }
 }
 
-impl<S> Batch<Then<Call<S>, CollectBody>, FairBy<ByHost>> {
+impl<S> Batch<Collecting<S>, FairBy<ByHost>> {
     /// Calls of an HTTP service, shared fairly between hosts. Bodies are collected, so a result
     /// holds no connection.
     pub fn http(service: S) -> Self {
@@ -58,7 +61,7 @@ impl<S> Batch<Then<Call<S>, CollectBody>, FairBy<ByHost>> {
     }
 }
 
-impl<S: Clone> Batch<Then<Call<S>, CollectBody>, S> {
+impl<S: Clone> Batch<Collecting<S>, S> {
     /// The same through a service that knows which of its hosts would have a call wait: one of a
     /// [`Pipeline`](crate::pipeline::Pipeline) or of [`Pipelines`](crate::pipeline::Pipelines).
     ///
@@ -188,16 +191,22 @@ impl<W, R, N> Batch<W, R, N> {
 
 impl<S, R, N> Batch<Call<S>, R, N> {
     /// Reads the body of each answer in the place of its call; one of more bytes than this fails.
-    pub fn collect_bodies(self, limit: usize) -> Batch<Then<Call<S>, CollectBody>, R, N> {
+    pub fn collect_bodies(self, limit: usize) -> Batch<Collecting<S>, R, N> {
         self.then(CollectBody { limit })
     }
 }
 
-impl<S, R, N> Batch<Then<Call<S>, CollectBody>, R, N> {
+impl<S, R, N> Batch<Collecting<S>, R, N> {
     /// A body of more bytes than this fails.
     pub const fn collect_bodies(mut self, limit: usize) -> Self {
         self.work.step = CollectBody { limit };
         self
+    }
+
+    /// An answer of 4xx or 5xx is a failure, [`ItemError::Status`](super::ItemError::Status). Without
+    /// this every answer is a success, whatever it says.
+    pub fn error_for_status(self) -> Batch<Then<Collecting<S>, ErrorForStatus>, R, N> {
+        self.then(ErrorForStatus)
     }
 
     /// Leaves bodies to whoever gets the results, or to [`map_async`](Batch::map_async). A place in

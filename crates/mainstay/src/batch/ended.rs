@@ -4,6 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use ::http::StatusCode;
+
 use crate::coalesce::Cut;
 
 /// An input that has ended.
@@ -35,6 +37,9 @@ pub enum ItemError<E> {
     /// The body of the answer could not be collected.
     #[error("the answer could not be read")]
     Body(#[source] Cut),
+    /// Its answer says so, and [that counts](super::Batch::error_for_status).
+    #[error("the answer was {0}")]
+    Status(StatusCode),
     /// Something panicked for it: the service, or what was to be made of the answer.
     #[error("it panicked")]
     Panicked(#[source] Panicked),
@@ -49,6 +54,7 @@ impl<E> ItemError<E> {
         match self {
             Self::Call(error) => ItemError::Call(map(error)),
             Self::Body(cut) => ItemError::Body(cut),
+            Self::Status(status) => ItemError::Status(status),
             Self::Panicked(panic) => ItemError::Panicked(panic),
             Self::Deadline => ItemError::Deadline,
         }
@@ -58,7 +64,7 @@ impl<E> ItemError<E> {
     pub fn into_call(self) -> Option<E> {
         match self {
             Self::Call(error) => Some(error),
-            Self::Body(_) | Self::Panicked(_) | Self::Deadline => None,
+            Self::Body(_) | Self::Status(_) | Self::Panicked(_) | Self::Deadline => None,
         }
     }
 }

@@ -44,7 +44,13 @@
 //! # What ends an input
 //!
 //! Its answer, or what is made of it; an error; the [deadline](Batch::deadline) of the batch; a
-//! panic, which ends that input and no other. Dropping the batch drops whatever runs.
+//! panic of the service or of what is made of its answer, which ends that input and no other. A panic
+//! of the iterator or stream that inputs come from is the caller's: it ends the batch. Dropping the
+//! batch drops whatever runs.
+//!
+//! # What is shared
+//!
+//! Nothing but the service, and a [budget](Batch::budget) that was given to several.
 //!
 //! # What it is not for
 //!
@@ -75,7 +81,8 @@ pub use progress::{Counts, HostCounts, Progress};
 pub use readiness::{Blind, FairBy, Readiness};
 pub use results::{AsCompleted, InOrder};
 pub use steps::{
-    Blocking, CollectBody, CollectBodyFuture, Map, MapAsync, MapAsyncFuture, MapBlocking, Step,
+    Blocking, CollectBody, CollectBodyFuture, ErrorForStatus, Map, MapAsync, MapAsyncFuture,
+    MapBlocking, Step,
 };
 pub use work::{Call, CallFuture, MayBeKept, Streamed, Then, ThenFuture, Work};
 

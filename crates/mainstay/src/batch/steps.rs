@@ -82,6 +82,23 @@ impl<B, E> fmt::Debug for CollectBodyFuture<B, E> {
     }
 }
 
+/// Fails answers whose status is an error; made by
+/// [`Batch::error_for_status`](super::Batch::error_for_status).
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorForStatus;
+
+impl<T: ResponseView, E> Step<T, E> for ErrorForStatus {
+    type Out = T;
+    type Error = E;
+    type Future = Ready<Result<T, ItemError<E>>>;
+
+    fn take(&self, answer: T) -> Self::Future {
+        let status = answer.status();
+        let is_error = status.is_client_error() || status.is_server_error();
+        future::ready(if is_error { Err(ItemError::Status(status)) } else { Ok(answer) })
+    }
+}
+
 /// Makes something of an answer; made by [`Batch::map`](super::Batch::map).
 #[derive(Clone, Copy)]
 pub struct Map<F>(pub(super) F);

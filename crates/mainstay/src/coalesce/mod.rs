@@ -55,6 +55,7 @@
 //! that are left have sent theirs, they are refused, with `Reason::Panicked`.
 
 mod by;
+mod chunks;
 mod collect;
 mod flight;
 mod flights;

@@ -46,3 +46,33 @@ async fn a_panic_fails_its_input_and_no_other() {
         assert_eq!(panic.to_string(), "two is too many");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_answer_says_is_a_failure_where_that_counts() {
+    use ::http::{Request, Response, StatusCode};
+    use http_body_util::Full;
+
+    let service = service_fn(|request: Request<u16>| {
+        let answer = Response::builder().status(*request.body());
+        std::future::ready(Ok::<_, Infallible>(
+            answer.body(Full::<bytes::Bytes>::from("well")).unwrap(),
+        ))
+    });
+    let inputs = || [200_u16, 302, 404, 503].map(Request::new);
+    let all = Batch::http(service).keep_everything(inputs()).await;
+    assert!(all.iter().all(|done| done.result.is_ok()));
+    let all = Batch::http(service).error_for_status().keep_everything(inputs()).await;
+    let failed: Vec<_> = all
+        .iter()
+        .map(|done| match &done.result {
+            Ok(answer) => answer.status(),
+            Err(ItemError::Status(status)) => *status,
+            Err(other) => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(failed, inputs().map(|request| StatusCode::from_u16(*request.body()).unwrap()));
+    let ends: Vec<_> = all.iter().map(|done| done.result.is_ok()).collect();
+    assert_eq!(ends, [true, true, false, false]);
+    let failed = Batch::http(service).error_for_status().all_or_nothing(inputs()).await;
+    assert_eq!(failed.unwrap_err().error.to_string(), "the answer was 404 Not Found");
+}
