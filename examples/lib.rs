@@ -11,3 +11,4 @@
 //! | `cargo run --example why_did_it_take_so_long` | the reports of calls that waited, failed and were refused |
 //! | `cargo run --example how_do_i_test_my_code` | a test with a script in no time, and one against a real server that misbehaves |
 //! | `cargo run --example does_it_fit_my_client` | the same layers over hyper-util's client and reqwest's, and before a server of hyper's |
+//! | `cargo run --release --example how_do_i_make_many_calls` | two hundred calls at once, each ending, and three hosts of which two are ill |

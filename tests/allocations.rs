@@ -1,6 +1,8 @@
 //! What is said to allocate nothing does not.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "allocations/batch.rs"]
+mod batch;
 #[path = "allocations/bodies.rs"]
 mod bodies;
 #[path = "allocations/drivers.rs"]

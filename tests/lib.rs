@@ -99,3 +99,7 @@ pub struct Lints;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/pipelines/bounds.md")]
 pub struct Bounds;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/many-calls.md")]
+pub struct ManyCalls;

@@ -3,6 +3,8 @@
 //! What has sockets has real time and does not sleep; what has paused time has no sockets.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "stacks/batches.rs"]
+mod batches;
 #[path = "stacks/channels.rs"]
 mod channels;
 #[path = "stacks/clients.rs"]

@@ -39,3 +39,21 @@ pub(crate) fn time_until(long: Duration, is_over: &AtomicBool, mut run: impl FnM
         }
     }
 }
+
+/// Runs from when it starts.
+pub(crate) struct Watch(Instant);
+
+impl Watch {
+    pub(crate) fn starts() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn took(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Waits so long on tokio's clock.
+pub(crate) async fn wait(long: Duration) {
+    tokio::time::sleep(long).await;
+}

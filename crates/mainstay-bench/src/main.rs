@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p mainstay-bench             a table: see below
 //! cargo run --release -p mainstay-bench -- --check  allocations only; fails where one is too many
+//! cargo run --release -p mainstay-bench -- batch    batches beside `buffer_unordered`
 //! cargo run --release -p mainstay-bench -- CASE N   one case, N calls, for a profiler
 //! cargo run --release -p mainstay-bench -- soak [MINUTES [SEED]]    see `soak`; 2 minutes by default
 //! ```
@@ -18,6 +19,8 @@
 //! of one alone, as the median of rounds. The bare service shows what the machine has to give.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
+mod batch;
+mod batches;
 mod callgrind;
 mod calls;
 mod cases;
@@ -26,6 +29,7 @@ mod clock;
 mod http;
 #[cfg(feature = "peers")]
 mod peers;
+mod server;
 mod services;
 mod soak;
 
@@ -46,6 +50,8 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [] => within(table),
         [check] if check == "--check" => return within(check_allocations),
+        [batch] if batch == "batch" => return batch::compare(),
+        [batch, kind, inputs, url] if batch == "batch" => return batch::measure(kind, inputs, url),
         [soak, rest @ ..] if soak == "soak" => {
             let parsed = (rest.first().map(|it| it.parse()), rest.get(1).map(|it| it.parse()));
             return match (parsed.0.unwrap_or(Ok(2.0)), parsed.1.unwrap_or(Ok(1))) {
@@ -65,7 +71,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    println!("mainstay-bench [--check | CASE CALLS | soak [MINUTES [SEED]]]");
+    println!("mainstay-bench [--check | batch | soak [MINUTES [SEED]] | CASE CALLS]");
     for case in CASES {
         println!("  {}", case.name);
     }

@@ -2,6 +2,7 @@
 
 pub mod adaptive;
 pub mod backoff;
+pub mod batch;
 pub mod breaker;
 pub mod budget;
 pub mod chaos;

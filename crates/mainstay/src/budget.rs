@@ -25,6 +25,8 @@
 //! that is made inside of a second attempt, as one for a token, is taken for a part of that attempt,
 //! and pays nothing in.
 
+mod beside;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -35,6 +37,7 @@ use crate::http::{ByHost, Key, KeyBy};
 use crate::keyed::{AtRest, Keyed};
 use crate::scope::Scope;
 
+pub(crate) use beside::{Fee, apart, beside, withdraw};
 pub use mainstay_policy::budget::{Budget, BudgetSnapshot, RetryBudget};
 
 /// Accounts that extra attempts are paid from: one for all requests, or one for each key.
@@ -83,13 +86,13 @@ pub trait Paid {
 /// refunds that; afterwards it spends it, whichever way the attempt ends.
 #[derive(Debug)]
 pub(crate) struct Fare<T: Paid> {
-    paid: Option<T>,
+    paid: Option<Fee<T>>,
     was_sent: bool,
 }
 
 impl<T: Paid> Fare<T> {
     /// The attempt is handed on; nothing pays for it where nothing was sent before.
-    pub(crate) const fn new(paid: Option<T>) -> Self {
+    pub(crate) const fn new(paid: Option<Fee<T>>) -> Self {
         Self { paid, was_sent: true }
     }
 

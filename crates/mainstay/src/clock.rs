@@ -103,6 +103,35 @@ impl Timer {
     }
 }
 
+/// A timer for a moment that may move, on or back, from poll to poll.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm {
+    at: Option<Moment>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    /// Ready once this moment has come; for the last moment there is, no timer is made.
+    pub(crate) fn poll(&mut self, at: Moment, cx: &mut Context<'_>) -> Poll<()> {
+        if at == Moment::MAX {
+            self.at = None;
+            return Poll::Pending;
+        }
+        if self.at != Some(at) {
+            let left = at.since(now());
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(after(left)),
+                None => self.sleep = Some(Box::pin(sleep(left))),
+            }
+            self.at = Some(at);
+        }
+        let Some(sleep) = &mut self.sleep else { return Poll::Pending };
+        ready!(poll(sleep.as_mut(), cx));
+        self.at = None;
+        Poll::Ready(())
+    }
+}
+
 /// Ready after so long; the timer is made, or set anew, by this.
 pub(crate) fn poll_at(
     mut timer: Pin<&mut Option<Sleep>>,

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adaptive;
+pub mod batch;
 pub mod breaker;
 pub mod budget;
 pub mod chaos;

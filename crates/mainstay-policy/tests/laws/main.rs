@@ -8,6 +8,7 @@
 
 mod adaptive;
 mod backoff;
+mod batch;
 mod breaker;
 mod budget;
 mod cooldown;

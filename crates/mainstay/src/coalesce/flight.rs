@@ -11,7 +11,7 @@ use std::thread::{self, ThreadId};
 
 use super::flights::Flights;
 use crate::http::Key;
-use crate::{observe, scope};
+use crate::{budget, observe, scope};
 
 /// What is on its way.
 pub(super) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -150,7 +150,7 @@ impl<T: Send + Sync + 'static> Wake for Flight<T> {
 
 /// It is nobody's own: no caller's deadline holds for it, and it is in nobody's report.
 fn nobodys<T>(run: impl FnOnce() -> T) -> T {
-    observe::apart(|| scope::apart(run))
+    observe::apart(|| budget::apart(|| scope::apart(run)))
 }
 
 fn wake_all(wakers: Vec<Waker>) {

@@ -55,6 +55,7 @@
 //! that are left have sent theirs, they are refused, with `Reason::Panicked`.
 
 mod by;
+mod chunks;
 mod collect;
 mod flight;
 mod flights;
@@ -62,6 +63,7 @@ mod future;
 mod layer;
 
 pub use by::{ByRequest, CoalesceBy};
+pub(crate) use collect::read;
 pub use collect::{Collect, CollectFuture, CollectLayer, Collected, Cut};
 pub use future::CoalesceFuture;
 pub use layer::{Coalesce, CoalesceLayer};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mainstay_policy::hedge::Hedger;
 use mainstay_policy::{Moment, Outcome};
 
-use crate::budget::{Fare, Paid};
+use crate::budget::{Fare, Fee, Paid};
 use crate::clock;
 use crate::observe::{Event, tell};
 
@@ -89,8 +89,8 @@ pub(super) struct Extra<F, T: Paid> {
 /// An extra attempt that is decided and paid for. Its own service must be ready before it is sent;
 /// dropped before, it is refunded.
 #[derive(Debug)]
-pub(super) struct Waiting<S, Req, Paid> {
+pub(super) struct Waiting<S, Req, T> {
     pub(super) service: S,
     pub(super) request: Req,
-    pub(super) paid: Paid,
+    pub(super) fee: Fee<T>,
 }

@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::LAYER;
 use super::attempt::{Extra, Sent, Waiting};
 use super::course::CourseOf;
-use crate::budget::{Account, Budgets, Fare};
+use crate::budget::{self, Budgets, Fare};
 use crate::clock;
 use crate::observe::{Event, tell};
 use crate::protocol::Protocol;
@@ -94,7 +94,7 @@ where
     /// It is time for an extra attempt, if it can be paid for.
     fn decide(self: Pin<&mut Self>) {
         let this = self.project();
-        let Some(paid) = this.account.withdraw() else {
+        let Some(fee) = budget::withdraw(this.account) else {
             let (name, attempts) = (this.shared.name.as_deref(), this.race.sent());
             tell(Event::NotRetried { layer: LAYER, name, attempts, why: Stop::NoBudget });
             return;
@@ -108,7 +108,7 @@ where
             this.spare.as_ref().and_then(another)
         };
         if let Some((service, request)) = made_of {
-            *this.waiting = Some(Waiting { service, request, paid });
+            *this.waiting = Some(Waiting { service, request, fee });
         }
     }
 
@@ -128,7 +128,7 @@ where
                 return Poll::Pending;
             }
         }
-        let Some(Waiting { mut service, request, paid }) = this.waiting.take() else {
+        let Some(Waiting { mut service, request, fee }) = this.waiting.take() else {
             return Poll::Pending;
         };
         this.race.send();
@@ -137,7 +137,7 @@ where
         }
         let mut sent = Sent::extra(number, this.shared.name.as_deref());
         *this.next = Next::After(sent.begins());
-        let fare = Fare::new(Some(paid));
+        let fare = Fare::new(Some(fee));
         let future = Box::pin(scope.around(|| service.call(request)));
         this.extras.push(Extra { sent, fare, future });
         Poll::Ready(())

@@ -25,7 +25,7 @@ use crate::deadline::Deadline;
 pub struct CallOptions {
     pub(super) deadline: Option<Deadline>,
     pub(super) rules: Option<Arc<RetryRules>>,
-    pub(super) cost: Option<u32>,
+    pub(crate) cost: Option<u32>,
     pub(crate) key: Option<Key>,
 }
 

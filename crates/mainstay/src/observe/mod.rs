@@ -45,6 +45,7 @@ mod future;
 mod layer;
 mod log;
 mod report;
+mod tally;
 mod trace;
 mod wait;
 mod words;
@@ -58,6 +59,7 @@ pub use future::ObserveFuture;
 pub use layer::{Observe, ObserveLayer};
 pub(crate) use log::apart;
 pub use report::{CallReport, Entry, What};
+pub(crate) use tally::again;
 pub(crate) use wait::Wait;
 
 use std::time::Duration;
@@ -168,6 +170,7 @@ pub enum Event<'a> {
 pub(crate) fn tell(event: Event<'_>) {
     #[cfg(test)]
     testing::note(&event);
+    tally::note(&event);
     if trace::may_be_heard(&event) || log::is_kept() || is_metered() {
         aloud(&event);
     }

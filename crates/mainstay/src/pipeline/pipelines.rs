@@ -160,6 +160,11 @@ impl Pipelines {
             pipeline.close().await;
         }
     }
+
+    /// The one that this request goes through.
+    pub(crate) fn of<Req: RequestView>(&self, request: &Req) -> Pipeline {
+        self.routes.of(request).pipeline.clone()
+    }
 }
 
 impl<S> Layer<S> for Pipelines {
@@ -185,6 +190,11 @@ pub struct PipelinesService<S, C = Lifted, D = Lifted> {
 }
 
 impl<S, C, D> PipelinesService<S, C, D> {
+    /// What stands before it.
+    pub(crate) const fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
+    }
+
     /// The service beneath.
     pub const fn get_ref(&self) -> &S {
         self.service.get_ref()

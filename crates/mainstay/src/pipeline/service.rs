@@ -45,6 +45,11 @@ impl<S, C, D> PipelineService<S, C, D> {
         }
     }
 
+    /// What stands before it.
+    pub(crate) fn pipeline(&self) -> Pipeline {
+        Pipeline { living: Arc::clone(&self.living) }
+    }
+
     /// The service beneath.
     pub const fn get_ref(&self) -> &S {
         &self.inner

@@ -9,7 +9,7 @@ use mainstay_policy::{Moment, Outcome};
 
 use super::LAYER;
 use super::schedule::{Schedule, Waits};
-use crate::budget::Account;
+use crate::budget::{self, Account, Fee};
 use crate::http::Copies;
 use crate::observe::{Event, tell};
 use crate::protocol::{Ending, Protocol};
@@ -61,7 +61,7 @@ pub(super) struct Pause {
 pub(crate) struct Again<T> {
     pub(super) pause: Pause,
     /// What pays for it; nothing does where nothing of the call was sent.
-    pub(super) paid: Option<T>,
+    pub(super) paid: Option<Fee<T>>,
 }
 
 impl<P, B> Shared<P, B> {
@@ -166,7 +166,7 @@ impl<P, B> Shared<P, B> {
             }
         };
         // What an attempt was paid with that was refused has been refunded, so the next one pays.
-        let paid = if course.was_sent { account.withdraw() } else { None };
+        let paid = if course.was_sent { budget::withdraw(account) } else { None };
         if course.was_sent && paid.is_none() {
             self.stopped(course, Stop::NoBudget);
             return None;
