@@ -5,6 +5,9 @@ pub mod adaptive;
 pub mod breaker;
 pub mod budget;
 pub mod chaos;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 pub mod coalesce;
 pub mod concurrency;
 pub mod cooldown;
