@@ -11,3 +11,4 @@
 //! | `cargo run --example why_did_it_take_so_long` | the reports of calls that waited, failed and were refused |
 //! | `cargo run --example does_it_fit_my_client` | the same layers over hyper-util's client and reqwest's, and before a server of hyper's |
 //! | `cargo run --example how_do_i_call_an_api` | a client before a server that falters: attempts, keys, errors |
+//! | `cargo run --example how_do_i_download_a_big_file` | a download over a line that breaks again and again |

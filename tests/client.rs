@@ -1,10 +1,12 @@
 //! The client before real servers, and over what is no server at all.
 //!
 //! What has sockets has real time and does not sleep; what has paused time has no sockets.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "client/attempts.rs"]
 mod attempts;
+#[path = "client/download.rs"]
+mod download;
 #[path = "client/errors.rs"]
 mod errors;
 #[path = "client/gather.rs"]

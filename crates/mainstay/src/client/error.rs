@@ -95,6 +95,25 @@ impl ClientError {
         error
     }
 
+    /// A body that was cut off, by an error of its own or by a time that was over.
+    pub(super) fn of_body(error: Error<::reqwest::Error>, url: &Url) -> Self {
+        let cause = Failure::of(&error).cause();
+        let source: BoxError = match error {
+            Error::Refused(refused) => refused.into(),
+            Error::Inner(error) => error.without_url().into(),
+        };
+        let mut of = Self::of(cause, Some(source));
+        of.inner.url = Some(url.clone());
+        of
+    }
+
+    /// A body that was cut off in good order.
+    pub(super) fn cut_off(why: BoxError, url: &Url) -> Self {
+        let mut of = Self::of(Cause::Broken, Some(why));
+        of.inner.url = Some(url.clone());
+        of
+    }
+
     /// The same, once more is known of the call.
     pub(super) fn of_call(mut self, asked: Asked, sent: u32, report: Option<CallReport>) -> Self {
         self.inner.method = Some(asked.method);

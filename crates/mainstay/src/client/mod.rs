@@ -76,6 +76,7 @@ mod answer;
 mod base;
 mod body;
 mod builder;
+pub mod download;
 mod error;
 mod outgoing;
 mod redirect;
@@ -102,6 +103,7 @@ use transport::Transport;
 use wishes::Defaults;
 
 pub use builder::ClientBuilder;
+pub use download::{Download, DownloadError, Downloaded};
 pub use error::{BuildError, ClientError};
 pub(crate) use error::{follows_none, is_of_redirects};
 pub use report::Reported;

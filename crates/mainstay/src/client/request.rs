@@ -7,6 +7,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Version};
 use serde::Serialize;
 
 use super::Client;
+use super::download::Download;
 use super::error::ClientError;
 use super::wishes::Wishes;
 use crate::BoxError;
@@ -204,7 +205,14 @@ impl RequestBuilder {
         client.call(request, wishes).await
     }
 
-    fn built(self) -> Result<(Client, ::reqwest::Request, Wishes), ClientError> {
+    /// Writes the body to a file or a writer as it comes, and goes on where it is cut off.
+    ///
+    /// A [timeout](Self::timeout) is then that of all of it, however many requests it takes.
+    pub fn download(self) -> Download {
+        Download::new(self)
+    }
+
+    pub(super) fn built(self) -> Result<(Client, ::reqwest::Request, Wishes), ClientError> {
         let built = self.request.and_then(|request| Ok(request.build()?));
         match built {
             Ok(request) => Ok((self.client, request, self.wishes)),
