@@ -12,3 +12,5 @@
 //! | `cargo run --example how_do_i_test_my_code` | a test with a script in no time, and one against a real server that misbehaves |
 //! | `cargo run --example does_it_fit_my_client` | the same layers over hyper-util's client and reqwest's, and before a server of hyper's |
 //! | `cargo run --release --example how_do_i_make_many_calls` | two hundred calls at once, each ending, and three hosts of which two are ill |
+//! | `cargo run --example how_do_i_call_an_api` | a client before a server that falters: attempts, keys, errors |
+//! | `cargo run --example how_do_i_download_a_big_file` | a download over a line that breaks again and again |

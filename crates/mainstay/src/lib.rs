@@ -6,6 +6,9 @@ pub mod batch;
 pub mod breaker;
 pub mod budget;
 pub mod chaos;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 pub mod coalesce;
 pub mod concurrency;
 pub mod cooldown;

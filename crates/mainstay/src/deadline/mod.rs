@@ -94,6 +94,11 @@ impl Deadline {
         Self { until }
     }
 
+    #[cfg(feature = "client")]
+    pub(crate) const fn moment(&self) -> Moment {
+        self.until
+    }
+
     /// What is left of it; nothing once it is over.
     #[must_use]
     pub fn left(&self) -> Duration {

@@ -106,7 +106,7 @@ impl Failure {
             }
         }
         #[cfg(feature = "reqwest")]
-        if beneath::chain(error).any(<dyn StdError>::is::<::reqwest::Error>) {
+        if super::reqwest::may_have_followed(error) {
             failure = failure.behind_redirects();
         }
         failure
@@ -206,6 +206,10 @@ fn read(error: &(dyn StdError + 'static)) -> Sign {
     #[cfg(feature = "reqwest")]
     if let Some(error) = error.downcast_ref::<::reqwest::Error>() {
         return of_reqwest(error);
+    }
+    #[cfg(feature = "client")]
+    if crate::client::is_of_redirects(error) {
+        return Sign::Cause(Cause::Redirects);
     }
     #[cfg(feature = "hyper")]
     if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {

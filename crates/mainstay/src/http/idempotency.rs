@@ -65,7 +65,7 @@ impl IdempotencyKeys {
     }
 
     /// Gives the request a key, unless it has one.
-    pub(super) fn mint(&self, headers: &mut HeaderMap) {
+    pub(crate) fn mint(&self, headers: &mut HeaderMap) {
         if self.is_on(headers) {
             return;
         }

@@ -33,7 +33,7 @@ pub mod grpc;
 pub mod hints;
 
 #[cfg(feature = "reqwest")]
-mod reqwest;
+pub(crate) mod reqwest;
 #[cfg(feature = "tower-http")]
 mod tower_http;
 

@@ -41,6 +41,12 @@ impl CallOptions {
         self
     }
 
+    /// When it must end, if it says so.
+    #[cfg(feature = "client")]
+    pub(crate) const fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
     /// Other rules for whether it may be sent again.
     pub fn rules(mut self, rules: impl Into<Arc<RetryRules>>) -> Self {
         self.rules = Some(rules.into());

@@ -1,10 +1,14 @@
 //! reqwest's own requests and responses.
 
+use std::error::Error as StdError;
+
 use ::http::{Extensions, HeaderMap, Method, Response, StatusCode, Version};
+use ::reqwest::ResponseBuilderExt;
 
 use super::body::Copies;
 use super::key::Origin;
 use super::view::{RequestView, ResponseView};
+use crate::error::beneath;
 
 impl RequestView for ::reqwest::Request {
     fn method(&self) -> &Method {
@@ -38,6 +42,36 @@ impl RequestView for ::reqwest::Request {
     fn copy(&self) -> Option<Self> {
         self.try_clone()
     }
+}
+
+/// The same response with its body changed; it goes on to say which URL it answers, which one that is
+/// taken apart and put together again does not.
+pub(crate) fn with_body(
+    response: ::reqwest::Response,
+    change: impl FnOnce(::reqwest::Body) -> ::reqwest::Body,
+) -> ::reqwest::Response {
+    let url = response.url().clone();
+    let (mut parts, body) = Response::from(response).into_parts();
+    leave_url(&mut parts.extensions, url);
+    Response::from_parts(parts, change(body)).into()
+}
+
+/// Leaves the URL among the extensions of a response that is to be reqwest's.
+pub(crate) fn leave_url(extensions: &mut Extensions, url: ::reqwest::Url) {
+    let mut own = Response::builder().url(url);
+    if let Some(own) = own.extensions_mut() {
+        extensions.extend(std::mem::take(own));
+    }
+}
+
+/// Whether redirects may have been followed before this error, which does not tell. Our own client
+/// says where they were not.
+pub(super) fn may_have_followed(error: &(dyn StdError + 'static)) -> bool {
+    #[cfg(feature = "client")]
+    if beneath::chain(error).any(crate::client::follows_none) {
+        return false;
+    }
+    beneath::chain(error).any(<dyn StdError>::is::<::reqwest::Error>)
 }
 
 impl ResponseView for ::reqwest::Response {

@@ -49,6 +49,33 @@ impl<Req, F, P, A> ObserveFuture<Req, F, P, A> {
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
+impl<Req, Res, E, F, P> ObserveFuture<Req, F, P, P::About>
+where
+    F: Future<Output = Result<Res, E>>,
+    E: CallError,
+    P: Protocol<Req, Res, E> + Describe<Req, Res>,
+{
+    /// Polls it for its end and, apart from that, the report, which an error has no place for.
+    #[inline]
+    pub(crate) fn poll_end(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<(Result<Res, E>, Option<CallReport>)> {
+        let mut this = self.project();
+        let future = this.inner.as_mut().as_pin_mut().expect("polled after it was ready");
+        let Some(seen) = this.seen else { return future.poll(cx).map(|end| (end, None)) };
+        let end = ready!(seen.poll(|| future.poll(cx)));
+        seen.around(|| this.inner.set(None));
+        let protocol = Arc::clone(&seen.shared.protocol);
+        let outcome = protocol.end(&seen.about, end.as_ref()).outcome();
+        let report = match &end {
+            Ok(answer) => seen.answered(outcome, protocol.status(answer)),
+            Err(error) => seen.failed(outcome, error),
+        };
+        Poll::Ready((end, report))
+    }
+}
+
 impl<Req, Res, E, F, P> Future for ObserveFuture<Req, F, P, P::About>
 where
     F: Future<Output = Result<Res, E>>,
@@ -57,20 +84,13 @@ where
 {
     type Output = Result<Res, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let future = this.inner.as_mut().as_pin_mut().expect("polled after it was ready");
-        let Some(seen) = this.seen else { return future.poll(cx) };
-        let mut end = ready!(seen.poll(|| future.poll(cx)));
-        seen.around(|| this.inner.set(None));
-        let protocol = Arc::clone(&seen.shared.protocol);
-        let outcome = protocol.end(&seen.about, end.as_ref()).outcome();
-        let report = match &end {
-            Ok(answer) => seen.answered(outcome, protocol.status(answer)),
-            Err(error) => seen.failed(outcome, error),
-        };
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (mut end, report) = ready!(self.as_mut().poll_end(cx));
         if let (Ok(answer), Some(report)) = (&mut end, report) {
-            protocol.attach(answer, report);
+            if let Some(seen) = self.project().seen {
+                seen.shared.protocol.attach(answer, report);
+            }
         }
         Poll::Ready(end)
     }

@@ -151,6 +151,7 @@ impl<B, C> FromFixed for Response<PipelineBody<B, C>> {
 #[cfg(feature = "reqwest")]
 mod of_reqwest {
     use super::*;
+    use crate::http::reqwest::with_body;
 
     /// What comes out is reqwest's own: what watches over its body is inside of it.
     impl<C> PipelineAnswer<C> for ::reqwest::Response
@@ -168,8 +169,7 @@ mod of_reqwest {
             self,
             watch: impl FnOnce(::reqwest::Body) -> PipelineBody<::reqwest::Body, C>,
         ) -> Self {
-            let (parts, body) = Response::from(self).into_parts();
-            Response::from_parts(parts, ::reqwest::Body::wrap(watch(body))).into()
+            with_body(self, |body| ::reqwest::Body::wrap(watch(body)))
         }
     }
 

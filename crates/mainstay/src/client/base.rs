@@ -1,0 +1,113 @@
+//! Where a request goes: a URL, or a path beneath the base of its client.
+
+use std::fmt;
+
+use ::reqwest::Url;
+
+use super::error::BuildError;
+use crate::BoxError;
+
+/// The URL beneath which the paths of a client stand.
+#[derive(Clone, Debug)]
+pub(super) struct Base {
+    /// Without a slash at its end.
+    prefix: String,
+}
+
+impl Base {
+    pub(super) fn new(given: &str) -> Result<Self, BuildError> {
+        let wrong = |why: BoxError| BuildError::BaseUrl { given: given.to_owned(), why };
+        let url = Url::parse(given).map_err(|error| wrong(error.into()))?;
+        if !url.has_host() {
+            return Err(wrong("it names no host".into()));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("a path cannot stand behind a query or a fragment".into()));
+        }
+        Ok(Self { prefix: url.as_str().trim_end_matches('/').to_owned() })
+    }
+
+    /// A path stands beneath it, with a slash before it or without; it never takes its place.
+    fn join(&self, path: &str) -> String {
+        match path.as_bytes().first() {
+            None | Some(b'?' | b'#') => format!("{}{path}", self.prefix),
+            Some(b'/') => format!("{}{path}", self.prefix),
+            Some(_) => format!("{}/{path}", self.prefix),
+        }
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.prefix)
+    }
+}
+
+/// Where a request goes.
+pub(super) fn target(base: Option<&Base>, given: &str) -> Result<Url, BoxError> {
+    match base {
+        Some(base) if !has_scheme(given) => Ok(Url::parse(&base.join(given))?),
+        None if !has_scheme(given) => {
+            Err(format!("{given:?} is no URL, and the client has no base to put before it").into())
+        }
+        _ => Ok(Url::parse(given)?),
+    }
+}
+
+/// `https://`, and not the colon that a path may have.
+fn has_scheme(given: &str) -> bool {
+    let Some((scheme, _)) = given.split_once("://") else { return false };
+    let mut bytes = scheme.bytes();
+    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(base: &str, path: &str) -> String {
+        target(Some(&Base::new(base).unwrap()), path).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_path_stands_beneath_the_base_whatever_slashes_there_are() {
+        for base in ["https://api.example.com/v1", "https://api.example.com/v1/"] {
+            for path in ["users/7", "/users/7"] {
+                assert_eq!(joined(base, path), "https://api.example.com/v1/users/7");
+            }
+            assert_eq!(joined(base, ""), "https://api.example.com/v1");
+            assert_eq!(joined(base, "?page=2"), "https://api.example.com/v1?page=2");
+            assert_eq!(joined(base, "/a:b//c?d=/e"), "https://api.example.com/v1/a:b//c?d=/e");
+        }
+        assert_eq!(joined("https://api.example.com", "users"), "https://api.example.com/users");
+        assert_eq!(joined("https://api.example.com", ""), "https://api.example.com/");
+    }
+
+    #[test]
+    fn no_path_leads_to_another_host() {
+        assert_eq!(joined("https://a.example", "//b.example/"), "https://a.example//b.example/");
+        assert_eq!(joined("https://a.example", "@b.example/"), "https://a.example/@b.example/");
+        assert_eq!(joined("https://a.example", "javascript:1"), "https://a.example/javascript:1");
+    }
+
+    #[test]
+    fn a_whole_url_goes_where_it_says() {
+        let base = Base::new("https://a.example/v1").unwrap();
+        for base in [Some(&base), None] {
+            let url = target(base, "http://b.example:81/x").unwrap();
+            assert_eq!(url.as_str(), "http://b.example:81/x");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_base_or_a_target_says_why() {
+        let refused = |base| Base::new(base).unwrap_err().to_string();
+        assert!(refused("api.example.com").starts_with("the base URL \"api.example.com\""));
+        assert!(refused("mailto:ana@example.com").contains("mailto"));
+        assert!(refused("https://a.example/?key=1").contains("https://a.example/?key=1"));
+        let error = target(None, "/users").unwrap_err().to_string();
+        assert_eq!(error, "\"/users\" is no URL, and the client has no base to put before it");
+        assert!(target(None, "http://[").is_err());
+    }
+}

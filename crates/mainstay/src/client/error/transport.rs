@@ -1,0 +1,63 @@
+//! What comes out of the transport.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::error::{BoxError, Error};
+
+/// An attempt that came to nothing.
+#[derive(Debug)]
+pub(in crate::client) enum TransportError {
+    /// reqwest's, which follows no redirects here.
+    Reqwest(::reqwest::Error),
+    /// A service's.
+    Other(BoxError),
+    Redirect(RedirectError),
+}
+
+/// A redirect that is not followed.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::client) enum RedirectError {
+    #[error("{} were followed, and there is another one", super::words::Redirects(*.0))]
+    TooMany(u32),
+    #[error("it leads to {0:?}, where no request of HTTP can go")]
+    Nowhere(String),
+}
+
+impl Error<TransportError> {
+    /// What there is to be shown of it.
+    pub(super) fn shown(self) -> BoxError {
+        match self {
+            Self::Refused(refused) => refused.into(),
+            Self::Inner(TransportError::Reqwest(error)) => error.without_url().into(),
+            Self::Inner(TransportError::Other(error)) => error,
+            Self::Inner(TransportError::Redirect(error)) => error.into(),
+        }
+    }
+}
+
+/// Whether an error says that no redirects were followed before it.
+pub(crate) fn follows_none(error: &(dyn StdError + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(TransportError::Reqwest(_)))
+}
+
+/// Whether an error is one of redirects.
+pub(crate) fn is_of_redirects(error: &(dyn StdError + 'static)) -> bool {
+    error.is::<RedirectError>()
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the attempt failed")
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Reqwest(error) => Some(error),
+            Self::Other(error) => Some(&**error),
+            Self::Redirect(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What an error says to whoever reads it.
+
+use std::fmt;
+use std::time::Duration;
+
+use ::http::StatusCode;
+use ::reqwest::Url;
+
+use super::ClientError;
+use crate::http::Cause;
+
+/// A URL without what may be secret in it: user, password and query.
+pub(super) struct Shown<'a>(pub(super) &'a Url);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.0;
+        write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
+        if let Some(port) = url.port() {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(url.path())?;
+        match url.query() {
+            Some(_) => f.write_str("?…"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// "1 redirect", "2 redirects".
+pub(super) struct Redirects(pub(super) u32);
+
+impl fmt::Display for Redirects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} redirect{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(method) = self.method() {
+            write!(f, "{method} ")?;
+        }
+        if let Some(url) = self.url() {
+            write!(f, "{}: ", Shown(url))?;
+        }
+        match self.status() {
+            Some(status) => answered(f, status)?,
+            None => f.write_str(what(self.cause()))?,
+        }
+        if self.attempts() > 1 {
+            write!(f, ", after {} attempts", self.attempts())?;
+        }
+        self.advise(f)
+    }
+}
+
+impl ClientError {
+    /// What can be done.
+    fn advise(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(wait) = self.refused().and_then(|refused| refused.retry_in()) {
+            let wait = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            return write!(f, "; it would be taken in {wait:?}");
+        }
+        let is_known = self.inner.method.is_some();
+        f.write_str(match self.cause() {
+            Cause::TimedOut | Cause::Broken if self.inner.is_once => {
+                "; it may have been done, so it was not sent again: an idempotency key would allow that"
+            }
+            Cause::Connect if is_known => "; is the address right, and does something listen there?",
+            Cause::TimedOut if is_known => "; `timeout` gives it longer, a report says what was slow",
+            Cause::Refused if self.attempts() == 0 => "; nothing was sent",
+            _ => "",
+        })
+    }
+}
+
+fn answered(f: &mut fmt::Formatter<'_>, status: StatusCode) -> fmt::Result {
+    write!(f, "it was answered with {}", status.as_str())?;
+    match status.canonical_reason() {
+        Some(reason) => write!(f, " {reason}"),
+        None => Ok(()),
+    }
+}
+
+const fn what(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Refused => "it was refused",
+        Cause::Invalid => "it cannot be sent",
+        Cause::GivenUp => "its body broke off",
+        Cause::Connect => "no connection",
+        Cause::ClosedBefore => "the connection was closed before it was sent",
+        Cause::PutBack => "the server put it back",
+        Cause::TimedOut => "no answer in time",
+        Cause::Broken => "the connection broke",
+        Cause::Malformed => "the answer cannot be understood",
+        Cause::Redirects => "its redirects were not followed to their end",
+        Cause::Status(_) => "it was answered with an error",
+        Cause::Unknown => "it failed",
+    }
+}

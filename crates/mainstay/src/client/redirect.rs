@@ -1,0 +1,215 @@
+//! Redirects, each a call of its own.
+//!
+//! They are followed outside of the pipeline. So every hop asks the guards of the host that it goes
+//! to, and a failure is always that of the request that was sent: a `POST` that was answered with a
+//! redirect is never sent again because what it led to could not be reached.
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use ::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
+    PROXY_AUTHORIZATION, TRANSFER_ENCODING,
+};
+use ::http::{Method, StatusCode};
+use ::reqwest::Url;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::answer::Answer;
+use super::error::{RedirectError, TransportError};
+use super::outgoing::Outgoing;
+use crate::error::Error;
+use crate::http::RequestView;
+
+type End = Result<Answer, Error<TransportError>>;
+
+/// A service whose redirects are followed, as many as the request says.
+#[derive(Clone, Debug)]
+pub(super) struct Follow<S> {
+    inner: S,
+}
+
+impl<S> Follow<S> {
+    pub(super) const fn new(inner: S) -> Self {
+        Self { inner }
+    }
+
+    pub(super) const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S> Service<Outgoing> for Follow<S>
+where
+    S: Service<Outgoing, Response = Answer, Error = Error<TransportError>> + Clone,
+{
+    type Response = Answer;
+    type Error = Error<TransportError>;
+    type Future = FollowFuture<S, S::Future>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, outgoing: Outgoing) -> Self::Future {
+        let rest = (outgoing.redirects > 0)
+            .then(|| Box::new(Rest { service: self.inner.clone(), kept: Kept::of(&outgoing) }));
+        FollowFuture { hop: Hop::Sent { future: self.inner.call(outgoing) }, rest }
+    }
+}
+
+pin_project! {
+    /// The response future of [`Follow`].
+    #[must_use = "futures do nothing unless polled"]
+    pub(super) struct FollowFuture<S, F> {
+        #[pin]
+        hop: Hop<F>,
+        // Only where redirects may be followed.
+        rest: Option<Box<Rest<S>>>,
+    }
+}
+
+pin_project! {
+    #[project = HopProj]
+    enum Hop<F> {
+        Sent { #[pin] future: F },
+        // It waits until the service is ready.
+        Next { outgoing: Option<Outgoing> },
+    }
+}
+
+struct Rest<S> {
+    service: S,
+    kept: Kept,
+}
+
+#[expect(clippy::expect_used, reason = "what waits to be sent is there until it is sent")]
+impl<S> Future for FollowFuture<S, S::Future>
+where
+    S: Service<Outgoing, Response = Answer, Error = Error<TransportError>> + Clone,
+{
+    type Output = End;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let mut this = self.project();
+        loop {
+            let next = match this.hop.as_mut().project() {
+                HopProj::Sent { future } => {
+                    let answer = ready!(future.poll(cx))?;
+                    let Some(rest) = this.rest.as_mut() else { return Poll::Ready(Ok(answer)) };
+                    match rest.kept.next(&answer) {
+                        None => return Poll::Ready(Ok(answer)),
+                        Some(Err(error)) => {
+                            let error = TransportError::Redirect(error);
+                            return Poll::Ready(Err(Error::Inner(error)));
+                        }
+                        Some(Ok(outgoing)) => Hop::Next { outgoing: Some(outgoing) },
+                    }
+                }
+                HopProj::Next { outgoing } => {
+                    let rest = this.rest.as_mut().expect("a hop follows one that was kept");
+                    ready!(rest.service.poll_ready(cx))?;
+                    let outgoing = outgoing.take().expect("it is sent once");
+                    rest.kept = Kept::of(&outgoing);
+                    // The one that was readied is called; its clone has yet to be asked.
+                    let clone = rest.service.clone();
+                    let mut service = mem::replace(&mut rest.service, clone);
+                    Hop::Sent { future: service.call(outgoing) }
+                }
+            };
+            this.hop.set(next);
+        }
+    }
+}
+
+impl<S, F> fmt::Debug for FollowFuture<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FollowFuture").finish_non_exhaustive()
+    }
+}
+
+/// What is kept of a request in case its answer leads elsewhere.
+struct Kept {
+    /// Without a body, where that cannot be sent again.
+    outgoing: Outgoing,
+    is_whole: bool,
+}
+
+impl Kept {
+    fn of(outgoing: &Outgoing) -> Self {
+        let (copy, is_whole) = match outgoing.copy() {
+            Some(copy) => (copy, true),
+            None => (outgoing.without_body(), false),
+        };
+        Self { outgoing: copy, is_whole }
+    }
+
+    /// The request that an answer leads to; none, if it leads nowhere, or only with a body that is
+    /// gone.
+    fn next(&mut self, answer: &Answer) -> Option<Result<Outgoing, RedirectError>> {
+        let (from, method) = (self.outgoing.request.url(), self.outgoing.request.method());
+        let asks_for_get = match answer.response.status() {
+            StatusCode::SEE_OTHER => method != Method::HEAD,
+            // What everybody does, and RFC 9110 allows.
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
+            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => false,
+            _ => return None,
+        };
+        let location = answer.response.headers().get(LOCATION)?;
+        if !asks_for_get && !self.is_whole {
+            return None;
+        }
+        let Some(left) = self.outgoing.redirects.checked_sub(1) else {
+            return Some(Err(RedirectError::TooMany(self.outgoing.followed)));
+        };
+        let target = match leads(from, location.as_bytes()) {
+            Ok(target) => target,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut next = self.outgoing.without_body();
+        if !is_same_origin(from, &target) {
+            for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                next.request.headers_mut().remove(secret);
+            }
+        }
+        if asks_for_get {
+            *next.request.method_mut() = Method::GET;
+            for about_body in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
+                next.request.headers_mut().remove(about_body);
+            }
+        } else {
+            *next.request.body_mut() = self.outgoing.request.body_mut().take();
+        }
+        next.request.headers_mut().remove(HOST); // it was that of the host before
+        *next.request.url_mut() = target;
+        next.redirects = left;
+        next.followed = next.followed.saturating_add(1);
+        Some(Ok(next))
+    }
+}
+
+fn leads(from: &Url, location: &[u8]) -> Result<Url, RedirectError> {
+    let nowhere = || RedirectError::Nowhere(String::from_utf8_lossy(location).into_owned());
+    let location = std::str::from_utf8(location).map_err(|_| nowhere())?;
+    let mut target = from.join(location).map_err(|_| nowhere())?;
+    if !matches!(target.scheme(), "http" | "https") || !target.has_host() {
+        return Err(nowhere());
+    }
+    // A server does not say as whom its clients are to come.
+    let cleared = target.set_username("").and_then(|()| target.set_password(None));
+    cleared.map_err(|()| nowhere())?;
+    Ok(target)
+}
+
+fn is_same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host_str() == other.host_str()
+        && one.port_or_known_default() == other.port_or_known_default()
+}

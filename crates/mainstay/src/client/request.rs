@@ -1,0 +1,222 @@
+//! A request, as it is put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, Version};
+use serde::Serialize;
+
+use super::Client;
+use super::download::Download;
+use super::error::ClientError;
+use super::wishes::Wishes;
+use crate::BoxError;
+use crate::http::{IdempotencyKeys, Key, RetryRules};
+use crate::pipeline::Pipeline;
+
+/// The verbs of reqwest's own builder, which does what they say; both clients have them.
+///
+/// What is wrong with one of them is told when the request is sent.
+macro_rules! verbs {
+    () => {
+        /// Adds a field, also where there is one of that name.
+        pub fn header<K, V>(self, name: K, value: V) -> Self
+        where
+            HeaderName: TryFrom<K, Error: Into<::http::Error>>,
+            HeaderValue: TryFrom<V, Error: Into<::http::Error>>,
+        {
+            self.with(|request| request.header(name, value))
+        }
+
+        /// Puts these fields in the place of those of their names.
+        pub fn headers(self, fields: HeaderMap) -> Self {
+            self.with(|request| request.headers(fields))
+        }
+
+        /// Says who asks, by name and password.
+        pub fn basic_auth(
+            self,
+            user: impl std::fmt::Display,
+            password: Option<impl std::fmt::Display>,
+        ) -> Self {
+            self.with(|request| request.basic_auth(user, password))
+        }
+
+        /// Says who asks, by a token.
+        pub fn bearer_auth(self, token: impl std::fmt::Display) -> Self {
+            self.with(|request| request.bearer_auth(token))
+        }
+
+        /// Adds these pairs to the query of the URL.
+        pub fn query<T: Serialize + ?Sized>(self, pairs: &T) -> Self {
+            self.with(|request| request.query(pairs))
+        }
+
+        /// A body: of bytes, which can be sent again, or a stream, which is sent once.
+        pub fn body(self, body: impl Into<::reqwest::Body>) -> Self {
+            self.with(|request| request.body(body))
+        }
+
+        /// This as a body of JSON.
+        pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
+            self.with(|request| request.json(value))
+        }
+
+        /// This as a body as HTML's forms send it.
+        pub fn form<T: Serialize + ?Sized>(self, fields: &T) -> Self {
+            self.with(|request| request.form(fields))
+        }
+
+        /// A body of many parts, files among them. It is a stream, and sent once.
+        pub fn multipart(self, form: ::reqwest::multipart::Form) -> Self {
+            self.with(|request| request.multipart(form))
+        }
+
+        /// Which HTTP it is to go by.
+        pub fn version(self, version: Version) -> Self {
+            self.with(|request| request.version(version))
+        }
+    };
+}
+/// A request that is put together, and then sent.
+///
+/// Of the body in memory and of everything else a copy can be sent again; of a stream none can, so a
+/// call with one has one attempt.
+#[derive(Debug)]
+#[must_use = "nothing is sent until `send` is awaited"]
+pub struct RequestBuilder {
+    client: Client,
+    request: Result<::reqwest::RequestBuilder, BoxError>,
+    wishes: Wishes,
+}
+
+impl RequestBuilder {
+    pub(super) fn new(
+        client: Client,
+        request: Result<::reqwest::RequestBuilder, BoxError>,
+    ) -> Self {
+        Self { client, request, wishes: Wishes::default() }
+    }
+
+    fn with(
+        mut self,
+        change: impl FnOnce(::reqwest::RequestBuilder) -> ::reqwest::RequestBuilder,
+    ) -> Self {
+        self.request = self.request.map(change);
+        self
+    }
+
+    verbs!();
+
+    /// The call with its body must end in so long, all attempts and waits included. Where the
+    /// pipeline's deadline gives its head less, that counts.
+    pub const fn timeout(mut self, time: Duration) -> Self {
+        self.wishes.timeout = Some(time);
+        self
+    }
+
+    /// The body fails when it says nothing for so long while it is read.
+    pub const fn read_timeout(mut self, silence: Duration) -> Self {
+        self.wishes.read_timeout = Some(silence);
+        self
+    }
+
+    /// Follows so many redirects; see [`ClientBuilder::redirects`](super::ClientBuilder::redirects).
+    pub const fn redirects(mut self, most: u32) -> Self {
+        self.wishes.redirects = Some(most);
+        self
+    }
+
+    /// Goes through this pipeline in place of the client's.
+    pub fn pipeline(mut self, pipeline: &Pipeline) -> Self {
+        self.wishes.pipeline = Some(pipeline.clone());
+        self
+    }
+
+    /// Other rules for whether it may be sent again.
+    pub fn rules(mut self, rules: impl Into<Arc<RetryRules>>) -> Self {
+        self.wishes.rules(rules);
+        self
+    }
+
+    /// What it costs where calls are counted, in the units of a rate limit; 1 unless set.
+    pub fn cost(mut self, cost: u32) -> Self {
+        self.wishes.cost(cost);
+        self
+    }
+
+    /// Whose state it shares in the pipeline, in place of its host's.
+    pub fn key(mut self, key: Key) -> Self {
+        self.wishes.key(key);
+        self
+    }
+
+    /// By this the server knows it if it comes again, so that it may be sent again: the name that
+    /// you have for what is to be done once. Only for servers that promise to honour it.
+    pub fn idempotency_key(self, key: impl AsRef<str>) -> Self {
+        let key = key.as_ref().to_owned();
+        self.with(|request| request.header("idempotency-key", key))
+    }
+
+    /// The same with a key that no other call has, in the field that this says.
+    pub fn unique_key(self, keys: &IdempotencyKeys) -> Self {
+        let mut fields = HeaderMap::new();
+        keys.mint(&mut fields);
+        self.headers(fields)
+    }
+
+    /// An answer whose status is 400 or more is an error, once no further attempt would better it.
+    /// The answer is [in it](ClientError::into_response).
+    pub const fn error_for_status(mut self) -> Self {
+        self.wishes.is_status_an_error = true;
+        self
+    }
+
+    /// A report of the call is made: in the answer, by [`Reported`](super::Reported), or in the
+    /// error.
+    pub const fn report(mut self) -> Self {
+        self.wishes.is_report = true;
+        self
+    }
+
+    /// Leaves something for layers and services of your own, among the request's extensions.
+    pub fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.wishes.extensions.insert(value);
+        self
+    }
+
+    /// The request as reqwest has it, to look at; what was said to the layers is not in it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn build(self) -> Result<::reqwest::Request, ClientError> {
+        self.built().map(|(_, request, _)| request)
+    }
+
+    /// Sends it, and waits for the head of the answer.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no answer: none of the attempts had one, or none was let go. An answer that
+    /// says that it went wrong is an answer.
+    pub async fn send(self) -> Result<::reqwest::Response, ClientError> {
+        let (client, request, wishes) = self.built()?;
+        client.call(request, wishes).await
+    }
+
+    /// Writes the body to a file or a writer as it comes, and goes on where it is cut off.
+    ///
+    /// A [timeout](Self::timeout) is then that of all of it, however many requests it takes.
+    pub fn download(self) -> Download {
+        Download::new(self)
+    }
+
+    pub(super) fn built(self) -> Result<(Client, ::reqwest::Request, Wishes), ClientError> {
+        let built = self.request.and_then(|request| Ok(request.build()?));
+        match built {
+            Ok(request) => Ok((self.client, request, self.wishes)),
+            Err(why) => Err(ClientError::invalid(why)),
+        }
+    }
+}

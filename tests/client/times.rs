@@ -1,0 +1,67 @@
+//! What takes too long.
+
+use mainstay::client::ClientError;
+use mainstay::http::Cause;
+
+use super::*;
+use crate::socket::serve;
+
+const SHORT: Duration = Duration::from_millis(100);
+
+/// Gives half of its answer's body, and then says nothing.
+async fn falls_silent() -> String {
+    serve(|mut connection| async move {
+        connection.reads_request_to("").await;
+        connection.writes(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf").await;
+        connection.says_nothing().await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_body_that_falls_silent_fails_by_the_read_timeout() {
+    let url = falls_silent().await;
+    let client = builder().read_timeout(SHORT).build().unwrap();
+    let answer = finishes(client.get(&url).send()).await.unwrap();
+    assert_eq!(answer.url().as_str(), url);
+    let error = ClientError::from(finishes(answer.text()).await.unwrap_err());
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!(error.refused().unwrap().layer(), "body timeout");
+}
+
+#[tokio::test]
+async fn the_timeout_of_a_call_ends_its_body_too() {
+    let url = falls_silent().await;
+    let answer = finishes(client().get(&url).timeout(SHORT).send()).await.unwrap();
+    let error = ClientError::from(finishes(answer.text()).await.unwrap_err());
+    assert_eq!(error.refused().unwrap().layer(), "timeout of the call");
+}
+
+#[tokio::test]
+async fn the_timeout_of_a_call_ends_it_before_its_head() {
+    let url = serve(|connection| connection.says_nothing()).await;
+    let client = builder().timeout(LONG).build().unwrap();
+    let error = finishes(client.get(&url).timeout(SHORT).send()).await.unwrap_err();
+    assert_eq!(error.cause(), Cause::TimedOut);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "GET {url}: no answer in time; `timeout` gives it longer, a report says what was slow"
+        )
+    );
+}
+
+#[tokio::test]
+async fn an_upload_that_the_server_does_not_take_fails_by_the_write_timeout() {
+    let url = serve(|connection| async move {
+        connection.sees_bytes().await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let client = builder().write_timeout(SHORT).build().unwrap();
+    let pieces = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![7; 1 << 16]));
+    let body = reqwest::Body::wrap_stream(pieces);
+    let error = finishes(client.put(&url).body(body).send()).await.unwrap_err();
+    assert_eq!(error.refused().unwrap().layer(), "write timeout");
+    assert!(error.is_timeout());
+}
