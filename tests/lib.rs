@@ -103,3 +103,7 @@ pub struct Bounds;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guides/many-calls.md")]
 pub struct ManyCalls;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/command.md")]
+pub struct Command;

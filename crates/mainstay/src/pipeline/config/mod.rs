@@ -49,12 +49,14 @@ mod json;
 mod report;
 mod schema;
 mod toml;
+mod value;
 mod watch;
 
 use std::path::Path;
 
 pub use error::{ConfigError, Problem};
 pub use schema::schema;
+pub use value::{duration, rate};
 pub use watch::Watcher;
 
 use super::{HostPattern, PipelineSpec};
@@ -120,6 +122,16 @@ impl Config {
     /// All of them, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Configured> {
         self.pipelines.iter()
+    }
+
+    /// The same with every pipeline changed, as by the flags of a command. What comes of that is
+    /// checked where it is built.
+    #[must_use]
+    pub fn changed(mut self, mut change: impl FnMut(PipelineSpec) -> PipelineSpec) -> Self {
+        for configured in &mut self.pipelines {
+            configured.spec = change(configured.spec.clone());
+        }
+        self
     }
 
     /// What the linter warns of, with its place in the file.

@@ -33,7 +33,9 @@ pub(crate) use shape::Shape;
 pub(crate) use value::{Value, quote};
 #[cfg(feature = "config")]
 pub(crate) use {
+    rate::read as read_rate,
     read::{Fault, Reading, nearest},
     shape::SubShape,
+    time::read as read_duration,
     tree::{Member, Node, Tree},
 };

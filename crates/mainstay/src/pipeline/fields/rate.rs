@@ -20,7 +20,7 @@ const NAMED: [(&[&str], &str, u64); 4] = [
 ];
 
 /// Reads a rate; `Err` says what to write instead.
-pub(super) fn read(text: &str) -> Result<Rate, String> {
+pub(crate) fn read(text: &str) -> Result<Rate, String> {
     let Some((count, period)) = text.split_once('/') else {
         return Err("write so many in so long: \"50/s\", \"300/min\", \"10/250ms\"".to_owned());
     };

@@ -17,7 +17,7 @@ const UNITS: [(&str, u64); 9] = [
 ];
 
 /// Reads a duration; `Err` says what to write instead.
-pub(super) fn read(text: &str) -> Result<Duration, String> {
+pub(crate) fn read(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut total: u128 = 0;
     let mut least = u64::MAX;

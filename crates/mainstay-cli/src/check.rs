@@ -1,0 +1,68 @@
+//! `mainstay check`: what is wrong in a file of pipelines.
+
+use std::fs;
+use std::path::Path;
+
+use mainstay::pipeline::config::{Config, Problem};
+use serde_json::{Value, json};
+
+use crate::args::{Check, Format};
+use crate::exit::Exit;
+use crate::out;
+
+pub(crate) fn run(check: &Check) -> Exit {
+    if let Err(error) = fs::metadata(&check.file) {
+        return out::wrong(format_args!("{}: {error}", check.file.display()));
+    }
+    let read = Config::from_file(&check.file);
+    let (problems, pipelines) = match &read {
+        Ok(config) => (config.warnings(), config.iter().count()),
+        Err(wrong) => (wrong.problems(), 0),
+    };
+    let text = match check.format {
+        Format::Json => format!("{:#}\n", as_json(problems, read.is_ok())),
+        Format::Text => match &read {
+            Ok(_) => as_text(&check.file, problems, pipelines),
+            Err(wrong) => out::coloured(&wrong.to_string()),
+        },
+    };
+    let is_refused = read.is_err() || check.deny_warnings && !problems.is_empty();
+    match out::whole(&text) {
+        Exit::Ok if is_refused => Exit::SomeFailed,
+        exit => exit,
+    }
+}
+
+fn as_text(file: &Path, warnings: &[Problem], pipelines: usize) -> String {
+    let mut text: String = warnings.iter().map(|warning| format!("{warning}\n")).collect();
+    text = out::coloured(&text);
+    let plural = |count: usize, word: &str| match count {
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    };
+    text.push_str(&format!(
+        "{}: {}, {}\n",
+        file.display(),
+        plural(pipelines, "pipeline"),
+        plural(warnings.len(), "warning"),
+    ));
+    text
+}
+
+fn as_json(problems: &[Problem], is_valid: bool) -> Value {
+    let problems: Vec<Value> = problems
+        .iter()
+        .map(|problem| {
+            json!({
+                "severity": problem.severity.to_string(),
+                "code": problem.code,
+                "message": problem.message,
+                "path": problem.path,
+                "help": problem.help,
+                "line": problem.place.as_ref().map(|place| place.line),
+                "column": problem.place.as_ref().map(|place| place.column),
+            })
+        })
+        .collect();
+    json!({ "valid": is_valid, "problems": problems })
+}

@@ -1,0 +1,171 @@
+//! The three ways in which the demo makes its calls.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use mainstay::batch::Batch;
+use mainstay::pipeline::{PipelineSpec, Pipelines};
+use mainstay::{Lift, LiftLayer};
+use mainstay_testkit::server::Exchange;
+use tower::service_fn;
+use tower_layer::Layer;
+
+use super::api::Api;
+use crate::clock;
+use crate::fetch::{Caller, Defaults, Hosts, Job, Kind, Record, Times, Transport};
+
+/// How many calls there are.
+pub(crate) const CALLS: usize = 200;
+/// How many of them are made one after another.
+pub(crate) const SAMPLE: usize = 20;
+
+/// What came of one way.
+pub(crate) struct Run {
+    pub(crate) calls: usize,
+    pub(crate) took: Duration,
+    pub(crate) ok: usize,
+    /// Calls to hosts that are up that have failed.
+    pub(crate) lost: usize,
+    /// Requests that were sent, to the host that is down as well.
+    pub(crate) attempts: u32,
+    /// What the hosts saw, each in its order.
+    pub(crate) seen: Vec<Vec<Exchange>>,
+    /// How many calls failed, and why.
+    pub(crate) failed: BTreeMap<Kind, usize>,
+    /// Of the calls that succeeded.
+    pub(crate) times: Times,
+}
+
+/// Some of the calls, each after the one before.
+pub(crate) async fn one_by_one(mut told: impl FnMut(usize)) -> Result<Run, String> {
+    let (api, caller) = (start()?, bare()?);
+    let (began, mut records) = (clock::now(), Vec::new());
+    for call in 0..SAMPLE {
+        records.push((call, caller.clone().call(job(&api, call)).await));
+        told(records.len());
+    }
+    Ok(Run::of(&api, records, clock::since(began)))
+}
+
+/// All calls at once, and each once.
+pub(crate) async fn all_at_once(mut told: impl FnMut(usize)) -> Result<Run, String> {
+    let (api, caller) = (start()?, bare()?);
+    let began = clock::now();
+    let calls = (0..CALLS).map(|call| {
+        let call_it = caller.clone().call(job(&api, call));
+        async move { (call, call_it.await) }
+    });
+    let mut calls: FuturesUnordered<_> = calls.collect();
+    let mut records = Vec::new();
+    while let Some(record) = calls.next().await {
+        records.push(record);
+        told(records.len());
+    }
+    Ok(Run::of(&api, records, clock::since(began)))
+}
+
+/// All calls as a batch through the standard pipeline, which has a state for each host.
+pub(crate) async fn through_a_pipeline(mut told: impl FnMut(usize)) -> Result<Run, String> {
+    let api = start()?;
+    let pipelines = Pipelines::new(PipelineSpec::standard()).map_err(|wrong| wrong.to_string())?;
+    let caller = Caller::new(pipelines.layer(transport()?));
+    let hosts = Hosts { pipelines, total: None, patience: PATIENCE };
+    let began = clock::now();
+    let service = service_fn(move |job| {
+        let caller = caller.clone();
+        async move { Ok::<_, Infallible>(caller.call(job).await) }
+    });
+    let batch = Batch::over(service).concurrency(64).asking(hosts);
+    let jobs: Vec<Job> = (0..CALLS).map(|call| job(&api, call)).collect();
+    let mut results = batch.as_completed(jobs);
+    let mut records = Vec::new();
+    while let Some(done) = results.next().await {
+        let call = usize::try_from(done.index).unwrap_or_default();
+        let record = done.result.map_err(|panicked| panicked.to_string())?;
+        records.push((call, record));
+        told(records.len());
+    }
+    Ok(Run::of(&api, records, clock::since(began)))
+}
+
+/// How long calls wait for a host that is down; `fetch` has more of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Bare = Lift<Transport>;
+
+fn start() -> Result<Api, String> {
+    Api::start().map_err(|error| format!("the hosts of the demo cannot be started: {error}"))
+}
+
+fn transport() -> Result<Bare, String> {
+    Ok(LiftLayer::new().layer(Transport::new(false, 1 << 20)?))
+}
+
+/// A client without any pipeline.
+fn bare() -> Result<Caller<Bare>, String> {
+    transport().map(Caller::new)
+}
+
+fn job(api: &Api, call: usize) -> Job {
+    Job::of_url(&api.url(call), call as u64, &Defaults::default())
+}
+
+impl Run {
+    fn of(api: &Api, records: Vec<(usize, Record)>, took: Duration) -> Self {
+        let mut run = Self {
+            calls: records.len(),
+            took,
+            ok: 0,
+            lost: 0,
+            attempts: 0,
+            seen: api.seen(),
+            failed: BTreeMap::new(),
+            times: Times::default(),
+        };
+        for (call, record) in records {
+            run.attempts += record.attempts;
+            match record.error {
+                None => {
+                    run.ok += 1;
+                    run.times.add(record.elapsed_ms);
+                }
+                Some(wrong) => {
+                    run.lost += usize::from(!Api::is_down(call));
+                    *run.failed.entry(wrong.kind).or_default() += 1;
+                }
+            }
+        }
+        run
+    }
+
+    /// Requests that reached a host.
+    pub(crate) fn arrived(&self) -> usize {
+        self.seen.iter().map(Vec::len).sum()
+    }
+
+    /// Answers with this status.
+    pub(crate) fn answered(&self, status: u16) -> usize {
+        self.seen.iter().flatten().filter(|seen| seen.status == Some(status)).count()
+    }
+
+    /// Requests that reached a host before the time was over that it had asked for.
+    pub(crate) fn too_early(&self) -> usize {
+        self.seen.iter().map(|host| too_early(host)).sum()
+    }
+}
+
+/// What was on its way when a host said 429 could not know of it.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
+
+fn too_early(host: &[Exchange]) -> usize {
+    let asked = host.iter().filter(|seen| seen.status == Some(429)).map(|seen| {
+        let said = seen.request.at() + seen.took.unwrap_or_default();
+        (said + ON_ITS_WAY, said + Duration::from_secs(1))
+    });
+    let asked: Vec<_> = asked.collect();
+    let is_early = |at| asked.iter().any(|(from, until)| *from < at && at < *until);
+    host.iter().filter(|seen| is_early(seen.request.at())).count()
+}

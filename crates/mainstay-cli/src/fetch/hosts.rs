@@ -1,0 +1,66 @@
+//! Which inputs would have to wait if they were sent now; those wait without a place.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use mainstay::batch::{Readiness, Until};
+use mainstay::breaker::BreakerState;
+use mainstay::guard::Now;
+use mainstay::http::Key;
+use mainstay::pipeline::Pipelines;
+use mainstay::policy::Moment;
+use mainstay::rate_limit::{RateLimit, RateLimitGuard};
+
+use super::job::Job;
+use crate::clock;
+
+/// The hosts of a run.
+pub(crate) struct Hosts {
+    pub(crate) pipelines: Pipelines,
+    /// The limit on all of them together.
+    pub(crate) total: Option<Total>,
+    /// How long an input waits for a server that is down before it is refused like any other call.
+    pub(crate) patience: Duration,
+}
+
+/// A limit on all hosts together.
+pub(crate) struct Total {
+    pub(crate) guard: Arc<RateLimitGuard>,
+    pub(crate) limit: RateLimit,
+}
+
+impl Readiness<Job> for Hosts {
+    fn key(&mut self, job: &Job) -> Option<Key> {
+        Readiness::key(&mut self.pipelines, job.ask.as_ref().ok()?)
+    }
+
+    fn waits_until(&mut self, job: &Job, now: &Now) -> Option<Until> {
+        let request = job.ask.as_ref().ok()?;
+        let until = Readiness::waits_until(&mut self.pipelines, request, now);
+        match until {
+            Some(_) if clock::since(job.since) >= self.patience && self.is_down(job) => {
+                job.is_given_up.store(true, Relaxed);
+                None
+            }
+            Some(until) => Some(until),
+            None => self.total.as_ref().and_then(|total| total.waits_until(now.get())),
+        }
+    }
+}
+
+impl Hosts {
+    fn is_down(&mut self, job: &Job) -> bool {
+        let Some(key) = Readiness::key(self, job) else { return false };
+        let host = self.pipelines.of_host(key.as_str()).host(&key);
+        let breaker = host.as_ref().and_then(|host| host.circuit_breaker());
+        breaker.is_some_and(|breaker| breaker.state() != BreakerState::Closed)
+    }
+}
+
+impl Total {
+    fn waits_until(&self, now: Moment) -> Option<Until> {
+        let each = self.limit.period / self.limit.count.max(1);
+        (self.guard.snapshot().available == 0).then(|| Until::At(now + each))
+    }
+}

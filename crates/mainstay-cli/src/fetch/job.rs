@@ -1,0 +1,283 @@
+//! What is to be fetched: one input, read and checked.
+
+use std::sync::atomic::AtomicBool;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body_util::Full;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use crate::clock;
+
+/// An input, or what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) name: Name,
+    pub(crate) ask: Result<Request<Full<Bytes>>, String>,
+    /// Since when it could have been sent.
+    pub(crate) since: Instant,
+    /// Its host has been down for as long as is waited for one; it is sent once more, to be refused.
+    pub(crate) is_given_up: AtomicBool,
+}
+
+/// By which an input is known again.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Name {
+    /// Its place among the inputs, from 0.
+    pub(crate) index: u64,
+    /// What its line calls it: a text or a number.
+    pub(crate) id: Option<Value>,
+    /// Where to; without a password, and as it was written where it is no URL.
+    pub(crate) url: String,
+    /// Stands for method, URL and body.
+    pub(crate) digest: String,
+}
+
+/// A request as it is read.
+struct Ask {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// What inputs say unless their line says something else.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Defaults {
+    pub(crate) method: Option<Method>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A line of JSON.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    url: String,
+    method: Option<String>,
+    #[serde(default)]
+    headers: Map<String, Value>,
+    body: Option<Value>,
+    id: Option<Value>,
+}
+
+impl Ask {
+    fn request(self) -> Request<Full<Bytes>> {
+        let Self { method, uri, headers, body } = self;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+impl Job {
+    /// A line of the input: a URL, or an object of JSON.
+    pub(crate) fn of_line(line: &str, index: u64, defaults: &Defaults) -> Self {
+        match line.trim_start().starts_with('{') {
+            true => Self::of_json(line, index, defaults),
+            false => Self::of_url(line.trim(), index, defaults),
+        }
+    }
+
+    /// A URL, which is asked as all are that say nothing else.
+    pub(crate) fn of_url(url: &str, index: u64, defaults: &Defaults) -> Self {
+        Self::new(index, None, url, defaults.ask(url))
+    }
+
+    /// Something that is no input.
+    pub(crate) fn wrong(index: u64, text: &str, what: String) -> Self {
+        Self::new(index, None, text, Err(what))
+    }
+
+    fn of_json(text: &str, index: u64, defaults: &Defaults) -> Self {
+        let line: Line = match serde_json::from_str(text) {
+            Ok(line) => line,
+            Err(error) => return Self::wrong(index, "", in_the_line(&error)),
+        };
+        let Line { url, method, headers, body, id } = line;
+        let (id, wrong) = match id {
+            None | Some(Value::String(_) | Value::Number(_)) => (id, None),
+            Some(_) => (None, Some("`id` is a text or a number".to_owned())),
+        };
+        let ask = wrong.map_or_else(|| defaults.ask_more(&url, method, &headers, body), Err);
+        Self::new(index, id, &url, ask)
+    }
+
+    fn new(index: u64, id: Option<Value>, url: &str, ask: Result<Ask, String>) -> Self {
+        let url = ask.as_ref().map_or_else(|_| url.to_owned(), |ask| ask.uri.to_string());
+        let digest = match &ask {
+            Ok(Ask { method, body, .. }) => {
+                digest(&[method.as_str().as_bytes(), url.as_bytes(), body])
+            }
+            Err(_) => digest(&[url.as_bytes()]),
+        };
+        Self {
+            name: Name { index, id, url, digest },
+            ask: ask.map(Ask::request),
+            since: clock::now(),
+            is_given_up: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Defaults {
+    fn ask(&self, url: &str) -> Result<Ask, String> {
+        let mut headers = self.headers.clone();
+        let uri = uri(url, &mut headers)?;
+        let unless = || if self.body.is_empty() { Method::GET } else { Method::POST };
+        let method = self.method.clone().unwrap_or_else(unless);
+        Ok(Ask { method, uri, headers, body: self.body.clone() })
+    }
+
+    fn ask_more(
+        &self,
+        url: &str,
+        method: Option<String>,
+        headers: &Map<String, Value>,
+        body: Option<Value>,
+    ) -> Result<Ask, String> {
+        let mut ask = self.ask(url)?;
+        match body {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => ask.body = text.into(),
+            Some(json) => {
+                let is_json = HeaderValue::from_static("application/json");
+                ask.headers.entry(CONTENT_TYPE).or_insert(is_json);
+                ask.body = json.to_string().into();
+            }
+        }
+        if self.method.is_none() && !ask.body.is_empty() {
+            ask.method = Method::POST;
+        }
+        if let Some(name) = method {
+            ask.method = method_of(&name)?;
+        }
+        for (name, value) in headers {
+            set(&mut ask.headers, name, value)?;
+        }
+        Ok(ask)
+    }
+}
+
+/// A method, in capital letters or not.
+pub(crate) fn method_of(name: &str) -> Result<Method, String> {
+    let method = name.to_ascii_uppercase().parse::<Method>();
+    method.map_err(|_| format!("`{name}` is no method"))
+}
+
+/// A header as a command line has it: `accept: text/html`.
+pub(crate) fn header_of(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let Some((name, value)) = text.split_once(':') else {
+        return Err("write the name, a colon and the value: \"accept: text/html\"".to_owned());
+    };
+    Ok((header_name(name.trim())?, header_value(name, value.trim())?))
+}
+
+fn header_name(name: &str) -> Result<HeaderName, String> {
+    name.parse().map_err(|_| format!("`{name}` is no name of a header"))
+}
+
+fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
+    // What it is stays unsaid, since it may be a secret.
+    value.parse().map_err(|_| format!("the header `{name}` has a value that cannot be sent"))
+}
+
+/// One value takes the place of the default, a list all of its values.
+fn set(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), String> {
+    let key = header_name(name)?;
+    let values = match value {
+        Value::Array(values) => values.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    headers.remove(&key);
+    for value in values {
+        let value = match value {
+            Value::String(text) => header_value(name, text)?,
+            Value::Number(number) => header_value(name, &number.to_string())?,
+            _ => return Err(format!("the header `{name}` is a text, a number or a list of them")),
+        };
+        headers.append(&key, value);
+    }
+    Ok(())
+}
+
+/// Where to. A name and a password in it become the header that says them.
+fn uri(text: &str, headers: &mut HeaderMap) -> Result<Uri, String> {
+    if text.is_empty() {
+        return Err("there is no URL".to_owned());
+    }
+    let mut url = reqwest::Url::parse(text).map_err(|error| match text.contains("://") {
+        true => format!("`{text}` is no URL: {error}"),
+        false => format!("`{text}` is no URL: it begins with http:// or https://"),
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("`{text}` is neither http:// nor https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let basic = basic(&url);
+        // Both can be taken from whatever has a host, and http:// has.
+        let _: (Result<(), ()>, Result<(), ()>) = (url.set_username(""), url.set_password(None));
+        headers.entry(AUTHORIZATION).or_insert(basic);
+    }
+    url.set_fragment(None);
+    url.as_str().parse().map_err(|error| format!("`{url}` cannot be asked: {error}"))
+}
+
+fn basic(url: &reqwest::Url) -> HeaderValue {
+    use base64::Engine as _;
+
+    let decoded = |text: &str| percent_decoded(text);
+    let (name, password) = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
+    let encoded = base64::engine::general_purpose::STANDARD.encode([name, password].join(&b':'));
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
+        .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
+    value.set_sensitive(true);
+    value
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = || u8::from_str_radix(text.get(at + 1..at + 3)?, 16).ok();
+        match (bytes[at], hex()) {
+            (b'%', Some(byte)) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            (byte, _) => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    decoded
+}
+
+/// Sixteen digits that stand for these parts.
+fn digest(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // With their lengths, so that no two lists of parts are one text.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the parser says, without the line that it counts: a line of the input is one line.
+fn in_the_line(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let (what, _) = said.rsplit_once(" at line ").unwrap_or((&said, ""));
+    match error.column() {
+        0 => format!("no JSON: {what}"),
+        column => format!("no JSON: {what}, at column {column}"),
+    }
+}

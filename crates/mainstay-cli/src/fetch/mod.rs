@@ -1,0 +1,103 @@
+//! `mainstay fetch`: many URLs, one line of JSON for each.
+
+mod caller;
+mod flags;
+mod hosts;
+mod input;
+mod job;
+mod output;
+mod overlay;
+mod progress;
+mod record;
+mod resume;
+mod run;
+mod summary;
+mod transport;
+
+use std::fs;
+use std::mem;
+use std::path::Path;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+
+use crate::exit::Exit;
+use crate::out;
+pub(crate) use caller::Caller;
+pub(crate) use flags::Fetch;
+pub(crate) use hosts::Hosts;
+pub(crate) use job::{Defaults, Job};
+pub(crate) use record::{Kind, Record};
+pub(crate) use summary::{Times, seconds};
+pub(crate) use transport::Transport;
+
+use input::Source;
+use output::Output;
+use resume::Kept;
+use run::Run;
+
+pub(crate) fn run(fetch: Fetch) -> Exit {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match (prepare(fetch), runtime) {
+        (Ok(run), Ok(runtime)) => runtime.block_on(run.run()),
+        (Err(what), _) => out::wrong(what),
+        (_, Err(error)) => out::wrong(error),
+    }
+}
+
+/// Finds all that can be wrong before the first request.
+fn prepare(mut fetch: Fetch) -> Result<Run, String> {
+    if fetch.urls.is_empty() && fetch.input.is_none() {
+        return Err("there is nothing to fetch: name a URL, or an input with --input".to_owned());
+    }
+    let defaults = defaults(&mut fetch)?;
+    let file = fetch.input.as_deref().map(input::open).transpose()?;
+    if fetch.input.as_deref().is_some_and(|input| input::is_same(input, &fetch.output)) {
+        return Err("the output would be written over the input: name another file".to_owned());
+    }
+    let (caller, hosts) = caller::of(&fetch)?;
+    let (kept, lines) = match fetch.resume {
+        None => (Kept::default(), output::create(&fetch.output, fetch.overwrite)?),
+        Some(_) if fetch.output == Path::new("-") => {
+            return Err("--resume needs an --output that is a file".to_owned());
+        }
+        Some(resume) => {
+            let (kept, part) = resume::resume(&fetch.output, resume.keep())?;
+            (kept, Box::new(part) as _)
+        }
+    };
+    let kept_failed = kept.failed();
+    let source = Source { urls: mem::take(&mut fetch.urls), file, defaults };
+    let jobs = input::read(source, kept);
+    Ok(Run { fetch, caller, hosts, jobs, output: Output::to(lines), kept_failed })
+}
+
+/// What the flags say of all requests.
+fn defaults(fetch: &mut Fetch) -> Result<Defaults, String> {
+    let mut defaults = Defaults { method: fetch.method.take(), ..Defaults::default() };
+    if let Some(text) = fetch.data.take() {
+        defaults.body = body(text)?;
+    }
+    if let Some(text) = fetch.json.take() {
+        defaults.body = body(text)?;
+        serde_json::from_slice::<serde::de::IgnoredAny>(&defaults.body)
+            .map_err(|error| format!("--json: {error}"))?;
+        defaults.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    for (name, value) in mem::take(&mut fetch.header) {
+        defaults.headers.append(name, value);
+    }
+    Ok(defaults)
+}
+
+/// A text, or behind an `@` the file that it is in.
+fn body(text: String) -> Result<Bytes, String> {
+    match text.strip_prefix('@') {
+        None => Ok(text.into()),
+        Some(file) => match fs::read(file) {
+            Ok(read) => Ok(read.into()),
+            Err(error) => Err(format!("the body {file} cannot be read: {error}")),
+        },
+    }
+}

@@ -1,0 +1,117 @@
+//! Where the lines go. A thread of its own writes them, so that a slow disk or pager holds up
+//! nothing but the places of those that have ended.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::mpsc::{Sender, channel};
+
+use super::record::Record;
+use super::resume::part_of;
+use super::summary::Summary;
+
+/// How many lines may wait for the one that writes.
+const WAITING: usize = 64;
+
+/// The lines of a run.
+pub(crate) struct Output {
+    records: Sender<Record>,
+    summary: Arc<Mutex<Summary>>,
+    writer: JoinHandle<io::Result<()>>,
+}
+
+/// Opens an output that there was none of.
+pub(crate) fn create(output: &Path, is_replaced: bool) -> Result<Box<dyn Write + Send>, String> {
+    if output == Path::new("-") {
+        return Ok(Box::new(io::stdout()));
+    }
+    let cannot =
+        |error: io::Error| format!("the output {} cannot be written: {error}", output.display());
+    let is_there = fs::metadata(output).is_ok_and(|known| known.is_file() && known.len() > 0);
+    if !is_replaced && (is_there || part_of(output).exists()) {
+        return Err(format!(
+            "the output {} is there already: go on with it with --resume, or lose it with --overwrite",
+            output.display()
+        ));
+    }
+    match fs::remove_file(part_of(output)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(cannot(error)),
+        _ => {}
+    }
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).open(output);
+    Ok(Box::new(opened.map_err(cannot)?))
+}
+
+impl Output {
+    /// Begins to write. Each line is there as soon as it is written, and none is torn but by the end
+    /// of the process.
+    pub(crate) fn to(mut file: Box<dyn Write + Send>) -> Self {
+        let (records, mut waiting) = channel::<Record>(WAITING);
+        let summary = Arc::new(Mutex::new(Summary::default()));
+        let written = Arc::clone(&summary);
+        let writer = thread::spawn(move || {
+            while let Some(record) = waiting.blocking_recv() {
+                file.write_all(&record.line())?;
+                file.flush()?;
+                written.lock().unwrap_or_else(PoisonError::into_inner).add(&record);
+            }
+            Ok(())
+        });
+        Self { records, summary, writer }
+    }
+
+    /// Where records are sent to. Nothing can be sent after a failure, which [`end`](Self::end)
+    /// tells.
+    pub(crate) fn records(&self) -> Sender<Record> {
+        self.records.clone()
+    }
+
+    /// What has been written.
+    pub(crate) fn summary(&self) -> Summary {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until all is written. Every clone of the sender must be gone.
+    pub(crate) fn end(self) -> (Summary, io::Result<()>) {
+        let Self { records, summary, writer } = self;
+        drop(records);
+        let ended = writer.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
+        let summary = summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (summary, ended)
+    }
+}
+
+/// Puts the lines of an output into the order of their inputs.
+pub(crate) fn sort(path: &Path) -> io::Result<()> {
+    let mut places = Vec::new();
+    let (mut lines, mut line, mut at) = (BufReader::new(File::open(path)?), Vec::new(), 0);
+    loop {
+        line.clear();
+        let length = lines.read_until(b'\n', &mut line)? as u64;
+        if length == 0 {
+            break;
+        }
+        let record: Record = serde_json::from_slice(&line)?;
+        places.push((record.index, at, length));
+        at += length;
+    }
+    if places.is_sorted() {
+        return Ok(());
+    }
+    places.sort_unstable();
+    let next: PathBuf = {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".next");
+        name.into()
+    };
+    let (mut from, mut to) = (File::open(path)?, BufWriter::new(File::create(&next)?));
+    for (_, at, length) in places {
+        from.seek(SeekFrom::Start(at))?;
+        io::copy(&mut (&from).take(length), &mut to)?;
+    }
+    to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    fs::rename(&next, path)
+}

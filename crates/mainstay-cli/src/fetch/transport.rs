@@ -1,0 +1,86 @@
+//! What lies beneath the pipelines: reqwest, with bodies read in the attempt, so that one that breaks
+//! off is a failed attempt like any other.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tower_service::Service;
+
+/// A client of reqwest as a service over requests of `http`, which can be looked at.
+#[derive(Clone)]
+pub(crate) struct Transport {
+    client: reqwest::Client,
+    longest: usize,
+}
+
+/// An answer whose body has more bytes than are read. It is no error: another attempt would be told
+/// the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TooLarge;
+
+type Sending = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, reqwest::Error>> + Send>>;
+
+impl Transport {
+    pub(crate) fn new(http2: bool, longest: usize) -> Result<Self, String> {
+        // Another one is there only if something else has set it, and then it serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // No second voice: what is sent again is sent again by the pipeline, which counts it.
+        let builder = reqwest::Client::builder()
+            .retry(reqwest::retry::never())
+            .connect_timeout(Duration::from_secs(10))
+            .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")));
+        let builder = if http2 { builder.http2_prior_knowledge() } else { builder };
+        let client = builder.build().map_err(|error| said(&error))?;
+        Ok(Self { client, longest })
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for Transport {
+    type Response = Response<Full<Bytes>>;
+    type Error = reqwest::Error;
+    type Future = Sending;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), reqwest::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Sending {
+        let Self { client, longest } = self.clone();
+        Box::pin(async move {
+            let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))?;
+            let answer: Response<reqwest::Body> = client.execute(request).await?.into();
+            let (mut head, mut body) = answer.into_parts();
+            let mut read = BytesMut::new();
+            while let Some(frame) = body.frame().await {
+                let Ok(data) = frame?.into_data() else { continue };
+                if read.len() + data.len() > longest {
+                    head.extensions.insert(TooLarge);
+                    break;
+                }
+                read.extend_from_slice(&data);
+            }
+            Ok(Response::from_parts(head, Full::new(read.freeze())))
+        })
+    }
+}
+
+/// An error and what lies beneath it, in one line, nothing twice.
+pub(crate) fn said(error: &(dyn StdError + 'static)) -> String {
+    let mut said = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let words = error.to_string();
+        if !said.contains(&words) {
+            said.push_str(if said.is_empty() { "" } else { ": " });
+            said.push_str(&words);
+        }
+        next = error.source();
+    }
+    said
+}

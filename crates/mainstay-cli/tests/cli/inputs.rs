@@ -1,0 +1,99 @@
+//! Inputs that are broken: each says what is wrong with it, and the rest goes on.
+
+use mainstay_testkit::server::{Faulty, Greeting, Reply};
+
+use crate::{Dir, run, run_with};
+
+fn well() -> Faulty {
+    Faulty::start(|_| Reply::ok("well")).unwrap()
+}
+
+#[test]
+fn a_line_that_is_no_input_says_which_it_is() {
+    let api = well();
+    let good = api.url("/a");
+    let lines = format!(
+        "{good}\n{good}\n{good}\n{good}\n{good}\n{good}\nexample.com/x\n{{\"url\": \n\
+         {{\"url\": \"{good}\", \"methd\": \"PUT\"}}\nftp://a/b\n{good}\n"
+    );
+    let ran = run_with(["fetch", "-i", "-", "--order", "input"], lines.as_bytes());
+    assert_eq!(ran.code, Some(1));
+    let records = ran.records();
+    assert_eq!(records.len(), 11);
+    let message = |n: usize| records[n]["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!(message(6), "line 7: `example.com/x` is no URL: it begins with http:// or https://");
+    assert!(message(7).starts_with("line 8: no JSON: "), "{}", message(7));
+    assert!(message(8).contains("unknown field `methd`"), "{}", message(8));
+    assert_eq!(message(9), "line 10: `ftp://a/b` is neither http:// nor https://");
+    assert_eq!(records[10]["ok"], true);
+    assert_eq!(api.requests(), 7);
+}
+
+#[test]
+fn an_id_is_for_one_input() {
+    let api = well();
+    let url = api.url("/a");
+    let lines = format!("{{\"url\":\"{url}\",\"id\":7}}\n{{\"url\":\"{url}\",\"id\":7}}\n");
+    let ran = run_with(["fetch", "-i", "-", "--order", "input"], lines.as_bytes());
+    let records = ran.records();
+    assert_eq!(records[0]["ok"], true);
+    assert_eq!(records[1]["error"]["kind"], "input");
+    assert_eq!(api.requests(), 1);
+}
+
+#[test]
+fn what_has_no_connection_says_why_and_the_rest_goes_on() {
+    let api = well();
+    let tls = Faulty::builder().greets(|_| Greeting::tls_alert()).start(|_| Reply::ok("")).unwrap();
+    let safe = tls.url("/").replace("http://", "https://");
+    let args = ["fetch", "--order", "input", "--attempts", "1", "http://127.0.0.1:1/"];
+    let urls = ["http://no-such-host.invalid/", &safe, &api.url("/a")];
+    let ran = run(args.into_iter().chain(urls));
+    let records = ran.records();
+    let kind = |n: usize| records[n]["error"]["kind"].as_str().unwrap().to_owned();
+    let message = |n: usize| records[n]["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!(kind(0), "connect");
+    assert!(message(0).contains("Connection refused"), "{}", message(0));
+    assert_eq!(kind(1), "connect");
+    assert!(message(1).contains("dns error"), "{}", message(1));
+    assert_eq!(kind(2), "tls", "{}", message(2));
+    assert_eq!(records[3]["ok"], true);
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_said_before_the_first_request() {
+    let (api, dir) = (well(), Dir::new("files"));
+    let (url, nowhere) = (api.url("/a"), dir.path("no/such/dir.jsonl"));
+    for (args, says) in [
+        (vec!["--input", "no-such-file"], "no-such-file cannot be read: No such file"),
+        (vec!["--output", &nowhere, &url], "dir.jsonl cannot be written: No such file"),
+        (vec!["--data", "@no-such-file", &url], "the body no-such-file cannot be read"),
+        (vec!["--json", "{", &url], "--json: "),
+        (vec!["--resume", &url], "--resume needs an --output that is a file"),
+        (vec!["--config", "no.toml", &url], "no.toml"),
+        (vec!["--pipeline", "no", &url], "there is no pipeline `no` without --config"),
+    ] {
+        let ran = run(["fetch"].into_iter().chain(args));
+        assert_eq!(ran.code, Some(2), "{says}");
+        assert!(ran.err.contains(says), "{says}: {}", ran.err);
+    }
+    let input = dir.file("in.txt", &url);
+    let ran = run(["fetch", "--input", &input, "--output", &input, "--overwrite"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("written over the input"), "{}", ran.err);
+    assert_eq!(dir.read("in.txt"), url);
+    assert_eq!(api.requests(), 0);
+}
+
+#[test]
+fn an_output_that_is_there_is_not_lost() {
+    let (api, dir) = (well(), Dir::new("kept"));
+    let output = dir.file("out.jsonl", "something\n");
+    let ran = run(["fetch", "--output", &output, &api.url("/a")]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("--resume"), "{}", ran.err);
+    assert_eq!(dir.read("out.jsonl"), "something\n");
+    let ran = run(["fetch", "--output", &output, "--overwrite", &api.url("/a")]);
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(dir.read("out.jsonl").lines().count(), 1);
+}

@@ -1,0 +1,103 @@
+//! The command as its user has it: what it prints, and how it exits.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod check;
+mod ends;
+mod fetch;
+mod inputs;
+mod resume;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The command with these arguments.
+fn mainstay<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mainstay"));
+    command.args(args).env_remove("NO_COLOR").env_remove("http_proxy");
+    command
+}
+
+/// What it came to.
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    /// The lines of the output.
+    #[track_caller]
+    fn records(&self) -> Vec<Value> {
+        records(&self.out)
+    }
+}
+
+#[track_caller]
+fn records(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+fn ran(output: Output) -> Ran {
+    let text = |bytes| String::from_utf8(bytes).expect("it writes UTF-8");
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[track_caller]
+fn run<'a>(args: impl IntoIterator<Item = &'a str>) -> Ran {
+    ran(mainstay(args).stdin(Stdio::null()).output().expect("it can be started"))
+}
+
+/// Runs it with this as its standard input.
+#[track_caller]
+fn run_with<'a>(args: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Ran {
+    let mut command = mainstay(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it can be started");
+    // It may have had enough before the end.
+    let _ = child.stdin.take().expect("it is piped").write_all(input);
+    ran(child.wait_with_output().expect("it ends"))
+}
+
+/// A directory of its own for each test, gone at its end.
+struct Dir(PathBuf);
+
+impl Dir {
+    #[track_caller]
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("mainstay-cli-{}-{test}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("there is room");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("it is UTF-8").to_owned()
+    }
+
+    #[track_caller]
+    fn file(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.0.join(name), text).expect("there is room");
+        self.path(name)
+    }
+
+    #[track_caller]
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).expect("it is there")
+    }
+
+    fn read_or_nothing(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).unwrap_or_default()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        Path::new(&self.path(name)).exists()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

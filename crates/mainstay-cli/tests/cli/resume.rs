@@ -1,0 +1,145 @@
+//! `--resume`: every input exactly once in the end, whatever happened to the runs before.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::time::Duration;
+
+use mainstay_testkit::server::{Faulty, Reply};
+
+use crate::{Dir, Ran, mainstay, records, run};
+
+const INPUTS: usize = 300;
+
+fn slow() -> Faulty {
+    Faulty::start(|_| Reply::ok("well").after(Duration::from_millis(20))).unwrap()
+}
+
+fn urls(api: &Faulty) -> String {
+    (0..INPUTS).map(|n| api.url(&format!("/{n}\n"))).collect()
+}
+
+/// Starts a run, and kills it as soon as the server has seen so many requests.
+fn kill_after(api: &Faulty, args: &[&str], requests: usize) {
+    let mut command = mainstay(args.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let goal = api.requests() + requests;
+    while api.requests() < goal && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[track_caller]
+fn assert_each_once(text: &str) {
+    let records = records(text);
+    let indices: BTreeSet<u64> = records.iter().map(|it| it["index"].as_u64().unwrap()).collect();
+    assert_eq!((records.len(), indices.len()), (INPUTS, INPUTS));
+    assert!(records.iter().all(|record| record["ok"] == true));
+}
+
+#[test]
+fn runs_that_were_killed_are_gone_on_with() {
+    for order in ["completion", "input"] {
+        let (api, dir) = (slow(), Dir::new(&format!("killed-{order}")));
+        let (input, output) = (dir.file("in.txt", &urls(&api)), dir.path("out.jsonl"));
+        let run_it =
+            ["fetch", "-i", &input, "-o", &output, "--order", order, "--concurrency", "16"];
+        let resumes: Vec<&str> = run_it.into_iter().chain(["--resume"]).collect();
+        kill_after(&api, &run_it, 80);
+        kill_after(&api, &resumes, 80);
+        let before = api.requests();
+        let ran = run(resumes);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert_each_once(&dir.read("out.jsonl"));
+        assert!(api.requests() - before < INPUTS, "what had ended was not asked for again");
+        assert!(!dir.has("out.jsonl.part"));
+        if order == "input" {
+            let records = records(&dir.read("out.jsonl"));
+            assert!(records.is_sorted_by_key(|record| record["index"].as_u64()));
+        }
+    }
+}
+
+#[test]
+fn a_torn_line_is_cut_and_a_record_is_never_there_twice() {
+    let (api, dir) = (slow(), Dir::new("torn"));
+    let (input, output) = (dir.file("in.txt", &urls(&api)), dir.path("out.jsonl"));
+    let args = ["fetch", "-i", &input, "-o", &output];
+    assert_eq!(run(args).code, Some(0));
+    let whole = dir.read("out.jsonl");
+    let torn = whole.len() - 10;
+    dir.file("out.jsonl", &whole[..torn]);
+    let before = api.requests();
+    assert_eq!(run(args.into_iter().chain(["--resume"])).code, Some(0));
+    assert_each_once(&dir.read("out.jsonl"));
+    assert_eq!(api.requests() - before, 1);
+}
+
+#[test]
+fn an_output_of_another_input_is_refused_and_kept() {
+    let (api, dir) = (slow(), Dir::new("other"));
+    let output = dir.path("out.jsonl");
+    let resume = |text: &str| -> Ran {
+        let input = dir.file("in.txt", text);
+        run(["fetch", "-i", &input, "-o", &output, "--resume"])
+    };
+    let [a, b] = ["/a", "/b"].map(|path| api.url(path));
+    assert_eq!(resume(&format!("{a}\n{b}\n")).code, Some(0));
+    let known = dir.read("out.jsonl");
+
+    let ran = resume(&format!("{b}\n{a}\n"));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("the output does not fit the input: input 0 was"), "{}", ran.err);
+    let ran = resume(&format!("{a}\n"));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("is in the output alone"), "{}", ran.err);
+    assert_eq!(dir.read("out.jsonl"), known);
+
+    let output = dir.file("no.jsonl", "{\"some\":\"json\"}\n");
+    let ran = run(["fetch", "-o", &output, "--resume", &a]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("no.jsonl:1: this is no line of an output"), "{}", ran.err);
+}
+
+#[test]
+fn an_id_is_known_wherever_it_stands() {
+    let (api, dir) = (slow(), Dir::new("ids"));
+    let output = dir.path("out.jsonl");
+    let line =
+        |id: &str| format!("{{\"url\":\"{}\",\"id\":\"{id}\"}}\n", api.url(&format!("/{id}")));
+    let resume = |text: String| {
+        let input = dir.file("in.jsonl", &text);
+        run(["fetch", "-i", &input, "-o", &output, "--resume"])
+    };
+    assert_eq!(resume(line("a") + &line("b")).code, Some(0));
+    assert_eq!(resume(line("c") + &line("b") + &line("a")).code, Some(0));
+    assert_eq!(api.requests(), 3);
+    assert_eq!(dir.read("out.jsonl").lines().count(), 3);
+}
+
+#[test]
+fn what_failed_for_good_is_asked_again_only_if_that_is_wanted() {
+    let dir = Dir::new("failed");
+    let api = Faulty::start(|request| match (request.path(), request.nth_of_path()) {
+        ("/404", 0) => Reply::status(404),
+        ("/503", 0) => Reply::status(503),
+        _ => Reply::ok("well"),
+    })
+    .unwrap();
+    let urls = ["/a", "/404", "/503"].map(|path| api.url(path));
+    let output = dir.path("out.jsonl");
+    let go = |resume: &'static [&'static str]| {
+        let args = ["fetch", "-o", &output, "--attempts", "1"].into_iter();
+        run(args.chain(resume.iter().copied()).chain(urls.iter().map(String::as_str)))
+    };
+    assert_eq!(go(&[]).code, Some(1));
+    let ran = go(&["--resume"]);
+    assert_eq!(ran.code, Some(1), "the 404 is still there: {}", ran.err);
+    assert_eq!(api.requests(), 3 + 1);
+    let ran = go(&["--resume=failed"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(api.requests(), 4 + 1);
+    assert_eq!(dir.read("out.jsonl").lines().count(), 3);
+}
