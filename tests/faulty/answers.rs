@@ -315,6 +315,7 @@ async fn the_same_seed_means_the_same_fate_for_the_same_number() {
         let log = server.log();
         runs.push(log.iter().map(|exchange| exchange.status).collect::<Vec<_>>());
     }
+    assert!([200, 503].iter().all(|status| runs[0].contains(&Some(*status))));
     assert_eq!(runs[0], runs[1]);
     assert_ne!(runs[0], runs[2]);
 }

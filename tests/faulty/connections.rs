@@ -86,6 +86,15 @@ async fn a_server_that_is_down_refuses_and_comes_back_on_the_same_port() {
 }
 
 #[tokio::test]
+async fn a_port_is_kept_while_its_server_is_down() {
+    let server = Faulty::start(|_| Reply::ok("well")).unwrap();
+    server.goes_down().unwrap();
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    let error = other.bind(server.address()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
 async fn connections_can_be_cut_while_the_port_stays_open() {
     for client in both() {
         let server = Faulty::start(|_| Reply::ok("well")).unwrap();
@@ -98,4 +107,69 @@ async fn connections_can_be_cut_while_the_port_stays_open() {
         }
         assert_eq!(server.connections().len(), 2);
     }
+}
+
+/// Why a connection ended, as the client's system tells it, after this was said on it.
+async fn ends(server: &Faulty, say: &str) -> Result<(), std::io::ErrorKind> {
+    let mut stream = TcpStream::connect(server.address()).await.map_err(|error| error.kind())?;
+    let _ = stream.write_all(say.as_bytes()).await;
+    let read = finishes(stream.read_to_end(&mut Vec::new())).await;
+    read.map(drop).map_err(|error| error.kind())
+}
+
+#[tokio::test]
+async fn a_reset_is_none_of_the_ends_in_good_order() {
+    const GET: &str = "GET / HTTP/1.1\r\n\r\n";
+    let reset = Err(std::io::ErrorKind::ConnectionReset);
+    for (reply, end) in [
+        (Reply::resets(), reset),
+        (Reply::ok("well").resets_at(2), reset),
+        (Reply::closes(), Ok(())),
+        (Reply::ok("well").closes_at(2), Ok(())),
+        (Reply::ok("well").half_head(), Ok(())),
+        (Reply::ok("well").last(), Ok(())),
+    ] {
+        let said = format!("{reply:?}");
+        let server = Faulty::start(move |_| reply.clone()).unwrap();
+        assert_eq!(ends(&server, GET).await, end, "{said}");
+    }
+    assert_eq!(ends(&greets(Greeting::Resets), "").await, reset);
+    assert_eq!(ends(&greets(Greeting::Closes), "").await, Ok(()));
+}
+
+/// A socket that is closed with unread bytes sends a reset, and a client that is still sending may
+/// lose what was written before it.
+#[tokio::test]
+async fn whoever_is_still_sending_when_the_answer_comes_is_not_cut_off() {
+    let server = Faulty::start(|_| Reply::status(413).reads_nothing()).unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\ncontent-length: 99999999\r\n\r\n").await.unwrap();
+    stream.write_all(&[0; 100_000]).await.unwrap();
+    let mut said = String::new();
+    finishes(stream.read_to_string(&mut said)).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 413 "), "{said}");
+    stream.write_all(&[0; 100_000]).await.expect("it is cut off");
+}
+
+/// How much a client can send of a body that nobody reads, at once.
+async fn takes(server: &Faulty) -> usize {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(server.address()).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\ncontent-length: 99999999\r\n\r\n").await.unwrap();
+    finishes(server.sees(1)).await;
+    let mut taken = 0;
+    while let Ok(written) = stream.try_write(&[0; 1_000]) {
+        taken += written;
+    }
+    taken
+}
+
+#[tokio::test]
+async fn how_much_the_system_buffers_can_be_said() {
+    let silent = |_: &mainstay_testkit::server::Received| Reply::never().reads_nothing();
+    let much = Faulty::start(silent).unwrap();
+    let little = Faulty::builder().receive_buffer(4_096).start(silent).unwrap();
+    let (much, little) = (takes(&much).await, takes(&little).await);
+    assert!(little * 3 < much, "{little} of {much}");
 }

@@ -143,3 +143,20 @@ async fn requests_beside_each_other_share_a_connection() {
     }
     assert_eq!(server.connections().len(), 1);
 }
+
+#[tokio::test]
+async fn what_runs_beside_a_request_that_closes_the_connection_is_broken_off_too() {
+    let server = Faulty::start(|request| match request.path() {
+        "/first" => Reply::never(),
+        _ => Reply::closes(),
+    })
+    .unwrap();
+    let mut send = connects(&server).await;
+    let first = sends(&mut send, "/first").await;
+    finishes(server.sees(1)).await;
+    let second = sends(&mut send, "/second").await;
+    finishes(second).await.unwrap_err();
+    finishes(first).await.unwrap_err();
+    finishes(server.idles()).await;
+    assert!(server.log().iter().all(|exchange| exchange.end == End::BrokenOff));
+}

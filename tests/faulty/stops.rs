@@ -68,7 +68,7 @@ fn it_needs_no_runtime_of_the_test() {
 
 #[tokio::test]
 async fn a_log_keeps_as_much_as_it_was_told() {
-    let server = Faulty::builder().keeps(2).start(|_| Reply::ok("well")).unwrap();
+    let server = Faulty::builder().keeps(2).start(|_| Reply::ok("well").last()).unwrap();
     let client = http1_client();
     for _ in 0..5 {
         get(&client, &server).await.unwrap().bytes().await.unwrap();
@@ -76,4 +76,5 @@ async fn a_log_keeps_as_much_as_it_was_told() {
     finishes(server.idles()).await;
     let numbers: Vec<_> = server.log().iter().map(|exchange| exchange.request.number()).collect();
     assert_eq!((numbers, server.requests()), (vec![3, 4], 5));
+    assert_eq!(server.connections().len(), 2);
 }

@@ -49,8 +49,7 @@ impl Limit {
     #[must_use]
     pub fn refuses(&self, request: &Received) -> Option<Reply> {
         let over = self.over(request.at())?;
-        let seconds = over.as_secs() + u64::from(over.subsec_nanos() > 0);
-        Some(Reply::status(429).header("retry-after", seconds.to_string()))
+        Some(Reply::status(429).header("retry-after", whole_seconds(over).to_string()))
     }
 
     /// Counts it, or says in how long the window is over.
@@ -67,6 +66,11 @@ impl Limit {
         }
         Some(left.unwrap_or(self.window))
     }
+}
+
+/// Never less than it is.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 impl fmt::Debug for Limit {
@@ -90,5 +94,6 @@ mod tests {
         assert_eq!([ms(1_500), ms(2_499)].map(|now| limit.over(now)), [None, None]);
         assert_eq!(limit.over(ms(2_499)), Some(ms(1)));
         assert_eq!(Limit::per(0, ms(7)).over(ms(3)), Some(ms(7)));
+        assert_eq!([1, 1_000, 1_001, 2_000].map(|n| whole_seconds(ms(n))), [1, 1, 2, 2]);
     }
 }

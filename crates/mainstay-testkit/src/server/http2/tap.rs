@@ -134,3 +134,63 @@ impl AsyncWrite for Tap {
         self.poll_flush(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::Polled;
+    use crate::server::http2::frame;
+
+    async fn pair() -> (Tap, TcpStream, Own) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, own) = (listener.accept().await.unwrap().0, Own::default());
+        (Tap::new(Arc::new(socket), BytesMut::new(), own.clone()), peer, own)
+    }
+
+    #[tokio::test]
+    async fn what_is_ours_waits_for_the_end_of_the_frame_that_has_begun() {
+        let (mut tap, mut peer, own) = pair().await;
+        let one = [&[1, 134, 160, 0, 0, 0, 0, 0, 1][..], &[7; 100_000]].concat();
+        let all = one.repeat(300); // more than the system takes at once
+        let mut sent = 0;
+        while sent < all.len() {
+            let write = poll_fn(|cx| Pin::new(&mut tap).poll_write(cx, &all[sent..]));
+            let Poll::Ready(written) = Polled::new(write).poll() else { break };
+            sent += written.unwrap();
+        }
+        assert!(sent % one.len() != 0, "it stopped between two frames, which shows nothing");
+        let farewell = frame::go_away(7);
+        own.put(&farewell);
+        assert!(!own.is_flushed());
+
+        let mut got = Vec::new();
+        let writes = async {
+            tap.write_all(&all[sent..]).await.unwrap();
+            tap.flush().await.unwrap();
+            assert!(own.is_flushed());
+            drop(tap);
+        };
+        let reads = async { peer.read_to_end(&mut got).await.unwrap() };
+        tokio::join!(writes, reads);
+        let next = (sent / one.len() + 1) * one.len();
+        let expected = [&all[..next], &farewell, &all[next..]].concat();
+        assert!(got == expected, "it stands elsewhere");
+    }
+
+    #[tokio::test]
+    async fn what_is_ours_goes_out_by_itself_where_there_is_nothing_else() {
+        let (mut tap, mut peer, own) = pair().await;
+        own.put(&frame::go_away(7));
+        tap.flush().await.unwrap();
+        assert!(own.is_flushed());
+        let mut got = [0; 17];
+        peer.read_exact(&mut got).await.unwrap();
+        assert_eq!(got[..], frame::go_away(7));
+    }
+}
