@@ -4,6 +4,8 @@
 mod disk;
 #[path = "download/files.rs"]
 mod files;
+#[path = "download/kept.rs"]
+mod kept;
 
 use std::sync::Mutex;
 

@@ -1,6 +1,7 @@
 //! One input: sent through its pipeline, and its record made.
 
 use std::error::Error as StdError;
+use std::fs;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,24 +10,26 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
+use mainstay::client::{Client, ReqwestService};
 use mainstay::http::{CallOptions, Cause, Failure, Hints, RetryRules};
 use mainstay::observe::{CallReport, ObserveLayer};
-use mainstay::pipeline::PipelinesService;
+use mainstay::pipeline::{Pipelines, PipelinesService};
 use mainstay::policy::Outcome;
-use mainstay::rate_limit::RateLimitLayer;
-use mainstay::timeout::TimeoutLayer;
+use mainstay::rate_limit::{RateLimit, RateLimitLayer};
 use mainstay::{CallError, Error, LiftLayer, Reason, Refused};
+use reqwest::redirect;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::files::Files;
 use super::flags::Fetch;
 use super::hosts::{Hosts, Total};
 use super::job::Job;
 use super::overlay;
 use super::record::{Kind, Record, Wrong};
-use super::transport::{TooLarge, Transport, said};
+use super::transport::{self, TooLarge, Transport, said};
 use crate::clock;
 
 /// Sends inputs.
@@ -43,28 +46,73 @@ pub(crate) type Beneath = BoxCloneSyncService<Request<Full<Bytes>>, Response<Ful
 /// How an attempt fails.
 type Failed = Error<reqwest::Error>;
 
+/// What sends the inputs of a run.
+#[derive(Clone)]
+pub(crate) enum Sends {
+    /// Bodies go into lines.
+    Lines(Pipelined),
+    /// Bodies go into files.
+    Files(Files),
+}
+
+impl Sends {
+    /// The record of an input, whatever becomes of it.
+    pub(crate) async fn call(self, job: Job) -> Record {
+        match self {
+            Self::Lines(caller) => caller.call(job).await,
+            Self::Files(files) => files.call(job).await,
+        }
+    }
+}
+
 /// What sends the inputs of a run, and what knows which of them would have to wait.
-pub(crate) fn of(fetch: &Fetch) -> Result<(Pipelined, Hosts), String> {
-    let transport = LiftLayer::new().layer(Transport::new(fetch.http2, fetch.max_body)?);
-    let Some(limit) = fetch.rate_total else {
-        let pipelines = overlay::pipelines(fetch, |spec| spec)?;
-        let service = pipelines.layer(BoxCloneSyncService::new(transport));
-        return Ok((Caller::new(service), Hosts { pipelines, total: None, patience: PATIENCE }));
+pub(crate) fn of(fetch: &Fetch) -> Result<(Sends, Hosts), String> {
+    let (pipelines, total) = match fetch.rate_total {
+        None => (overlay::pipelines(fetch, |spec| spec)?, None),
+        Some(limit) => {
+            let (pipelines, total) = limited(fetch, limit)?;
+            (pipelines, Some(total))
+        }
     };
-    // A turn is waited for in an attempt, since attempts are what is counted, and beyond the time of
-    // the attempt, which is for the server. So that time moves beneath the limit.
+    let sends = match &fetch.output_dir {
+        None => {
+            let transport = LiftLayer::new().layer(Transport::new(fetch.http2, fetch.max_body)?);
+            let beneath = match &total {
+                None => BoxCloneSyncService::new(transport),
+                Some(total) => BoxCloneSyncService::new(total.layer(transport)),
+            };
+            Sends::Lines(Caller::new(pipelines.layer(beneath)))
+        }
+        Some(dir) => {
+            fs::create_dir_all(dir)
+                .map_err(|error| format!("the directory {}: {error}", dir.display()))?;
+            let bottom = LiftLayer::new().layer(ReqwestService::new(transport::client(
+                fetch.http2,
+                redirect::Policy::none(),
+            )?));
+            let builder = match &total {
+                None => Client::builder().over(bottom),
+                Some(total) => Client::builder().over(total.layer(bottom)),
+            };
+            let client = builder.build().map_err(|error| said(&error))?;
+            Sends::Files(Files { client, pipelines: pipelines.clone(), dir: dir.as_path().into() })
+        }
+    };
+    Ok((sends, Hosts { pipelines, total, patience: PATIENCE }))
+}
+
+/// A turn is waited for in an attempt, since attempts are what is counted, and beyond the time of
+/// the attempt, which is for the server. So that time moves beneath the limit.
+fn limited(fetch: &Fetch, limit: RateLimit) -> Result<(Pipelines, Total), String> {
     let longest = Mutex::new(Duration::ZERO);
     let pipelines = overlay::pipelines(fetch, |mut spec| {
         let mut longest = longest.lock().unwrap_or_else(PoisonError::into_inner);
         *longest = spec.attempt_timeout.take().unwrap_or(Duration::MAX).max(*longest);
         spec
     })?;
-    let longest = longest.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let layer = RateLimitLayer::new(limit).map_err(|wrong| format!("--rate-total: {wrong}"))?;
-    let total = Total { guard: layer.handle(), limit };
-    let beneath = layer.layer(TimeoutLayer::new(longest).layer(transport));
-    let service = pipelines.layer(BoxCloneSyncService::new(beneath));
-    Ok((Caller::new(service), Hosts { pipelines, total: Some(total), patience: PATIENCE }))
+    let timeout = longest.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let turns = RateLimitLayer::new(limit).map_err(|wrong| format!("--rate-total: {wrong}"))?;
+    Ok((pipelines, Total { turns, limit, timeout }))
 }
 
 /// How long an input waits for a server that is down before it is refused like any other call, so
@@ -147,7 +195,7 @@ where
     record
 }
 
-fn status(status: StatusCode) -> String {
+pub(super) fn status(status: StatusCode) -> String {
     status.canonical_reason().map_or_else(
         || status.as_str().to_owned(),
         |reason| format!("{} {reason}", status.as_str()),
@@ -157,14 +205,14 @@ fn status(status: StatusCode) -> String {
 fn failed(record: Record, error: &impl CallError) -> Record {
     let (kind, retry_in) = match error.refused() {
         Some(refused) => (refusal(refused), refused.retry_in()),
-        None => (cause(error.as_error()), None),
+        None => (kind_of(Failure::of(error.as_error()).cause(), error.as_error()), None),
     };
     let message = plainly(error.as_error());
     let retry_in_ms = retry_in.map(millis);
     Record { error: Some(Wrong { kind, message, retry_in_ms }), ..record }
 }
 
-fn refusal(refused: &Refused) -> Kind {
+pub(super) fn refusal(refused: &Refused) -> Kind {
     match refused.reason() {
         Reason::Open => Kind::CircuitOpen,
         Reason::NoTurn | Reason::NoSlot => Kind::RateLimited,
@@ -177,8 +225,8 @@ fn refusal(refused: &Refused) -> Kind {
     }
 }
 
-fn cause(error: &(dyn StdError + 'static)) -> Kind {
-    match Failure::of(error).cause() {
+pub(super) fn kind_of(cause: Cause, error: &(dyn StdError + 'static)) -> Kind {
+    match cause {
         Cause::Connect if is_tls(error) => Kind::Tls,
         Cause::Connect => Kind::Connect,
         Cause::TimedOut => Kind::Timeout,
@@ -198,7 +246,7 @@ fn is_tls(error: &(dyn StdError + 'static)) -> bool {
 
 /// What failed at the bottom, without the frames around it: "the call failed" is in the kind, and
 /// the URL in the record.
-fn plainly(error: &(dyn StdError + 'static)) -> String {
+pub(super) fn plainly(error: &(dyn StdError + 'static)) -> String {
     let is_frame = |error: &(dyn StdError + 'static)| {
         error.is::<Error<Failed>>()
             || error.is::<Failed>()
@@ -212,6 +260,6 @@ fn plainly(error: &(dyn StdError + 'static)) -> String {
     said(error)
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use mainstay::batch::{Readiness, Until};
 use mainstay::breaker::BreakerState;
-use mainstay::guard::Now;
-use mainstay::http::Key;
+use mainstay::guard::{Guarded, Now};
+use mainstay::http::{Http, Key};
 use mainstay::pipeline::Pipelines;
 use mainstay::policy::Moment;
-use mainstay::rate_limit::{RateLimit, RateLimitGuard};
+use mainstay::rate_limit::{RateLimit, RateLimitGuard, RateLimitLayer};
+use mainstay::timeout::{Timeout, TimeoutLayer};
+use tower_layer::Layer;
 
 use super::job::Job;
 use crate::clock;
@@ -26,8 +28,10 @@ pub(crate) struct Hosts {
 
 /// A limit on all hosts together.
 pub(crate) struct Total {
-    pub(crate) guard: Arc<RateLimitGuard>,
+    pub(crate) turns: RateLimitLayer,
     pub(crate) limit: RateLimit,
+    /// The time of an attempt, which begins when it has its turn.
+    pub(crate) timeout: Duration,
 }
 
 impl Readiness<Job> for Hosts {
@@ -59,8 +63,13 @@ impl Hosts {
 }
 
 impl Total {
+    /// The limit around a service, and the time of an attempt beneath it.
+    pub(crate) fn layer<S>(&self, service: S) -> Guarded<Timeout<S>, Arc<RateLimitGuard>, Http> {
+        self.turns.layer(TimeoutLayer::new(self.timeout).layer(service))
+    }
+
     fn waits_until(&self, now: Moment) -> Option<Until> {
         let each = self.limit.period / self.limit.count.max(1);
-        (self.guard.snapshot().available == 0).then(|| Until::At(now + each))
+        (self.turns.handle().snapshot().available == 0).then(|| Until::At(now + each))
     }
 }

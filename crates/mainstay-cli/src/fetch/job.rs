@@ -262,7 +262,7 @@ fn percent_decoded(text: &str) -> Vec<u8> {
 }
 
 /// Sixteen digits that stand for these parts.
-fn digest(parts: &[&[u8]]) -> String {
+pub(super) fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         // With their lengths, so that no two lists of parts are one text.

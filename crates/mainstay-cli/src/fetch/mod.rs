@@ -1,6 +1,7 @@
 //! `mainstay fetch`: many URLs, one line of JSON for each.
 
 mod caller;
+mod files;
 mod flags;
 mod hosts;
 mod input;

@@ -163,6 +163,8 @@ fn copy_kept(
             Keep::Final => record.is_final(),
             Keep::Succeeded => record.ok,
         };
+        // A body that somebody has taken away is to be fetched again.
+        let is_kept = is_kept && record.path.as_ref().is_none_or(|path| Path::new(path).exists());
         if is_kept && kept.keeps(&record) {
             copy.write_all(&line).map_err(|error| wrong(error.to_string()))?;
         }

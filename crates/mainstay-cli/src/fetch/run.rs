@@ -12,7 +12,7 @@ use tokio::signal::ctrl_c;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tower::service_fn;
 
-use super::caller::Pipelined;
+use super::caller::Sends;
 use super::flags::{Fetch, Order};
 use super::hosts::Hosts;
 use super::input::{Ended, Input};
@@ -28,7 +28,7 @@ use crate::out;
 /// All that a run needs.
 pub(super) struct Run {
     pub(super) fetch: Fetch,
-    pub(super) caller: Pipelined,
+    pub(super) caller: Sends,
     pub(super) hosts: Hosts,
     pub(super) jobs: Receiver<Input>,
     pub(super) output: Output,
@@ -113,7 +113,7 @@ fn inputs(mut jobs: Receiver<Input>, end: End) -> impl Stream<Item = (Name, Job)
 
 /// The record of an input, unless it has been sent where it is to go.
 async fn sent(
-    caller: Pipelined,
+    caller: Sends,
     job: Job,
     sends: Option<Sender<Record>>,
 ) -> Result<Option<Record>, Infallible> {

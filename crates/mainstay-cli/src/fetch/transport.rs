@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
+use reqwest::redirect;
 use tower_service::Service;
 
 /// A client of reqwest as a service over requests of `http`, which can be looked at.
@@ -28,17 +29,22 @@ type Sending = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, reqwest
 
 impl Transport {
     pub(crate) fn new(http2: bool, longest: usize) -> Result<Self, String> {
-        // Another one is there only if something else has set it, and then it serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // No second voice: what is sent again is sent again by the pipeline, which counts it.
-        let builder = reqwest::Client::builder()
-            .retry(reqwest::retry::never())
-            .connect_timeout(Duration::from_secs(10))
-            .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")));
-        let builder = if http2 { builder.http2_prior_knowledge() } else { builder };
-        let client = builder.build().map_err(|error| said(&error))?;
-        Ok(Self { client, longest })
+        Ok(Self { client: client(http2, redirect::Policy::default())?, longest })
     }
+}
+
+/// A client of reqwest that repeats nothing: what is sent again is sent again by the pipeline, which
+/// counts it.
+pub(crate) fn client(http2: bool, redirects: redirect::Policy) -> Result<reqwest::Client, String> {
+    // Another one is there only if something else has set it, and then it serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .retry(reqwest::retry::never())
+        .redirect(redirects)
+        .connect_timeout(Duration::from_secs(10))
+        .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")));
+    let builder = if http2 { builder.http2_prior_knowledge() } else { builder };
+    builder.build().map_err(|error| said(&error))
 }
 
 impl Service<Request<Full<Bytes>>> for Transport {

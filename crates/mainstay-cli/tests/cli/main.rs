@@ -4,6 +4,7 @@
 mod check;
 mod ends;
 mod fetch;
+mod files;
 mod inputs;
 mod resume;
 

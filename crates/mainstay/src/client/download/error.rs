@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::client::ClientError;
 
-/// A download that came to nothing; of a file, nothing is left.
+/// A download that came to nothing; of a file nothing is left, unless it is [kept](super::Download::kept).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DownloadError {

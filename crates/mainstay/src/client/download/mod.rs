@@ -25,9 +25,11 @@
 //!
 //! The file has another name beside the final one, `.download-….part`, until all of it is there and
 //! written through; then it takes the final name, and the place of what had it. A download that
-//! fails or is dropped removes it. Only where the process is killed it stays.
+//! fails or is dropped removes it. Only where the process is killed it stays. One that is
+//! [kept](Download::kept) stays in any case, and is gone on with.
 
 mod error;
+mod note;
 mod part;
 mod plan;
 mod run;
@@ -43,6 +45,7 @@ use mainstay_policy::backoff::Backoff;
 use tokio::io::AsyncWrite;
 
 use super::request::RequestBuilder;
+use crate::observe::CallReport;
 pub use error::{Doing, DownloadError};
 use part::Part;
 use run::Run;
@@ -61,8 +64,18 @@ use sink::Sink;
 pub struct Download {
     request: RequestBuilder,
     settings: Settings,
-    on_progress: Option<Box<dyn FnMut(Progress) + Send>>,
+    is_kept: bool,
+    tells: Tells,
 }
+
+/// Who is told how it goes.
+#[derive(Default)]
+struct Tells {
+    progress: Option<Box<dyn FnMut(Progress) + Send>>,
+    report: Option<TellReport>,
+}
+
+type TellReport = Box<dyn FnMut(&CallReport) + Send>;
 
 #[derive(Clone, Copy, Debug)]
 struct Settings {
@@ -80,7 +93,7 @@ impl Download {
             silence: Duration::from_secs(30),
             at_most: u64::MAX,
         };
-        Self { request, settings, on_progress: None }
+        Self { request, settings, is_kept: false, tells: Tells::default() }
     }
 
     /// So many cuts in a row that bring nothing new are borne; with one more it fails.
@@ -109,7 +122,23 @@ impl Download {
 
     /// Tells this how far it is, with each piece that was written.
     pub fn on_progress(mut self, run: impl FnMut(Progress) + Send + 'static) -> Self {
-        self.on_progress = Some(Box::new(run));
+        self.tells.progress = Some(Box::new(run));
+        self
+    }
+
+    /// Gives this the report of each of its requests, however it ended.
+    pub fn on_report(mut self, run: impl FnMut(&CallReport) + Send + 'static) -> Self {
+        self.tells.report = Some(Box::new(run));
+        self
+    }
+
+    /// Keeps what there is of a file, as `NAME.part`, until all of it is there: whoever downloads the
+    /// same to the same name later goes on with it, in another process too. What it is of stands
+    /// beside it, in `NAME.part.validator`.
+    ///
+    /// A name is for one download at a time.
+    pub const fn kept(mut self) -> Self {
+        self.is_kept = true;
         self
     }
 
@@ -120,11 +149,26 @@ impl Download {
     /// Where the file cannot be written, which is known before anything is sent, unless the disk is
     /// full; where the answer is none of success; where it was cut off too often.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<Downloaded, DownloadError> {
-        let part = Part::create(path.as_ref()).await?;
-        let mut sink = Sink::File(part);
-        let done = self.run(&mut sink).await?;
-        sink.finish().await?;
-        Ok(done)
+        let (path, is_kept) = (path.as_ref(), self.is_kept);
+        let mut run = self.prepared()?;
+        let part = match is_kept {
+            false => Part::create(path).await?,
+            true => {
+                let (part, before) = Part::keep(path, &run.url()).await?;
+                if let Some((have, known)) = before {
+                    run.goes_on_from(have, known);
+                }
+                part
+            }
+        };
+        let mut sink = Sink::File(Box::new(part));
+        match run.run(&mut sink).await {
+            Ok(done) => sink.finish().await.map(|()| done),
+            Err(error) => {
+                sink.leave().await;
+                Err(error)
+            }
+        }
     }
 
     /// Writes it to this, in order. What was written cannot be taken back, so a body that has
@@ -139,14 +183,13 @@ impl Download {
         W: AsyncWrite + Unpin + Send,
     {
         let mut sink = Sink::Writer(writer);
-        let done = self.run(&mut sink).await?;
+        let done = self.prepared()?.run(&mut sink).await?;
         sink.finish().await?;
         Ok(done)
     }
 
-    async fn run(self, sink: &mut Sink<'_>) -> Result<Downloaded, DownloadError> {
-        let Self { request, settings, on_progress } = self;
-        Run::new(request, settings, on_progress)?.run(sink).await
+    fn prepared(self) -> Result<Run, DownloadError> {
+        Run::new(self.request, self.settings, self.tells)
     }
 }
 

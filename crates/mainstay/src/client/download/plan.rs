@@ -3,6 +3,7 @@
 use ::http::header::{ACCEPT_RANGES, CONTENT_LENGTH};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::note::Known;
 use super::validator::{Part, Validator, number};
 
 /// How far a download is.
@@ -57,6 +58,18 @@ impl Plan {
             resumes: 0,
             restarts: 0,
         }
+    }
+
+    /// So many bytes are there from before.
+    pub(super) fn goes_on_from(&mut self, have: u64, Known { total, validator }: Known) {
+        (self.have, self.furthest) = (have, have);
+        (self.total, self.validator) = (Some(total), Some(validator));
+    }
+
+    /// What it is of, where another can go on with it.
+    pub(super) fn known(&self) -> Option<Known> {
+        let (total, validator) = (self.total?, self.validator.clone()?);
+        Some(Known { total, validator })
     }
 
     /// What is to be asked for; from where it ended only if it can be known again, and if it is known
@@ -252,6 +265,17 @@ mod tests {
         assert_eq!(plan.answered(&asks, StatusCode::NOT_FOUND, &part), Does::Fails);
         let (does, _) = answers(StatusCode::NO_CONTENT, &[]);
         assert_eq!(does, Does::Fails);
+    }
+
+    #[test]
+    fn what_is_there_from_before_is_gone_on_with_as_if_it_had_been_cut_off() {
+        let before = forty();
+        let mut plan = Plan::new(2);
+        plan.goes_on_from(40, before.known().unwrap());
+        assert_eq!(plan.asks(), before.asks());
+        assert_eq!(plan.known(), before.known());
+        assert_eq!(plan.cut(), Some(1), "it has brought nothing new yet");
+        assert_eq!(Plan::new(2).known(), None);
     }
 
     #[test]

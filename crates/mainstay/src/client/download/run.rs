@@ -8,12 +8,14 @@ use ::http::{HeaderMap, HeaderValue, Method, Response};
 use http_body_util::BodyExt;
 
 use super::error::{DownloadError, Unfit};
+use super::note::Known;
 use super::plan::{Asks, Does, Plan};
 use super::sink::Sink;
-use super::{Downloaded, Progress, Settings};
+use super::{Downloaded, Progress, Settings, Tells};
 use crate::client::Client;
 use crate::client::body::Bounded;
 use crate::client::error::{Asked, ClientError};
+use crate::client::report::Reported;
 use crate::client::request::RequestBuilder;
 use crate::client::wishes::Wishes;
 use crate::deadline::Deadline;
@@ -28,7 +30,7 @@ pub(super) struct Run {
     request: ::reqwest::Request,
     wishes: Wishes,
     settings: Settings,
-    on_progress: Option<Box<dyn FnMut(Progress) + Send>>,
+    tells: Tells,
     plan: Plan,
     /// When the time of all of it is over.
     ends: Option<Deadline>,
@@ -46,7 +48,7 @@ impl Run {
     pub(super) fn new(
         request: RequestBuilder,
         settings: Settings,
-        on_progress: Option<Box<dyn FnMut(Progress) + Send>>,
+        tells: Tells,
     ) -> Result<Self, DownloadError> {
         let not_asked = |source| DownloadError::Call { bytes: 0, source };
         let (client, mut request, mut wishes) = request.built().map_err(not_asked)?;
@@ -66,10 +68,14 @@ impl Run {
         let ends = wishes.timeout.map(Deadline::within);
         let plan = Plan::new(settings.patience);
         let headers = HeaderMap::new();
-        Ok(Self { client, request, wishes, settings, on_progress, plan, ends, headers })
+        Ok(Self { client, request, wishes, settings, tells, plan, ends, headers })
     }
 
     pub(super) async fn run(mut self, sink: &mut Sink<'_>) -> Result<Downloaded, DownloadError> {
+        if self.plan.have > 0 && self.plan.is_whole() {
+            // What was there from before is all of it, and only its name was not given.
+            return Ok(self.done());
+        }
         loop {
             let cut = match self.ask(sink).await? {
                 End::Whole => break,
@@ -91,8 +97,12 @@ impl Run {
                 }
             }
         }
+        Ok(self.done())
+    }
+
+    fn done(self) -> Downloaded {
         let Plan { have, resumes, restarts, .. } = self.plan;
-        Ok(Downloaded { bytes: have, resumes, restarts, headers: self.headers })
+        Downloaded { bytes: have, resumes, restarts, headers: self.headers }
     }
 
     /// Asks for what is not there yet, and writes what comes.
@@ -108,6 +118,7 @@ impl Run {
             Does::Skips(bytes) => bytes,
             Does::BeginsAnew => {
                 sink.begin_anew(had).await?;
+                sink.is_of(self.plan.known().as_ref()).await?;
                 self.headers.clone_from(response.headers());
                 0
             }
@@ -141,7 +152,26 @@ impl Run {
         }
         let mut wishes = self.wishes.clone();
         wishes.timeout = self.ends.map(|ends| ends.left());
-        self.client.call(request, wishes).await
+        wishes.is_report |= self.tells.report.is_some();
+        let answer = self.client.call(request, wishes).await;
+        if let Some(tell) = &mut self.tells.report {
+            let report = answer.as_ref().map_or_else(ClientError::report, Reported::report);
+            report.into_iter().for_each(tell);
+        }
+        answer
+    }
+
+    /// Where it is from, as far as it may be noted.
+    pub(super) fn url(&self) -> String {
+        let mut url = self.request.url().clone();
+        // Every URL of HTTP could have one.
+        let _ = url.set_password(None);
+        url.to_string()
+    }
+
+    /// So many bytes of this are there from before.
+    pub(super) fn goes_on_from(&mut self, have: u64, known: Known) {
+        self.plan.goes_on_from(have, known);
     }
 
     /// A first request that fails has failed; a later one may come too soon.
@@ -191,7 +221,7 @@ impl Run {
             }
             sink.write(&data).await?;
             self.plan.wrote(bytes);
-            if let Some(tell) = &mut self.on_progress {
+            if let Some(tell) = &mut self.tells.progress {
                 tell(Progress { bytes: self.plan.have, total: self.plan.total });
             }
         }

@@ -5,11 +5,12 @@ use std::fmt;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::error::DownloadError;
+use super::note::Known;
 use super::part::Part;
 
 /// A file, or what somebody gave us to write to.
 pub(super) enum Sink<'a> {
-    File(Part),
+    File(Box<Part>),
     Writer(&'a mut (dyn AsyncWrite + Unpin + Send)),
 }
 
@@ -27,6 +28,22 @@ impl Sink<'_> {
             _ if written == 0 => Ok(()),
             Self::File(part) => part.begin_anew().await,
             Self::Writer(_) => Err(DownloadError::Changed { written }),
+        }
+    }
+
+    /// What is written from now on is of this.
+    pub(super) async fn is_of(&mut self, known: Option<&Known>) -> Result<(), DownloadError> {
+        match self {
+            Self::File(part) => part.is_of(known).await,
+            Self::Writer(_) => Ok(()),
+        }
+    }
+
+    /// It came to nothing, for now.
+    pub(super) async fn leave(&mut self) {
+        match self {
+            Self::File(part) => part.leave().await,
+            Self::Writer(_) => {}
         }
     }
 

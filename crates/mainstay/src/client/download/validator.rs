@@ -11,7 +11,7 @@ use crate::http::hints::parse_http_date;
 /// By what a body is known again, byte for byte.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Validator {
-    field: HeaderName,
+    pub(super) field: HeaderName,
     pub(super) value: HeaderValue,
 }
 

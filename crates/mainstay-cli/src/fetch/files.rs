@@ -1,0 +1,171 @@
+//! Bodies that go into files, as they come, and are gone on with where they were cut off.
+
+use std::error::Error as StdError;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use http_body_util::BodyExt;
+use mainstay::client::{Client, ClientError, DownloadError};
+use mainstay::http::{ByHost, Cause, KeyBy, RetryRules};
+use mainstay::observe::CallReport;
+use mainstay::pipeline::Pipelines;
+
+use super::caller::{kind_of, millis, plainly, refusal, status};
+use super::job::{Job, Name, digest};
+use super::record::{Kind, Record, Wrong};
+use crate::clock;
+
+/// Sends inputs, and puts the bodies of their answers into files.
+#[derive(Clone)]
+pub(crate) struct Files {
+    pub(crate) client: Client,
+    pub(crate) pipelines: Pipelines,
+    pub(crate) dir: Arc<Path>,
+}
+
+/// What the requests of one input came to.
+#[derive(Clone, Copy, Default)]
+struct Sent {
+    attempts: u32,
+    waited: Duration,
+}
+
+impl Files {
+    /// The record of an input, whatever becomes of it.
+    pub(crate) async fn call(self, job: Job) -> Record {
+        let Job { name, ask, is_given_up, .. } = job;
+        let path = self.dir.join(file_name(&name));
+        let record = Record::of(name);
+        let request = match ask {
+            Ok(request) => request,
+            Err(what) => return record.failed(Kind::Input, what),
+        };
+        let pipeline = self.pipelines.of_host(ByHost.key(&request).as_str());
+        let (head, body) = request.into_parts();
+        // It is there already, in one piece.
+        let Ok(body) = body.collect().await;
+        let mut asks = self.client.request(head.method.clone(), head.uri.to_string());
+        asks = asks.headers(head.headers).body(body.to_bytes()).pipeline(&pipeline);
+        if is_given_up.into_inner() {
+            asks = asks.rules(RetryRules::standard().never(head.method));
+        }
+        let sent = Arc::new(Mutex::new(Sent::default()));
+        let adds = Arc::clone(&sent);
+        let download = asks.download().kept().on_report(move |report: &CallReport| {
+            let mut sent = adds.lock().unwrap_or_else(PoisonError::into_inner);
+            sent.attempts += report.attempts();
+            sent.waited += report.waited();
+        });
+        let began = clock::now();
+        let done = download.to_file(&path).await;
+        let elapsed = clock::since(began);
+        let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = match done {
+            Ok(_) => {
+                let path = Some(path.to_string_lossy().into_owned());
+                Record { status: Some(200), ok: true, path, ..record }
+            }
+            Err(error) => failed(record, &error),
+        };
+        record.took(sent.attempts, elapsed, sent.waited)
+    }
+}
+
+/// The file of an input: by its id, or else by its place, and with the ending of its URL.
+fn file_name(name: &Name) -> PathBuf {
+    const LONGEST: usize = 80;
+
+    let stem = match &name.id {
+        None => format!("{:06}", name.index),
+        Some(id) => {
+            let text = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            let mut plain: String =
+                text.chars().map(|c| if is_plain(c) { c } else { '_' }).take(LONGEST).collect();
+            if plain != text || plain.starts_with('.') {
+                // Two that look the same now have another name each.
+                plain = format!("_{plain}-{}", digest(&[text.as_bytes()]));
+            }
+            plain
+        }
+    };
+    let path = name.url.split(['?', '#']).next().unwrap_or_default();
+    let ending = path.rsplit('/').next().and_then(|last| last.rsplit_once('.')).map(|it| it.1);
+    let is_ending =
+        |it: &&str| (1..=5).contains(&it.len()) && it.chars().all(|c| c.is_ascii_alphanumeric());
+    match ending.filter(is_ending).filter(|_| path.matches('/').count() > 2) {
+        Some(ending) if !stem.ends_with(&format!(".{ending}")) => format!("{stem}.{ending}").into(),
+        _ => stem.into(),
+    }
+}
+
+fn failed(record: Record, error: &DownloadError) -> Record {
+    match error {
+        DownloadError::Call { source, .. } | DownloadError::Cut { source, .. } => {
+            unanswered(record, source)
+        }
+        DownloadError::TooLarge { .. } => record.failed(Kind::TooLarge, error.to_string()),
+        DownloadError::File { source, .. } => {
+            record.failed(Kind::Write, format!("{error}: {source}"))
+        }
+        _ => record.failed(Kind::Broken, error.to_string()),
+    }
+}
+
+fn unanswered(mut record: Record, error: &ClientError) -> Record {
+    let (kind, retry_in, message) = match (error.cause(), error.refused()) {
+        (_, Some(refused)) => (refusal(refused), refused.retry_in(), plainly(error)),
+        (Cause::Status(code), None) => {
+            record.status = Some(code.as_u16());
+            (of_status(code), None, status(code))
+        }
+        (cause, None) => (kind_of(cause, error), None, beneath(error)),
+    };
+    let retry_in_ms = retry_in.map(millis);
+    Record { error: Some(Wrong { kind, message, retry_in_ms }), ..record }
+}
+
+/// The URL is in the record.
+fn beneath(error: &ClientError) -> String {
+    error.source().map_or_else(|| error.to_string(), plainly)
+}
+
+/// As the rules of HTTP take them.
+fn of_status(status: StatusCode) -> Kind {
+    match status.as_u16() {
+        429 => Kind::Throttled,
+        408 | 425 | 500 | 502..=504 => Kind::Unavailable,
+        _ => Kind::Status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn files_are_called_by_id_or_place_and_no_two_are_called_the_same() {
+        let called = |id: Option<Value>, url: &str| {
+            let name = Name { index: 7, id, url: url.to_owned(), digest: String::new() };
+            file_name(&name).to_str().unwrap().to_owned()
+        };
+        assert_eq!(called(None, "http://a.example/"), "000007");
+        assert_eq!(called(None, "http://a.example"), "000007");
+        assert_eq!(called(None, "http://a/x/big.iso?v=1.2"), "000007.iso");
+        assert_eq!(called(None, "http://a/x/no.such-ending"), "000007");
+        assert_eq!(called(Some(json!("item-1")), "http://a/x.json"), "item-1.json");
+        assert_eq!(called(Some(json!("item.json")), "http://a/x.json"), "item.json");
+        assert_eq!(called(Some(json!(12)), "http://a/x"), "12");
+        let odd = ["../../etc/passwd", ".hidden", "a/b", "a:b", "", &"x".repeat(300)];
+        let mut names: Vec<_> = odd.map(|id| called(Some(json!(id)), "http://a/x")).into();
+        assert!(names.iter().all(|name| !name.contains('/') && !name.starts_with('.')));
+        assert!(names.iter().all(|name| name.len() < 120));
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), odd.len());
+    }
+}

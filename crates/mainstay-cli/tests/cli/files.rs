@@ -1,0 +1,99 @@
+//! `--output-dir`: bodies as files, streamed and resumed.
+
+use std::process::Stdio;
+
+use mainstay_testkit::server::{Content, Faulty, Reply};
+use serde_json::json;
+
+use crate::{Dir, mainstay, run};
+
+const LENGTH: usize = 3_000_000;
+
+fn content() -> Content {
+    Content::new(bytes()).etag("\"one\"")
+}
+
+/// Bytes in which a piece that is out of its place can be seen.
+fn bytes() -> Vec<u8> {
+    (0..=250_u8).flat_map(|byte| [byte; 7]).cycle().take(LENGTH).collect()
+}
+
+fn is_whole(dir: &Dir, name: &str) -> bool {
+    std::fs::read(dir.path(name)).is_ok_and(|read| read == bytes())
+}
+
+#[test]
+fn a_body_is_a_file_with_its_name_once_all_of_it_is_there() {
+    let content = content();
+    let api = Faulty::start(move |request| match (request.path(), request.nth_of_path()) {
+        ("/big.iso", 0) => content.answers(request).closes_at(1_000_000),
+        ("/big.iso", 1) => content.answers(request).resets_at(500_000),
+        ("/big.iso", _) => content.answers(request),
+        ("/404", _) => Reply::status(404),
+        ("/503", _) => Reply::status(503),
+        _ => Reply::ok("{}"),
+    })
+    .unwrap();
+    let dir = Dir::new("files");
+    let (pages, output) = (dir.path("pages"), dir.path("out.jsonl"));
+    let urls = ["/big.iso", "/404", "/a.json", "/503"].map(|path| api.url(path));
+    let args = ["fetch", "--output-dir", &pages, "-o", &output, "--order", "input"];
+    let ran = run(args.into_iter().chain(urls.iter().map(String::as_str)));
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let records = crate::records(&dir.read("out.jsonl"));
+    assert_eq!((&records[0]["ok"], &records[0]["attempts"]), (&json!(true), &json!(3)));
+    assert_eq!(records[0]["path"], dir.path("pages/000000.iso"));
+    assert!(records[0].get("body").is_none());
+    assert!(is_whole(&dir, "pages/000000.iso"));
+    assert_eq!(
+        (&records[1]["status"], &records[1]["error"]["kind"]),
+        (&json!(404), &json!("status"))
+    );
+    assert_eq!(dir.read("pages/000002.json"), "{}");
+    assert_eq!(records[3]["error"]["kind"], "unavailable");
+    assert_eq!(records[3]["attempts"], 3);
+}
+
+#[test]
+fn a_file_that_was_begun_is_gone_on_with_by_another_run() {
+    let content = content();
+    let api = Faulty::start(move |request| match request.number() {
+        0 => content.answers(request).stalls_at(1_000_000),
+        _ => content.answers(request),
+    })
+    .unwrap();
+    let dir = Dir::new("begun");
+    let (pages, output) = (dir.path("pages"), dir.path("out.jsonl"));
+    let url = api.url("/big");
+    let args = ["fetch", "--output-dir", &pages, "-o", &output, &url];
+    let mut child = mainstay(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let part = dir.path("pages/000000.part");
+    while std::fs::metadata(&part).map_or(0, |data| data.len()) == 0 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(dir.has("pages/000000.part.validator") && !dir.has("pages/000000"));
+
+    let ran = run(args.into_iter().chain(["--resume"]));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(is_whole(&dir, "pages/000000"));
+    assert!(!dir.has("pages/000000.part") && !dir.has("pages/000000.part.validator"));
+    let range = api.log()[1].request.header("range").unwrap().to_owned();
+    assert!(range.starts_with("bytes=") && range != "bytes=0-", "{range}");
+
+    std::fs::remove_file(dir.path("pages/000000")).unwrap();
+    assert_eq!(run(args.into_iter().chain(["--resume"])).code, Some(0));
+    assert!(is_whole(&dir, "pages/000000"), "what somebody took away is fetched again");
+}
+
+#[test]
+fn a_directory_that_cannot_be_is_said_before_the_first_request() {
+    let api = Faulty::start(|_| Reply::ok("well")).unwrap();
+    let dir = Dir::new("no-dir");
+    let file = dir.file("file", "");
+    let ran = run(["fetch", "--output-dir", &file, &api.url("/a")]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("the directory "), "{}", ran.err);
+    assert_eq!(api.requests(), 0);
+}
