@@ -166,14 +166,18 @@ fn of_hosts_that_run_as_many_the_one_passed_over_for_longest_is_next() {
 }
 
 #[test]
-fn a_key_that_is_new_stands_behind_those_that_wait() {
+fn a_key_that_is_new_or_comes_again_stands_behind_those_that_wait() {
     let mut batch = batch(Schedule::new().concurrency(1));
     batch.pulled("gone");
     assert_eq!(batch.next(at(0)), Next::Start(0));
-    batch.pulled("waits");
     batch.finished(0, Ended::Well);
-    batch.pulled("new"); // where the one was that has gone
+    batch.pulled("waits");
+    batch.pulled("waits");
     assert_eq!(batch.next(at(0)), Next::Start(1));
+    batch.pulled("new");
+    batch.pulled("gone");
+    batch.finished(1, Ended::Well);
+    assert_eq!(one_by_one(&mut batch, &[]), [2, 3, 4]);
 }
 
 #[test]
@@ -368,6 +372,8 @@ fn of_very_many_keys_those_without_inputs_are_forgotten() {
     for key in 0..5_000_u32 {
         batch.pulled(key);
         let Turn::Start(start) = batch.next(at(0)) else { panic!("it is free") };
+        let begun: Vec<_> = batch.news().filter_map(|(_, news)| news).collect();
+        assert_eq!((begun[0].running, begun[0].succeeded), (1, 0), "none of another key's");
         batch.finished(start, Ended::Well);
         for (number, news) in batch.news() {
             match news {

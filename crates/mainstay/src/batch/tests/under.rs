@@ -174,3 +174,30 @@ async fn progress_is_a_stream_that_ends_with_the_batch() {
     drop(dropped);
     assert_eq!(Box::pin(progress.next()).await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_is_woken_by_what_is_new_and_by_nothing_else() {
+    let batch = Batch::over(Server::default().service()).concurrency(1);
+    let mut follower = task::spawn(batch.progress());
+    let mut results = task::spawn(batch.as_completed([3, 3]));
+    assert_pending!(follower.poll_next());
+    assert_pending!(results.poll_next());
+    assert!(follower.is_woken());
+    assert!(follower.poll_next().is_ready());
+    assert_pending!(follower.poll_next());
+    assert_pending!(results.poll_next());
+    assert!(!follower.is_woken(), "nothing has changed");
+    tokio::time::advance(ms(3)).await;
+    assert!(results.poll_next().is_ready() && follower.is_woken());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_refused_was_not_sent_again() {
+    let breaker = CircuitBreaker::new().consecutive_failures(Some(1));
+    let server = Server::default();
+    let spec = retrying(1).per_host(|host| host.circuit_breaker(breaker));
+    let batch = Batch::http(through(spec, &server, 9));
+    let progress = batch.progress();
+    let _ = batch.keep_everything([get("a.example")]).await;
+    assert_eq!(progress.counts().retried, server.started() as u64 - 1);
+}

@@ -112,3 +112,20 @@ fn after_a_panic_it_is_open_how_far_the_request_came() {
     let failure = Failure::of(&refused);
     assert_eq!((failure.cause(), failure.reached()), (Cause::Broken, Reached::MaybeProcessed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_again_for_many_is_paid_from_the_budget_of_no_batch() {
+    use crate::budget::{Budget, RetryBudget, beside};
+
+    let wrong = service_fn(|_: Req| std::future::ready(says(503)));
+    let retry = RetryLayer::new(Retry::up_to(3).backoff(Backoff::constant(SECOND))).unwrap();
+    let shared = CoalesceLayer::new(ByRequest::new()).layer(retry.layer(wrong));
+    let budget = Arc::new(Budget::new(RetryBudget::new().reserve(5)).unwrap());
+    let mut call = task::spawn(shared.oneshot(get()));
+    for _ in 0..3 {
+        beside(&budget, || drop(call.poll()));
+        assert_eq!(budget.snapshot().waiting, 0);
+        tokio::time::advance(SECOND * 2).await;
+    }
+    assert_eq!(budget.snapshot().available, 5);
+}
