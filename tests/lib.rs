@@ -105,5 +105,13 @@ pub struct Bounds;
 pub struct ManyCalls;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/guides/from-httpx.md")]
+pub struct FromHttpx;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/from-requests.md")]
+pub struct FromRequests;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/guides/command.md")]
 pub struct Command;
