@@ -115,3 +115,11 @@ pub struct FromRequests;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guides/command.md")]
 pub struct Command;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/from-reqwest-middleware.md")]
+pub struct FromReqwestMiddleware;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/from-tower-resilience.md")]
+pub struct FromTowerResilience;
