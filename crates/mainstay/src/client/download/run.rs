@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::client::body::Bounded;
 use crate::client::error::{Asked, ClientError};
 use crate::client::request::RequestBuilder;
+use crate::client::send::Sending;
 use crate::client::wishes::Wishes;
 use crate::deadline::Deadline;
 use crate::http::Cause;
@@ -49,7 +50,8 @@ impl Run {
         on_progress: Option<Box<dyn FnMut(Progress) + Send>>,
     ) -> Result<Self, DownloadError> {
         let not_asked = |source| DownloadError::Call { bytes: 0, source };
-        let (client, mut request, mut wishes) = request.built().map_err(not_asked)?;
+        let built = request.built().map_err(|(_, error)| not_asked(error));
+        let (client, mut request, mut wishes) = built?;
         let invalid = |why: &str| not_asked(ClientError::invalid(why.into()));
         if request.headers().contains_key(RANGE) {
             return Err(invalid("a download asks for ranges itself"));
@@ -141,7 +143,7 @@ impl Run {
         }
         let mut wishes = self.wishes.clone();
         wishes.timeout = self.ends.map(|ends| ends.left());
-        self.client.call(request, wishes).await
+        Sending::new(self.client.clone(), Ok((request, wishes))).await
     }
 
     /// A first request that fails has failed; a later one may come too soon.
