@@ -47,10 +47,12 @@ impl fmt::Display for Base {
 pub(super) fn target(base: Option<&Base>, given: &str) -> Result<Url, BoxError> {
     match base {
         Some(base) if !has_scheme(given) => Ok(Url::parse(&base.join(given))?),
-        None if !has_scheme(given) => {
-            Err(format!("{given:?} is no URL, and the client has no base to put before it").into())
-        }
-        _ => Ok(Url::parse(given)?),
+        _ => Url::parse(given).map_err(|error| match has_scheme(given) {
+            true => error.into(),
+            false => {
+                format!("{given:?} is no URL, and the client has no base to put before it").into()
+            }
+        }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Setting a client up.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::http::header::{AUTHORIZATION, PROXY_AUTHORIZATION, USER_AGENT};
@@ -247,7 +247,8 @@ impl ClientBuilder {
         let pipeline = self.pipeline.unwrap_or_else(Pipeline::standard);
         let stack = self.observe.layer(Follow::new(pipeline.layer(transport)));
         let (observe, defaults) = (self.observe, self.defaults);
-        let shared = Shared { reqwest, stack, observe, pipeline, base, headers, defaults };
+        let warm = OnceLock::new();
+        let shared = Shared { reqwest, stack, warm, observe, pipeline, base, headers, defaults };
         Ok(Client { shared: Arc::new(shared) })
     }
 }

@@ -90,7 +90,7 @@ mod upload;
 mod wishes;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::http::{HeaderMap, Method};
 
@@ -100,7 +100,7 @@ use crate::pipeline::{Pipeline, PipelineService};
 use base::{Base, target};
 use redirect::Follow;
 use transport::Transport;
-use wishes::Defaults;
+use wishes::{Defaults, Wishes};
 
 pub use builder::ClientBuilder;
 pub use download::{Download, DownloadError, Downloaded};
@@ -108,7 +108,8 @@ pub use error::{BuildError, ClientError};
 pub(crate) use error::{follows_none, is_of_redirects};
 pub use report::Reported;
 pub use request::RequestBuilder;
-pub use service::{ClientService, ReqwestService};
+pub use send::Sending;
+pub use service::{ClientFuture, ClientService, ReqwestFuture, ReqwestService};
 pub use transport::TransportAnswer;
 
 /// A client: connections, a pipeline, and what all requests have in common.
@@ -123,6 +124,8 @@ struct Shared {
     /// What requests are put together with, and sent by unless there is another transport.
     reqwest: ::reqwest::Client,
     stack: Stack,
+    /// The same, once a call has been made.
+    warm: OnceLock<Stack>,
     observe: ObserveLayer,
     pipeline: Pipeline,
     base: Option<Base>,
@@ -190,16 +193,8 @@ impl Client {
     }
 
     /// Sends a request that was built elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no answer.
-    pub async fn execute(
-        &self,
-        request: ::reqwest::Request,
-    ) -> Result<::reqwest::Response, ClientError> {
-        let request = ::reqwest::RequestBuilder::from_parts(self.shared.reqwest.clone(), request);
-        RequestBuilder::new(self.clone(), Ok(request)).send().await
+    pub fn execute(&self, request: ::reqwest::Request) -> Sending {
+        Sending::new(self.clone(), Ok((request, Wishes::default())))
     }
 
     /// The client as a service of tower's, over `http::Request`: for layers of your own, and for

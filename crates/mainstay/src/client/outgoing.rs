@@ -6,6 +6,7 @@ use ::http::{Extensions, HeaderMap, Method};
 
 use super::answer::Answer;
 use super::error::TransportError;
+use crate::error::Error;
 use crate::http::{Copies, Origin, RequestView};
 
 /// A request of reqwest's, and what its sender left for the layers.
@@ -26,6 +27,9 @@ pub(super) struct Outgoing {
 
 /// How an attempt ends.
 pub(super) type End = Result<Answer, TransportError>;
+
+/// How a call ends.
+pub(super) type Ended = Result<Answer, Error<TransportError>>;
 
 impl Outgoing {
     pub(super) fn new(request: ::reqwest::Request) -> Self {

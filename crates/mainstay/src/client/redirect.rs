@@ -21,11 +21,9 @@ use tower_service::Service;
 
 use super::answer::Answer;
 use super::error::{RedirectError, TransportError};
-use super::outgoing::Outgoing;
+use super::outgoing::{Ended, Outgoing};
 use crate::error::Error;
 use crate::http::RequestView;
-
-type End = Result<Answer, Error<TransportError>>;
 
 /// A service whose redirects are followed, as many as the request says.
 #[derive(Clone, Debug)]
@@ -94,10 +92,10 @@ impl<S> Future for FollowFuture<S, S::Future>
 where
     S: Service<Outgoing, Response = Answer, Error = Error<TransportError>> + Clone,
 {
-    type Output = End;
+    type Output = Ended;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         let mut this = self.project();
         loop {
             let next = match this.hop.as_mut().project() {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Client;
 use super::download::Download;
 use super::error::ClientError;
+use super::send::Sending;
 use super::wishes::Wishes;
 use crate::BoxError;
 use crate::http::{IdempotencyKeys, Key, RetryRules};
@@ -191,18 +192,18 @@ impl RequestBuilder {
     ///
     /// What is wrong with it.
     pub fn build(self) -> Result<::reqwest::Request, ClientError> {
-        self.built().map(|(_, request, _)| request)
+        self.built().map(|(_, request, _)| request).map_err(|(_, error)| error)
     }
 
-    /// Sends it, and waits for the head of the answer.
+    /// Sends it, and waits for the head of the answer: at the first poll, not before.
     ///
-    /// # Errors
-    ///
-    /// Where there is no answer: none of the attempts had one, or none was let go. An answer that
-    /// says that it went wrong is an answer.
-    pub async fn send(self) -> Result<::reqwest::Response, ClientError> {
-        let (client, request, wishes) = self.built()?;
-        client.call(request, wishes).await
+    /// Its errors are those of calls without an answer: none of the attempts had one, or none was let
+    /// go. An answer that says that it went wrong is an answer.
+    pub fn send(self) -> Sending {
+        match self.built() {
+            Ok((client, request, wishes)) => Sending::new(client, Ok((request, wishes))),
+            Err((client, error)) => Sending::new(client, Err(error)),
+        }
     }
 
     /// Writes the body to a file or a writer as it comes, and goes on where it is cut off.
@@ -212,11 +213,12 @@ impl RequestBuilder {
         Download::new(self)
     }
 
-    pub(super) fn built(self) -> Result<(Client, ::reqwest::Request, Wishes), ClientError> {
-        let built = self.request.and_then(|request| Ok(request.build()?));
-        match built {
+    pub(super) fn built(
+        self,
+    ) -> Result<(Client, ::reqwest::Request, Wishes), (Client, ClientError)> {
+        match self.request.and_then(|request| Ok(request.build()?)) {
             Ok(request) => Ok((self.client, request, self.wishes)),
-            Err(why) => Err(ClientError::invalid(why)),
+            Err(why) => Err((self.client, ClientError::invalid(why))),
         }
     }
 }

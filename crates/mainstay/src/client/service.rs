@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ::http::{Request, Response};
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::Client;
 use super::error::ClientError;
+use super::send::Sending;
 use super::wishes::Wishes;
 
 /// A [`Client`] as a service of tower's; made by [`Client::service`].
@@ -74,25 +76,25 @@ impl Service<Request<::reqwest::Body>> for ClientService {
                 *request.body_mut() = Some(body);
                 request
             });
-        ClientFuture(Box::pin(async move {
-            let mut wishes = Wishes::default();
-            wishes.extensions = extensions;
-            client.call(built?, wishes).await.map(Into::into)
-        }))
+        let wishes = Wishes { extensions, ..Wishes::default() };
+        ClientFuture { sending: Sending::new(client, built.map(|request| (request, wishes))) }
     }
 }
 
-/// The response future of [`ClientService`].
-#[must_use = "futures do nothing unless polled"]
-pub struct ClientFuture(
-    Pin<Box<dyn Future<Output = Result<Response<::reqwest::Body>, ClientError>> + Send>>,
-);
+pin_project! {
+    /// The response future of [`ClientService`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ClientFuture {
+        #[pin]
+        sending: Sending,
+    }
+}
 
 impl Future for ClientFuture {
     type Output = Result<Response<::reqwest::Body>, ClientError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().sending.poll(cx).map_ok(Into::into)
     }
 }
 
@@ -155,17 +157,17 @@ impl Service<Request<::reqwest::Body>> for ReqwestService {
 
     fn call(&mut self, request: Request<::reqwest::Body>) -> ReqwestFuture {
         ReqwestFuture(match ::reqwest::Request::try_from(request) {
-            Ok(request) => Sending::Sent(self.client.call(request)),
-            Err(error) => Sending::Invalid(Some(error)),
+            Ok(request) => Stage::Sent(self.client.call(request)),
+            Err(error) => Stage::Invalid(Some(error)),
         })
     }
 }
 
 /// The response future of [`ReqwestService`].
 #[must_use = "futures do nothing unless polled"]
-pub struct ReqwestFuture(Sending);
+pub struct ReqwestFuture(Stage);
 
-enum Sending {
+enum Stage {
     Sent(<::reqwest::Client as Service<::reqwest::Request>>::Future),
     Invalid(Option<::reqwest::Error>),
 }
@@ -176,8 +178,8 @@ impl Future for ReqwestFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Sending::Sent(future) => Pin::new(future).poll(cx),
-            Sending::Invalid(error) => {
+            Stage::Sent(future) => Pin::new(future).poll(cx),
+            Stage::Invalid(error) => {
                 Poll::Ready(Err(error.take().expect("polled after it was ready")))
             }
         }

@@ -28,7 +28,7 @@ pub(super) struct Wishes {
     pub(super) is_report: bool,
     pub(super) pipeline: Option<Pipeline>,
     /// What the layers read, if there is something.
-    options: Option<CallOptions>,
+    pub(super) options: Option<CallOptions>,
     pub(super) extensions: Extensions,
 }
 
@@ -51,7 +51,7 @@ impl Wishes {
 
     /// What the layers read, and when the time of the call is over: after so long, unless it says
     /// so itself.
-    pub(super) fn options(&mut self, timeout: Option<Duration>) -> Option<CallOptions> {
+    pub(super) fn options_within(&mut self, timeout: Option<Duration>) -> Option<CallOptions> {
         let left = self.extensions.remove::<CallOptions>();
         let options = self.options.take().or(left);
         let has_end = options.as_ref().is_some_and(|options| options.deadline().is_some());

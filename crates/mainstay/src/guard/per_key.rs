@@ -207,13 +207,8 @@ impl<Req, G: Guard<Req> + Sync> Guard<Req> for Each<G> {
         }
     }
 
-    fn admit(
-        &self,
-        subject: &G::Subject,
-        ask: Ask,
-    ) -> impl Future<Output = Result<G::Permit, Refused>> + Send {
-        let admitted = self.guard.admit(subject, ask);
-        async { admitted.await.map_err(|refused| refused.of_key(&self.key)) }
+    async fn admit(&self, subject: &G::Subject, ask: Ask) -> Result<G::Permit, Refused> {
+        self.guard.admit(subject, ask).await.map_err(|refused| refused.of_key(&self.key))
     }
 
     fn starts(&self, subject: &G::Subject, permit: &mut G::Permit, now: &Now) {

@@ -40,7 +40,14 @@ impl RequestView for ::reqwest::Request {
     }
 
     fn copy(&self) -> Option<Self> {
-        self.try_clone()
+        if self.body().is_some() || self.timeout().is_some() {
+            return self.try_clone();
+        }
+        // The same for what most requests are; that allocates for a timeout also where there is none.
+        let mut copy = Self::new(self.method().clone(), self.url().clone());
+        *copy.headers_mut() = self.headers().clone();
+        *copy.version_mut() = self.version();
+        Some(copy)
     }
 }
 
@@ -146,6 +153,10 @@ mod tests {
         let empty = post("https://example.com/", None);
         assert_eq!(empty.copies(), Copies::Alongside);
         assert!(empty.copy().is_some_and(|copy| copy.body().is_none()));
+
+        let mut short = post("https://example.com/", None);
+        *short.timeout_mut() = Some(std::time::Duration::from_secs(1));
+        assert_eq!(short.copy().unwrap().timeout(), short.timeout());
 
         let stream = post("https://example.com/", Some(stream()));
         assert_eq!(stream.copies(), Copies::Never);

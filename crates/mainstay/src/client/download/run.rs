@@ -17,6 +17,7 @@ use crate::client::body::Bounded;
 use crate::client::error::{Asked, ClientError};
 use crate::client::report::Reported;
 use crate::client::request::RequestBuilder;
+use crate::client::send::Sending;
 use crate::client::wishes::Wishes;
 use crate::deadline::Deadline;
 use crate::http::Cause;
@@ -51,7 +52,8 @@ impl Run {
         tells: Tells,
     ) -> Result<Self, DownloadError> {
         let not_asked = |source| DownloadError::Call { bytes: 0, source };
-        let (client, mut request, mut wishes) = request.built().map_err(not_asked)?;
+        let built = request.built().map_err(|(_, error)| not_asked(error));
+        let (client, mut request, mut wishes) = built?;
         let invalid = |why: &str| not_asked(ClientError::invalid(why.into()));
         if request.headers().contains_key(RANGE) {
             return Err(invalid("a download asks for ranges itself"));
@@ -153,7 +155,7 @@ impl Run {
         let mut wishes = self.wishes.clone();
         wishes.timeout = self.ends.map(|ends| ends.left());
         wishes.is_report |= self.tells.report.is_some();
-        let answer = self.client.call(request, wishes).await;
+        let answer = Sending::new(self.client.clone(), Ok((request, wishes))).await;
         if let Some(tell) = &mut self.tells.report {
             let report = answer.as_ref().map_or_else(ClientError::report, Reported::report);
             report.into_iter().for_each(tell);

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use super::Asked;
@@ -80,7 +80,7 @@ where
 {
     let (mut one, mut other) = (pin!(asked(one, ask)), pin!(asked(other, ask)));
     let (mut first, mut second) = (None, None);
-    in_rounds(poll_fn(|cx| {
+    let asked = pin!(poll_fn(|cx| {
         if first.is_none() {
             if let Poll::Ready(given) = one.as_mut().poll(cx) {
                 first = Some(given?);
@@ -98,13 +98,18 @@ where
                 Poll::Pending
             }
         }
-    }))
-    .await
+    }));
+    in_rounds(asked).await
 }
 
 /// Polls a set round for round, unless it is a part of one whose rounds these are.
-async fn in_rounds<T>(asked: impl Future<Output = Result<T, Refused>>) -> Result<T, Refused> {
-    let (mut asked, mut class) = (pin!(asked), Class::Waits);
+///
+/// What is awaited here lies with whoever asks: an async function keeps room for an argument and for
+/// what it is moved to, so each set in a set would be twice as large.
+async fn in_rounds<T>(
+    mut asked: Pin<&mut impl Future<Output = Result<T, Refused>>>,
+) -> Result<T, Refused> {
+    let mut class = Class::Waits;
     poll_fn(|cx| {
         if ROUND.get().is_some() {
             return asked.as_mut().poll(cx);
@@ -165,13 +170,16 @@ async fn admitted<Req, G: Guard<Req>>(
     match answer {
         Admission::Go(permit) => Ok(permit),
         Admission::Refuse(refused) => Err(refused),
-        Admission::Wait => waits(guard.admit(subject, ask)).await,
+        Admission::Wait => {
+            let wait = pin!(guard.admit(subject, ask));
+            waits(wait).await
+        }
     }
 }
 
 /// Nobody else is asked meanwhile. What somebody's guard waits for may be another set.
-async fn waits<F: Future>(wait: F) -> F::Output {
-    let (mut wait, mut has_waited) = (pin!(wait), false);
+async fn waits<F: Future>(mut wait: Pin<&mut F>) -> F::Output {
+    let mut has_waited = false;
     poll_fn(|cx| {
         let mut before = Before(ROUND.take());
         let end = wait.as_mut().poll(cx);

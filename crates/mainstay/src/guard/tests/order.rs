@@ -8,6 +8,7 @@ use tower::{ServiceExt, service_fn};
 use super::*;
 use crate::breaker::{BreakerGuard, BreakerState, CircuitBreaker};
 use crate::concurrency::{Concurrency, ConcurrencyGuard};
+use crate::guard::per_key::Each;
 use crate::http::Key;
 use crate::rate_limit::{RateLimit, RateLimitGuard};
 
@@ -150,4 +151,21 @@ async fn a_guard_that_waits_for_a_set_of_its_own_is_no_part_of_that() {
     ends(&slots, slot, Outcome::Success);
     assert!(call.is_woken());
     assert_ready_ok!(call.poll());
+}
+
+/// How large what waits for a guard is.
+fn waiting<G: Guard<Request>>(guard: &G) -> usize {
+    let subject = guard.subject(&"x");
+    size_of_val(&guard.admit(&subject, Ask::default()))
+}
+
+/// Each set in a set, and each set for a key, was once twice as large as what is in it.
+#[test]
+fn a_set_that_waits_takes_the_room_of_its_guards_and_little_more() {
+    let slots = || Arc::new(ConcurrencyGuard::new(Concurrency::limit(1)).unwrap());
+    let five = (slots(), slots(), slots(), slots(), slots());
+    let (one, all) = (waiting(&slots()), waiting(&five));
+    assert!(all < 5 * 3 * one, "{all} bytes for five, {one} for one");
+    let each = waiting(&Each::new(Key::new("x"), five));
+    assert!(each < all + 100, "{each} bytes for a key, {all} without");
 }
