@@ -36,8 +36,6 @@ impl Transport {
 /// A client of reqwest that repeats nothing: what is sent again is sent again by the pipeline, which
 /// counts it.
 pub(crate) fn client(http2: bool, redirects: redirect::Policy) -> Result<reqwest::Client, String> {
-    // Another one is there only if something else has set it, and then it serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .retry(reqwest::retry::never())
         .redirect(redirects)
