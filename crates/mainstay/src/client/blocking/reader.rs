@@ -36,9 +36,9 @@ impl<R> Reader<R> {
     fn read(&mut self, piece: Vec<u8>) -> Option<io::Result<Frame<Bytes>>> {
         let bytes = piece.len() as u64;
         match &mut self.left {
-            Some(left) if bytes > *left || bytes == 0 && *left > 0 => {
+            Some(left) if bytes > *left => {
                 self.state = State::Ended;
-                let wrong = "the reader has more or fewer bytes than it was said to have";
+                let wrong = "the reader has more bytes than it was said to have";
                 return Some(Err(io::Error::new(io::ErrorKind::InvalidInput, wrong)));
             }
             Some(left) => *left -= bytes,
