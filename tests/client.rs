@@ -5,6 +5,8 @@
 
 #[path = "client/attempts.rs"]
 mod attempts;
+#[path = "client/blocking.rs"]
+mod blocking;
 #[path = "client/download.rs"]
 mod download;
 #[path = "client/errors.rs"]

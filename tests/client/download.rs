@@ -19,7 +19,7 @@ use crate::socket::serve;
 use files::Folder;
 
 /// Bytes of which no two pieces are equal.
-fn bytes(len: usize, seed: u64) -> Bytes {
+pub(crate) fn bytes(len: usize, seed: u64) -> Bytes {
     let mut state = seed | 1;
     let words = std::iter::repeat_with(|| {
         state ^= state << 13;
@@ -32,7 +32,7 @@ fn bytes(len: usize, seed: u64) -> Bytes {
 
 /// What a server gives of a file, and where it cuts it off.
 #[derive(Clone)]
-struct Gives {
+pub(crate) struct Gives {
     status: u16,
     fields: HeaderMap,
     /// As long as it says to be; in chunks if it does not say.
@@ -41,13 +41,13 @@ struct Gives {
 }
 
 /// A server of one file, which answers by how many requests came before.
-struct Files {
-    url: String,
+pub(crate) struct Files {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<HeaderMap>>>,
 }
 
 impl Files {
-    async fn new(
+    pub(crate) async fn new(
         gives: impl Fn(usize, &HeaderMap) -> Gives + Clone + Send + Sync + 'static,
     ) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -137,7 +137,7 @@ fn fields(fields: &[(&'static str, String)]) -> HeaderMap {
 }
 
 /// So many bytes of this file from where it is asked for, if it is still this one.
-fn gives(file: &Bytes, tag: &str, asked: &HeaderMap, at_most: usize) -> Gives {
+pub(crate) fn gives(file: &Bytes, tag: &str, asked: &HeaderMap, at_most: usize) -> Gives {
     let is_this = asked.get(header::IF_RANGE).is_none_or(|of| of == tag);
     let from = if is_this { from(asked) } else { 0 };
     let part = format!("bytes {from}-{}/{}", file.len() - 1, file.len());

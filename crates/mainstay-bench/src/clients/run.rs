@@ -13,6 +13,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use mainstay::client::{Client as Ours, ClientBuilder};
+use mainstay::pipeline::{Pipeline, PipelineError, PipelineSpec};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Done, clock};
@@ -29,11 +31,18 @@ pub(super) enum Client {
     OursUnlimited,
     Hyper,
     OursOverHyper,
+    OursOverHyperUnlimited,
 }
 
 impl Client {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Reqwest, Self::Ours, Self::OursUnlimited, Self::Hyper, Self::OursOverHyper];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Reqwest,
+        Self::Ours,
+        Self::OursUnlimited,
+        Self::Hyper,
+        Self::OursOverHyper,
+        Self::OursOverHyperUnlimited,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -42,6 +51,7 @@ impl Client {
             Self::OursUnlimited => "mainstay, 100 slots",
             Self::Hyper => "hyper-util",
             Self::OursOverHyper => "mainstay over hyper-util",
+            Self::OursOverHyperUnlimited => "the same, 100 slots",
         }
     }
 
@@ -85,9 +95,7 @@ pub(super) fn tell(client: &str, url: &str) -> Done {
             }
             Client::Ours => ours(ours_builder().build()?, url).await,
             Client::OursUnlimited => {
-                let spec = mainstay::pipeline::PipelineSpec::standard();
-                let pipeline = spec.per_host(|host| host.concurrency(100)).build()?;
-                ours(ours_builder().pipeline(pipeline).build()?, url).await
+                ours(ours_builder().pipeline(unlimited()?).build()?, url).await
             }
             Client::Hyper => {
                 let client = Hyper::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
@@ -98,12 +106,10 @@ pub(super) fn tell(client: &str, url: &str) -> Done {
                 })
                 .await
             }
-            Client::OursOverHyper => {
-                let hyper: Hyper<HttpConnector, reqwest::Body> =
-                    Hyper::builder(TokioExecutor::new())
-                        .retry_canceled_requests(false)
-                        .build_http();
-                ours(ours_builder().over(hyper).build()?, url).await
+            Client::OursOverHyper => ours(ours_builder().over(hyper()).build()?, url).await,
+            Client::OursOverHyperUnlimited => {
+                let builder = ours_builder().pipeline(unlimited()?).over(hyper());
+                ours(builder.build()?, url).await
             }
         }
     })?;
@@ -111,11 +117,20 @@ pub(super) fn tell(client: &str, url: &str) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn ours_builder() -> mainstay::client::ClientBuilder {
-    mainstay::client::Client::builder().reqwest(reqwest::ClientBuilder::no_proxy)
+/// The standard pipeline with as many slots as there are calls at a time, so that none waits.
+fn unlimited() -> Result<Pipeline, PipelineError> {
+    PipelineSpec::standard().per_host(|host| host.concurrency(100)).build()
 }
 
-async fn ours(client: mainstay::client::Client, url: &str) -> Measured {
+fn hyper() -> Hyper<HttpConnector, reqwest::Body> {
+    Hyper::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http()
+}
+
+fn ours_builder() -> ClientBuilder {
+    Ours::builder().reqwest(reqwest::ClientBuilder::no_proxy)
+}
+
+async fn ours(client: Ours, url: &str) -> Measured {
     measured(|| async { Ok(client.get(url).send().await?.bytes().await?) }).await
 }
 

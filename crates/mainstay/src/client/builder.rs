@@ -251,6 +251,17 @@ impl ClientBuilder {
         let shared = Shared { reqwest, stack, warm, observe, pipeline, base, headers, defaults };
         Ok(Client { shared: Arc::new(shared) })
     }
+
+    /// The client whose calls block.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](Self::build), or that no thread can be had.
+    #[cfg(feature = "blocking")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
+    pub fn build_blocking(self) -> Result<super::blocking::Client, BuildError> {
+        super::blocking::Client::of(self.build()?)
+    }
 }
 
 impl Default for ClientBuilder {

@@ -251,6 +251,10 @@ pub enum BuildError {
     /// A default header field has a name or a value that none may have.
     #[error("a default header field cannot be sent")]
     Header(#[source] ::http::Error),
+    /// A [blocking](super::blocking) client has no thread to serve its connections.
+    #[cfg(feature = "blocking")]
+    #[error("there is no thread to be had")]
+    Thread(#[source] std::io::Error),
     /// reqwest cannot be set up so: mostly its TLS.
     #[error("reqwest cannot be set up")]
     Reqwest(#[source] ::reqwest::Error),

@@ -74,6 +74,9 @@
 
 mod answer;
 mod base;
+#[cfg(feature = "blocking")]
+#[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
+pub mod blocking;
 mod body;
 mod builder;
 pub mod download;

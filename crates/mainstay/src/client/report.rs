@@ -19,3 +19,10 @@ impl<B> Reported for ::http::Response<B> {
         self.extensions().get()
     }
 }
+
+#[cfg(feature = "blocking")]
+impl Reported for ::reqwest::blocking::Response {
+    fn report(&self) -> Option<&CallReport> {
+        self.extensions().get()
+    }
+}

@@ -79,6 +79,9 @@ macro_rules! verbs {
         }
     };
 }
+#[cfg(feature = "blocking")]
+pub(super) use verbs;
+
 /// A request that is put together, and then sent.
 ///
 /// Of the body in memory and of everything else a copy can be sent again; of a stream none can, so a
