@@ -3,11 +3,11 @@
 use std::env;
 use std::process::{Command, Stdio};
 
-use crate::cases::Case;
+use crate::overhead::cases::Case;
 
 /// How many instructions one call takes, if there is a callgrind to count them.
 pub(crate) fn instructions(case: &Case) -> Option<f64> {
-    between(&|calls| vec![case.name.into(), calls.to_string()])
+    between(&|calls| vec!["run".into(), case.name.into(), calls.to_string()])
 }
 
 /// The same for whatever this program does so often, when it is given these arguments.

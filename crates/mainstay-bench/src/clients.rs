@@ -1,94 +1,72 @@
 //! Clients over real sockets: what a call costs beside raw reqwest, and a download that is cut off.
 //!
-//! ```text
-//! cargo run --release -p mainstay-bench --features client --bin clients              a table
-//! cargo run --release -p mainstay-bench --features client --bin clients -- download  a GiB, cut off
-//! ```
-//!
 //! Every client runs in a process of its own against a server in another, so what is counted is the
 //! client's. They take turns, and what is told are medians of ratios to the run of raw reqwest in
 //! the same round.
-#![expect(clippy::print_stdout, reason = "this is what it is for")]
 
-#[path = "clients/clock.rs"]
-mod clock;
-#[path = "clients/download.rs"]
 mod download;
-#[path = "clients/run.rs"]
 mod run;
-#[path = "clients/server.rs"]
 mod server;
 
-use std::env;
-use std::io::{self, BufRead, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+pub(crate) use download::all as download;
 
-use run::{CALLS, Client, Cost};
+use std::env;
+use std::error::Error;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use run::{Client, Cost};
+
+use crate::Done;
+use crate::measure::median;
+use crate::report::{Report, Row};
 
 const ROUNDS: usize = 31;
 
-fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        [] => table(ROUNDS),
-        ["rounds", rounds] => rounds.parse().map_err(Into::into).and_then(table),
-        ["download"] => download::all(),
-        // What the processes are told that the others begin.
+/// What the processes are told that this one begins.
+pub(crate) fn tell(arguments: &[&str]) -> Done {
+    match arguments {
         ["serve-calls"] => server::calls(),
         ["serve-parts"] => server::parts(),
-        ["run-client", client, url] => run::tell(client, url),
-        ["run-download", url, file] => download::tell(url, file),
-        _ => Err("clients [rounds N | download]".into()),
-    };
-    done.unwrap_or_else(|error| {
-        println!("{error}");
-        ExitCode::FAILURE
-    })
+        ["run", client, calls, url] => run::tell(client, calls.parse()?, url),
+        ["download", url, file] => download::tell(url, file),
+        _ => Err("no such process".into()),
+    }
 }
 
-type Done = Result<ExitCode, Box<dyn std::error::Error>>;
-
-fn table(rounds: usize) -> Done {
+/// All clients.
+pub(crate) fn suite(report: Report) -> Done {
+    report.begins("http", "computing time of a call, 100 at a time; ratio: to raw reqwest");
     let server = Process::begin(&["serve-calls"])?;
-    let mut all: Vec<[Cost; Client::ALL.len()]> = Vec::with_capacity(rounds);
-    for _ in 0..rounds {
-        let mut costs = [Cost::default(); Client::ALL.len()];
-        for (client, cost) in Client::ALL.iter().zip(&mut costs) {
-            *cost = Process::begin(&["run-client", client.name(), &server.said])?.said.parse()?;
-        }
-        all.push(costs);
+    let cost = |client: Client, calls: &str| {
+        let process = Process::begin(&["run", client.name(), calls, &server.said])?;
+        process.said.parse::<Cost>().map_err(Box::<dyn Error>::from)
+    };
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let costs: Result<Vec<_>, _> =
+            Client::ALL.iter().map(|client| cost(*client, "20000")).collect();
+        rounds.push(costs?);
     }
-    println!("{CALLS} calls, 100 at a time, {rounds} rounds; medians");
-    println!(
-        "{:<26} {:>9} {:>9} {:>17} {:>10} {:>9}",
-        "client", "CPU µs", "ratio", "[10..90 %]", "resident", "net MiB"
-    );
-    for (at, client) in Client::ALL.iter().enumerate() {
-        let of = |read: fn(&Cost) -> f64| {
-            let mut each: Vec<_> = all.iter().map(|round| read(&round[at])).collect();
-            each.sort_by(f64::total_cmp);
-            each[each.len() / 2]
+    for (at, client) in Client::ALL.into_iter().enumerate() {
+        let of = |read: &dyn Fn(&[Cost]) -> f64| {
+            median(rounds.iter().map(|round| read(round)).collect(), f64::total_cmp)
         };
-        let against = |read: fn(&Cost, &Cost) -> f64| {
-            let mut each: Vec<_> = all.iter().map(|round| read(&round[at], &round[0])).collect();
-            each.sort_by(f64::total_cmp);
-            each
-        };
-        let ratios = against(|cost, raw| cost.micros / raw.micros);
-        let net = against(|cost, raw| cost.resident - raw.resident);
-        let part = |of: &[f64], part: usize| of[of.len() * part / 100];
-        println!(
-            "{:<26} {:>9.2} {:>9.3} {:>17} {:>10.1} {:>9.1}",
-            client.name(),
-            of(|cost| cost.micros),
-            part(&ratios, 50),
-            format!("[{:.3}..{:.3}]", part(&ratios, 10), part(&ratios, 90)),
-            of(|cost| cost.resident),
-            part(&net, 50),
-        );
+        let many = cost(client, "200000")?;
+        report.row(&Row {
+            nanos: Some(of(&|round| round[at].micros * 1e3)),
+            allocations: Some(of(&|round| round[at].allocations)),
+            ratio: Some(of(&|round| round[at].micros / round[0].micros)),
+            more: vec![
+                ("MiB", of(&|round| round[at].resident)),
+                ("net", of(&|round| round[at].resident - round[0].resident)),
+                ("MiB of 200000", many.resident),
+            ],
+            ..Row::new("http", client.name(), client.peer())
+        });
     }
-    Ok(ExitCode::SUCCESS)
+    report.ends();
+    Ok(())
 }
 
 /// This program in another process, which is ended with this.
@@ -101,6 +79,7 @@ struct Process {
 impl Process {
     fn begin(arguments: &[&str]) -> io::Result<Self> {
         let mut child = Command::new(env::current_exe()?)
+            .arg("client")
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

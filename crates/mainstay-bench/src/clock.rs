@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// What time it is, for what lasts.
 pub(crate) fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
@@ -40,7 +42,13 @@ pub(crate) fn time_until(long: Duration, is_over: &AtomicBool, mut run: impl FnM
     }
 }
 
+/// How much this process has computed so far, all its threads together.
+pub(crate) fn computed() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
+}
+
 /// Runs from when it starts.
+#[derive(Debug)]
 pub(crate) struct Watch(Instant);
 
 impl Watch {

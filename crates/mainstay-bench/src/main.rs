@@ -1,178 +1,152 @@
-//! What layers cost, beside tower's own in the same run.
+//! What layers, batches and clients cost, beside those of others in the same run.
 //!
 //! ```text
-//! cargo run --release -p mainstay-bench             a table: see below
-//! cargo run --release -p mainstay-bench -- --check  allocations only; fails where one is too many
-//! cargo run --release -p mainstay-bench -- batch    batches beside `buffer_unordered`
-//! cargo run --release -p mainstay-bench -- CASE N   one case, N calls, for a profiler
-//! cargo run --release -p mainstay-bench -- soak [MINUTES [SEED]]    see `soak`; 2 minutes by default
+//! cargo run --release -p mainstay-bench -- SUITE... [--json] [--instructions]
 //! ```
 //!
-//! Instructions are exact: the difference between two runs under callgrind, divided by the calls
-//! between them, less those of the bare service. They need valgrind and are left out without it.
-//! Nanoseconds are medians of rounds that take turns, in a runtime of one thread. Build with
-//! `-p mainstay-bench`: with the whole workspace tokio's clock is the one of tests, which takes a
-//! lock. Callgrind does not see what a clock costs, and nanoseconds depend on the machine: quote
-//! both, and ratios.
+//! | suite | what it measures |
+//! |---|---|
+//! | `overhead` | a call through each layer, through three as one, through the standard pipeline |
+//! | `contention` | the same from one thread and from two |
+//! | `waiters` | a hundred, ten thousand and a hundred thousand that wait for one limit |
+//! | `keys` | a million hosts that come by once |
+//! | `batch` | batches beside `buffer_unordered` |
+//! | `http` | clients over loopback, each in a process of its own, and so is the server |
+//! | `accuracy` | starts within a second, beside what each limiter promises |
+//! | `all` | all of these |
 //!
-//! Two threads run for as long as one another on one stack; what they do together is told in those
-//! of one alone, as the median of rounds. The bare service shows what the machine has to give.
+//! With `--json` each row is an object on a line of its own. Instructions are counted with
+//! `--instructions`, by callgrind; without valgrind they are left out.
+//!
+//! ```text
+//! cargo run --release -p mainstay-bench -- gate [--write]           allocations and instructions beside those of costs.txt
+//! cargo run --release -p mainstay-bench -- soak [MINUTES [SEED]]    random faults for minutes, see `soak`; 2 unless said
+//! cargo run --release -p mainstay-bench -- download                 a GiB over a line that is cut twenty times
+//! cargo run --release -p mainstay-bench -- run CASE N               N calls of a case of `overhead`, for a profiler
+//! ```
+//!
+//! Build with `-p mainstay-bench`: with the whole workspace tokio's clock is the one of tests, which
+//! takes a lock.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
+mod accuracy;
 mod batch;
-mod batches;
 mod callgrind;
-mod calls;
-mod cases;
 mod chance;
+mod clients;
 mod clock;
-mod http;
-#[cfg(feature = "peers")]
-mod peers;
-mod server;
-mod services;
+mod gate;
+mod keys;
+mod measure;
+mod overhead;
+mod report;
 mod soak;
+mod waiters;
 
 use std::env;
+use std::error::Error;
+use std::future::Future;
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use cases::{CASES, Case};
+use report::Report;
 
-const ROUNDS: usize = 41;
-const CALLS: u64 = 20_000;
-/// Rounds of two threads take long.
-const ROUNDS_OF_TWO: usize = 15;
+type Done = Result<(), Box<dyn Error>>;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
-    match arguments.as_slice() {
-        [] => within(table),
-        [check] if check == "--check" => return within(check_allocations),
-        [batch] if batch == "batch" => return batch::compare(),
-        [batch, kind, inputs, url] if batch == "batch" => return batch::measure(kind, inputs, url),
-        [soak, rest @ ..] if soak == "soak" => {
-            let parsed = (rest.first().map(|it| it.parse()), rest.get(1).map(|it| it.parse()));
-            return match (parsed.0.unwrap_or(Ok(2.0)), parsed.1.unwrap_or(Ok(1))) {
-                (Ok(minutes), Ok(seed)) if rest.len() < 3 => soak::run(minutes, seed),
-                _ => usage(),
-            };
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["gate"] => entered(gate::check),
+        ["gate", "--write"] => entered(gate::write),
+        ["download"] => clients::download(),
+        ["run", case, calls] => run(case, calls),
+        // What processes are told that the others begin.
+        ["batch-of", kind, inputs, url] => batch::tell(kind, inputs, url),
+        ["client", rest @ ..] => clients::tell(rest),
+        ["soak", rest @ ..] => return soaked(rest),
+        _ => suites(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
-        [case, calls] => match (CASES.iter().find(|known| known.name == case), calls.parse()) {
-            (Some(case), Ok(calls)) => {
-                within(|| black_box((case.run)(calls)));
-            }
-            _ => return usage(),
-        },
-        _ => return usage(),
     }
-    ExitCode::SUCCESS
 }
 
-fn usage() -> ExitCode {
-    println!("mainstay-bench [--check | batch | soak [MINUTES [SEED]] | CASE CALLS]");
-    for case in CASES {
-        println!("  {}", case.name);
+const SUITES: [&str; 7] =
+    ["overhead", "contention", "waiters", "keys", "batch", "http", "accuracy"];
+
+fn suites(arguments: &[&str]) -> Done {
+    let (flags, named): (Vec<&str>, Vec<&str>) =
+        arguments.iter().partition(|argument| argument.starts_with("--"));
+    for flag in &flags {
+        if !["--json", "--instructions"].contains(flag) {
+            return Err(format!("there is no {flag}; {USAGE}").into());
+        }
     }
-    ExitCode::from(2)
+    let is_all = named.contains(&"all");
+    if let Some(odd) = named.iter().find(|name| **name != "all" && !SUITES.contains(name)) {
+        return Err(format!("there is no suite {odd}; {USAGE}").into());
+    }
+    if named.is_empty() {
+        return Err(USAGE.into());
+    }
+    let report = if flags.contains(&"--json") { Report::Json } else { Report::Table };
+    let counts_instructions = flags.contains(&"--instructions");
+    for suite in SUITES.iter().filter(|suite| is_all || named.contains(suite)) {
+        match *suite {
+            "overhead" => entered(|| overhead::suite(report, counts_instructions)),
+            "contention" => entered(|| overhead::contention(report)),
+            "waiters" => waiters::suite(report),
+            "keys" => entered(|| keys::suite(report)),
+            "batch" => batch::suite(report, counts_instructions)?,
+            "http" => clients::suite(report)?,
+            _ => accuracy::suite(report),
+        }
+    }
+    Ok(())
 }
 
-/// Some layers ask for tokio's clock.
-fn within<T>(run: impl FnOnce() -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    #[expect(clippy::expect_used, reason = "without a runtime there is nothing to measure")]
-    let runtime = runtime.expect("a runtime");
+const USAGE: &str = "\
+mainstay-bench SUITE... [--json] [--instructions]
+    suites: overhead, contention, waiters, keys, batch, http, accuracy, all
+mainstay-bench gate [--write] | soak [MINUTES [SEED]] | download | run CASE N";
+
+fn soaked(arguments: &[&str]) -> ExitCode {
+    let minutes = arguments.first().map_or(Ok(2.0), |minutes| minutes.parse());
+    let seed = arguments.get(1).map_or(Ok(1), |seed| seed.parse());
+    match (minutes, seed) {
+        (Ok(minutes), Ok(seed)) if arguments.len() < 3 => soak::run(minutes, seed),
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(case: &str, calls: &str) -> Done {
+    let case = overhead::cases::named(case).ok_or("there is no such case")?;
+    let calls = calls.parse()?;
+    entered(|| black_box((case.run)(calls)));
+    Ok(())
+}
+
+/// In a runtime of one thread, whose clock and timers some layers ask for.
+fn entered<T>(run: impl FnOnce() -> T) -> T {
+    let runtime = runtime();
     let _entered = runtime.enter();
     run()
 }
 
-fn table() {
-    println!(
-        "{:<30} {:>12} {:>5} {:>8} {:>6} {:>6} {:>9}",
-        "case", "instructions", "bar", "ns", "allocs", "future", "2 threads"
-    );
-    let nanos = medians();
-    let mut bare = (None, 0.0, 0);
-    for (case, nanos) in CASES.iter().zip(nanos) {
-        let gross = callgrind::instructions(case);
-        // Each bare service stands before those that are compared with it.
-        if case.name.starts_with("bare") {
-            bare = (gross, nanos, allocations(case));
-        }
-        let net = gross.zip(bare.0).map(|(it, bare)| it - bare);
-        let net = net.map_or_else(|| "?".into(), |net| format!("{net:.0}"));
-        let nanos = nanos - bare.1;
-        let bar = case.bar.as_ref().and_then(|bar| bar.instructions);
-        let bar = bar.map_or_else(String::new, |bar| bar.to_string());
-        let (each, size) = (allocations(case) - bare.2, (case.size)());
-        let threads = case.rate.map_or_else(String::new, |rate| format!("{:.2}", scaling(rate)));
-        println!(
-            "{:<30} {net:>12} {bar:>5} {nanos:>8.1} {each:>6} {size:>6} {threads:>9}",
-            case.name
-        );
-    }
-    println!(
-        "instructions, ns and allocs: net of the bare service before; future: its size in bytes;"
-    );
-    println!("2 threads: what two do on one stack, in those of one");
+/// On a runtime of one thread.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    runtime().block_on(future)
 }
 
-/// Allocations are the same everywhere, so they can be held to.
-fn check_allocations() -> ExitCode {
-    let mut code = ExitCode::SUCCESS;
-    let mut bare = 0;
-    for case in CASES {
-        if case.name.starts_with("bare") {
-            bare = allocations(case);
-        }
-        let Some(bar) = &case.bar else { continue };
-        let each = allocations(case) - bare;
-        if each > bar.allocations {
-            println!("{}: {each} allocations, at most {} are allowed", case.name, bar.allocations);
-            code = ExitCode::FAILURE;
-        }
-    }
-    code
-}
-
-/// How often a call allocates, once everything is warm.
-fn allocations(case: &Case) -> u64 {
-    let count = |calls| {
-        allocation_counter::measure(|| {
-            black_box((case.run)(calls));
-        })
-        .count_total
-    };
-    count(1);
-    let (one, more) = (count(1), count(101));
-    (more - one).div_ceil(100)
-}
-
-/// Every case has a turn in each round, so that a slow moment hits all of them.
-fn medians() -> Vec<f64> {
-    let mut rounds: Vec<Vec<Duration>> = vec![Vec::with_capacity(ROUNDS); CASES.len()];
-    for _ in 0..ROUNDS {
-        for (case, taken) in CASES.iter().zip(&mut rounds) {
-            taken.push(clock::time(|| {
-                black_box((case.run)(CALLS));
-            }));
-        }
-    }
-    let medians = rounds.into_iter().map(|taken| median(taken, Ord::cmp));
-    medians.map(|taken| taken.as_secs_f64() * 1e9 / CALLS as f64).collect()
-}
-
-/// How much more two threads do together than one does alone.
-fn scaling(rate: fn(usize) -> f64) -> f64 {
-    let ratios = (0..ROUNDS_OF_TWO).map(|_| {
-        let (one, two) = (rate(1), rate(2));
-        two / one
-    });
-    median(ratios.collect(), f64::total_cmp)
-}
-
-fn median<T: Copy>(mut all: Vec<T>, order: impl Fn(&T, &T) -> std::cmp::Ordering) -> T {
-    all.sort_by(order);
-    all[all.len() / 2]
+#[expect(clippy::expect_used, reason = "without a runtime there is nothing to measure")]
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }

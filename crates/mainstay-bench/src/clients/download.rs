@@ -2,24 +2,24 @@
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
-use std::process::ExitCode;
 
 use super::server::{CUTS, LENGTH, byte};
-use super::{Done, Process, clock, run};
+use super::{Process, run};
+use crate::{Done, clock};
 
 /// Downloads it in a process of its own, and looks at every byte that came.
-pub(super) fn all() -> Done {
+pub(crate) fn all() -> Done {
     let server = Process::begin(&["serve-parts"])?;
     let file = std::env::temp_dir().join(format!("mainstay-bench-{}", std::process::id()));
     let path = file.to_string_lossy();
-    let said = Process::begin(&["run-download", &server.said, &path])?.said.clone();
+    let said = Process::begin(&["download", &server.said, &path])?.said.clone();
     println!("{said}");
     let is_right = is_right(&file);
     fs::remove_file(&file)?;
     match is_right? {
         true => {
             println!("{LENGTH} bytes, each as it should be");
-            Ok(ExitCode::SUCCESS)
+            Ok(())
         }
         false => Err("the file is not the one that was served".into()),
     }
@@ -44,8 +44,7 @@ fn is_right(file: &std::path::Path) -> std::io::Result<bool> {
 
 /// Downloads it and says what it cost.
 pub(super) fn tell(url: &str, file: &str) -> Done {
-    let runtime = run::runtime()?;
-    let done = runtime.block_on(async {
+    let done = crate::block_on(async {
         let client = mainstay::client::Client::builder().reqwest(reqwest::ClientBuilder::no_proxy);
         let done = client.build()?.get(url).download().to_file(file).await?;
         Ok::<_, Box<dyn std::error::Error>>(done)
@@ -57,5 +56,5 @@ pub(super) fn tell(url: &str, file: &str) -> Done {
         run::resident()?,
         clock::computed().as_secs_f64(),
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::future::Future;
-use std::io;
-use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -15,11 +14,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use mainstay::client::{Client as Ours, ClientBuilder};
 use mainstay::pipeline::{Pipeline, PipelineError, PipelineSpec};
-use tokio::runtime::{Builder, Runtime};
+use reqwest_retry::RetryTransientMiddleware;
+use reqwest_retry::policies::ExponentialBackoff;
+use tower::{ServiceExt, service_fn};
 
-use super::{Done, clock};
+use crate::overhead::cases::OURS;
+use crate::overhead::peers::six_layers;
+use crate::{Done, clock};
 
-pub(super) const CALLS: usize = 20_000;
 const AT_A_TIME: usize = 100;
 const WARM: usize = 2_000;
 
@@ -32,26 +34,45 @@ pub(super) enum Client {
     Hyper,
     OursOverHyper,
     OursOverHyperUnlimited,
+    Middleware,
+    Resilience,
 }
 
 impl Client {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Reqwest,
         Self::Ours,
         Self::OursUnlimited,
         Self::Hyper,
         Self::OursOverHyper,
         Self::OursOverHyperUnlimited,
+        Self::Middleware,
+        Self::Resilience,
     ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Reqwest => "reqwest",
-            Self::Ours => "mainstay",
-            Self::OursUnlimited => "mainstay, 100 slots",
+            Self::Ours => "reqwest, 64 slots",
+            Self::OursUnlimited => "reqwest, 100 slots",
             Self::Hyper => "hyper-util",
-            Self::OursOverHyper => "mainstay over hyper-util",
-            Self::OursOverHyperUnlimited => "the same, 100 slots",
+            Self::OursOverHyper => "hyper-util, 64 slots",
+            Self::OursOverHyperUnlimited => "hyper-util, 100 slots",
+            Self::Middleware => "reqwest, retry",
+            Self::Resilience => "reqwest, six layers",
+        }
+    }
+
+    pub(super) const fn peer(self) -> &'static str {
+        match self {
+            Self::Reqwest => "reqwest",
+            Self::Hyper => "hyper-util",
+            Self::Middleware => "reqwest-middleware",
+            Self::Resilience => "tower-resilience",
+            Self::Ours
+            | Self::OursUnlimited
+            | Self::OursOverHyper
+            | Self::OursOverHyperUnlimited => OURS,
         }
     }
 
@@ -65,6 +86,8 @@ impl Client {
 pub(super) struct Cost {
     /// For each call.
     pub(super) micros: f64,
+    /// For each call, those of connections among them.
+    pub(super) allocations: f64,
     /// At most, in MiB.
     pub(super) resident: f64,
 }
@@ -73,48 +96,77 @@ impl FromStr for Cost {
     type Err = String;
 
     fn from_str(said: &str) -> Result<Self, String> {
-        let parsed = said.split_once(' ').and_then(|(micros, resident)| {
-            Some(Self { micros: micros.parse().ok()?, resident: resident.parse().ok()? })
-        });
-        parsed.ok_or_else(|| format!("a client said {said:?}"))
+        let numbers: Result<Vec<f64>, _> = said.split(' ').map(str::parse).collect();
+        match numbers.as_deref() {
+            Ok(&[micros, allocations, resident]) => Ok(Self { micros, allocations, resident }),
+            _ => Err(format!("a client said {said:?}")),
+        }
     }
 }
 
-pub(super) fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+/// Runs this client and says what it cost.
+pub(super) fn tell(client: &str, calls: usize, url: &str) -> Done {
+    let client = Client::named(client).ok_or("no such client")?;
+    let mut micros = Ok(0.0);
+    let counted = allocation_counter::measure(|| {
+        micros = crate::block_on(made(client, calls, url));
+    });
+    let each = counted.count_total as f64 / (calls + WARM) as f64;
+    println!("{} {each} {}", micros?, resident()?);
+    Ok(())
 }
 
-/// Runs this client and says what it cost.
-pub(super) fn tell(client: &str, url: &str) -> Done {
-    let client = Client::named(client).ok_or("no such client")?;
-    let micros = runtime()?.block_on(async {
-        match client {
-            Client::Reqwest => {
-                let client = reqwest::Client::builder().no_proxy().build()?;
-                measured(|| async { Ok(client.get(url).send().await?.bytes().await?) }).await
-            }
-            Client::Ours => ours(ours_builder().build()?, url).await,
-            Client::OursUnlimited => {
-                ours(ours_builder().pipeline(unlimited()?).build()?, url).await
-            }
-            Client::Hyper => {
-                let client = Hyper::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-                let url: http::Uri = url.parse()?;
-                measured(|| async {
-                    let request = Request::get(url.clone()).body(Full::default())?;
-                    Ok(client.request(request).await?.into_body().collect().await?.to_bytes())
-                })
-                .await
-            }
-            Client::OursOverHyper => ours(ours_builder().over(hyper()).build()?, url).await,
-            Client::OursOverHyperUnlimited => {
-                let builder = ours_builder().pipeline(unlimited()?).over(hyper());
-                ours(builder.build()?, url).await
-            }
+/// So many calls of this client; in microseconds what each computes.
+async fn made(client: Client, calls: usize, url: &str) -> Measured {
+    match client {
+        Client::Reqwest => {
+            let client = plain()?;
+            measured(calls, || async { Ok(client.get(url).send().await?.bytes().await?) }).await
         }
-    })?;
-    println!("{micros} {}", resident()?);
-    Ok(ExitCode::SUCCESS)
+        Client::Ours => ours(ours_builder().build()?, calls, url).await,
+        Client::OursUnlimited => {
+            ours(ours_builder().pipeline(unlimited()?).build()?, calls, url).await
+        }
+        Client::Hyper => {
+            let client = Hyper::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+            let url: http::Uri = url.parse()?;
+            measured(calls, || async {
+                let request = Request::get(url.clone()).body(Full::default())?;
+                Ok(client.request(request).await?.into_body().collect().await?.to_bytes())
+            })
+            .await
+        }
+        Client::OursOverHyper => ours(ours_builder().over(hyper()).build()?, calls, url).await,
+        Client::OursOverHyperUnlimited => {
+            let builder = ours_builder().pipeline(unlimited()?).over(hyper());
+            ours(builder.build()?, calls, url).await
+        }
+        Client::Middleware => {
+            let policy = ExponentialBackoff::builder().build_with_max_retries(2);
+            let client = reqwest_middleware::ClientBuilder::new(plain()?)
+                .with(RetryTransientMiddleware::new_with_policy(policy))
+                .build();
+            measured(calls, || async { Ok(client.get(url).send().await?.bytes().await?) }).await
+        }
+        Client::Resilience => {
+            let (client, url) = (plain()?, url.parse::<reqwest::Url>()?);
+            // Its retry wants requests that can be cloned, and reqwest's cannot.
+            let service = six_layers(service_fn(move |url: reqwest::Url| {
+                let call = client.get(url).send();
+                async { call.await.map_err(Arc::new) }
+            }));
+            measured(calls, || async {
+                let answer = service.clone().oneshot(url.clone()).await;
+                let answer = answer.map_err(|error| error.to_string())?;
+                Ok(answer.bytes().await?)
+            })
+            .await
+        }
+    }
+}
+
+fn plain() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder().no_proxy().build()
 }
 
 /// The standard pipeline with as many slots as there are calls at a time, so that none waits.
@@ -130,14 +182,14 @@ fn ours_builder() -> ClientBuilder {
     Ours::builder().reqwest(reqwest::ClientBuilder::no_proxy)
 }
 
-async fn ours(client: Ours, url: &str) -> Measured {
-    measured(|| async { Ok(client.get(url).send().await?.bytes().await?) }).await
+async fn ours(client: Ours, calls: usize, url: &str) -> Measured {
+    measured(calls, || async { Ok(client.get(url).send().await?.bytes().await?) }).await
 }
 
 type Measured = Result<f64, Box<dyn std::error::Error>>;
 
 /// How much is computed for each call, in microseconds.
-async fn measured<F, Fut>(call: F) -> Measured
+async fn measured<F, Fut>(calls: usize, call: F) -> Measured
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<Bytes, Box<dyn std::error::Error>>>,
@@ -154,8 +206,8 @@ where
     };
     all(WARM).await?;
     let begin = clock::computed();
-    all(CALLS).await?;
-    Ok((clock::computed() - begin).as_secs_f64() * 1e6 / CALLS as f64)
+    all(calls).await?;
+    Ok((clock::computed() - begin).as_secs_f64() * 1e6 / calls as f64)
 }
 
 /// The most memory that this process has had, in MiB.

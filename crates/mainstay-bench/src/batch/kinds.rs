@@ -13,11 +13,12 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use mainstay::batch::{Batch, Completed};
 use reqwest::{Client, Method, Url};
-use tokio::runtime::Builder;
 use tower::{Service, service_fn};
 
 use crate::clock::Watch;
-use crate::http::BareHttp;
+use crate::overhead::cases::OURS;
+use crate::overhead::http::BareHttp;
+use crate::report::{Report, Row};
 
 /// Who goes through the inputs, and what they are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Kind {
 
 /// So many inputs; says how many ended well.
 pub(crate) fn run(kind: Kind, inputs: u64, url: &str) -> u64 {
-    within(async {
+    crate::block_on(async {
         match kind {
             Kind::Unordered => unordered(inputs, once_pending).await,
             Kind::Batch => {
@@ -143,18 +144,19 @@ where
     ended
 }
 
-/// Two hundred calls of two hundred milliseconds each, over a server; says what they should take.
-pub(crate) fn how_long(url: &str) {
+/// Two hundred calls of two hundred milliseconds each, over a server, beside what they should take.
+pub(crate) fn how_long(report: Report, url: &str) {
     let slow = parsed(&format!("{url}/200"));
-    println!("two hundred calls of 200 ms");
-    for (concurrency, rounds) in [(200, 1), (50, 4)] {
-        let (ended, took, slowest) = within(timed(&slow, concurrency));
+    for (case, concurrency, rounds) in
+        [("200 of 200 ms, 200 at once", 200, 1), ("200 of 200 ms, 50 at once", 50, 4)]
+    {
+        let (ended, took, slowest) = crate::block_on(timed(&slow, concurrency));
         let least = if rounds == 1 { slowest } else { rounds * Duration::from_millis(200) };
-        println!(
-            "{concurrency:>5} at a time: {ended} in {took:.1?}, {:.3} x {}",
-            took.as_secs_f64() / least.as_secs_f64(),
-            if rounds == 1 { "the slowest" } else { "the ideal" },
-        );
+        report.row(&Row {
+            ratio: Some(took.as_secs_f64() / least.as_secs_f64()),
+            more: vec![("ended well", ended as f64), ("ms", took.as_secs_f64() * 1e3)],
+            ..Row::new("batch", case, OURS)
+        });
     }
 }
 
@@ -175,12 +177,6 @@ async fn timed(url: &Url, concurrency: u32) -> (usize, Duration, Duration) {
     let all = batch.keep_everything((0..200).map(|_| request(url))).await;
     let took = watch.took();
     (all.iter().filter(|done| done.result.is_ok()).count(), took, slowest.get())
-}
-
-fn within<T>(future: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    #[expect(clippy::expect_used, reason = "without a runtime there is nothing to measure")]
-    runtime.expect("a runtime").block_on(future)
 }
 
 async fn once_pending(input: u64) -> Result<u64, Infallible> {

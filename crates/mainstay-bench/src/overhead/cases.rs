@@ -23,49 +23,43 @@ use tower::retry::Retry as TowerRetry;
 use tower::timeout::Timeout as TowerTimeout;
 use tower::{Layer, Service};
 
-use crate::calls::{calls, rate};
-use crate::http::{BareHttp, Stream, gets, posts, standard, tower4};
-#[cfg(feature = "peers")]
-use crate::peers::tr6;
-use crate::services::{Bare, Plain, TowerPolicy};
+use super::calls::{calls, rate};
+use super::floor::Floor;
+use super::http::{BareHttp, Stream, gets, posts, standard, tower4};
+use super::peers::{Counted, failsafe, governed, tr_breaker, tr_rate, tr_slots, tr_three, tr6};
+use super::services::{Bare, Plain, TowerPolicy};
 
 /// Something to be measured.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// What it may cost; nothing is said of what is not ours.
-    pub(crate) bar: Option<Bar>,
+    pub(crate) peer: &'static str,
+    /// What an instruction count is net of, and what its ratio is to.
+    pub(crate) bare: &'static str,
     /// Makes so many calls, one after the other.
     pub(crate) run: fn(u64) -> u64,
     /// The size of a call's future.
     pub(crate) size: fn() -> usize,
-    /// Calls in a second that so many threads make through one stack.
+    /// Calls in a second that so many threads make through one stack, where it can be shared.
     pub(crate) rate: Option<fn(usize) -> f64>,
 }
 
-/// What a call may cost.
-pub(crate) struct Bar {
-    /// Exactly.
-    pub(crate) allocations: u64,
-    /// About: compilers differ.
-    pub(crate) instructions: Option<u32>,
-}
-
-/// One call's bar: so many instructions if that was said, and so many allocations.
-const fn at_most(instructions: Option<u32>, allocations: u64) -> Option<Bar> {
-    Some(Bar { allocations, instructions })
-}
+pub(crate) const OURS: &str = "mainstay";
+const NOBODY: &str = "nobody";
+const TOWER: &str = "tower";
+const TR: &str = "tower-resilience";
 
 macro_rules! case {
-    ($name:literal, $bar:expr, $service:expr) => {
+    ($name:literal, $peer:expr, $service:expr) => {
         Case {
             rate: Some(|threads| rate($service, threads, calls)),
-            ..case!(alone $name, $bar, $service)
+            ..case!(alone $name, $peer, $service)
         }
     };
-    (alone $name:literal, $bar:expr, $service:expr) => {
+    (alone $name:literal, $peer:expr, $service:expr) => {
         Case {
             name: $name,
-            bar: $bar,
+            peer: $peer,
+            bare: "bare",
             run: |n| calls($service, n),
             size: || size(|| $service),
             rate: None,
@@ -74,50 +68,65 @@ macro_rules! case {
 }
 
 macro_rules! http_case {
-    ($name:literal, $bar:expr, $calls:ident of $body:ty, $service:expr) => {
+    ($name:literal, $peer:expr, $calls:ident of $body:ty, $bare:literal, $service:expr) => {
         Case {
             name: $name,
-            bar: $bar,
+            peer: $peer,
+            bare: $bare,
             run: |n| $calls($service, n),
             size: || size_over::<$body, _>(|| $service),
             rate: Some(|threads| rate($service, threads, $calls)),
         }
     };
+    (post $name:literal, $peer:expr, $service:expr) => {
+        http_case!($name, $peer, posts of Stream, "bare-http-post", $service)
+    };
+    (get $name:literal, $peer:expr, $service:expr) => {
+        http_case!($name, $peer, gets of Full<Bytes>, "bare-http", $service)
+    };
 }
 
+/// All of them, the bare services first.
 pub(crate) const CASES: &[Case] = &[
-    case!("bare", at_most(None, 0), Bare),
-    case!("concurrency", at_most(Some(100), 0), over(slots())),
-    case!("tower ConcurrencyLimit", None, ConcurrencyLimit::new(Bare, 64)),
-    case!("adaptive", at_most(None, 0), over(adaptive())),
-    case!("rate limit, smooth", at_most(Some(200), 0), over(smooth())),
-    case!(alone "tower RateLimit (not Clone)", None, tower_rate()),
-    case!("breaker", at_most(Some(260), 0), over(breaker())),
-    case!("throttle", at_most(None, 0), over(throttle())),
-    case!(
-        "breaker + concurrency + rate",
-        at_most(Some(400), 0),
-        over((slots(), smooth(), breaker()))
-    ),
-    case!("refused by an open breaker", at_most(None, 0), over(open())),
-    case!("retry, not repeatable", at_most(None, 0), retry(Plain::<false>)),
-    case!("retry, repeatable", at_most(None, 1), retry(Plain::<true>)),
-    case!("tower Retry", None, TowerRetry::new(TowerPolicy, Bare)),
-    case!("attempt timeout", at_most(None, 0), TimeoutLayer::new(LONG).layer(Bare)),
-    case!("deadline", at_most(None, 0), DeadlineLayer::of(Some(LONG), Plain::<false>).layer(Bare)),
-    case!(alone "tower Timeout", None, TowerTimeout::new(Bare, LONG)),
-    case!("observe, nobody listens", at_most(None, 0), observed()),
-    http_case!("bare-http-post", None, posts of Stream, BareHttp),
-    http_case!("standard-post", at_most(Some(1300), 0), posts of Stream, standard()),
-    http_case!("tower4-post", None, posts of Stream, tower4::<Stream, false>()),
-    #[cfg(feature = "peers")]
-    http_case!("tr6-post", None, posts of Stream, tr6::<Stream>()),
-    http_case!("bare-http-get", None, gets of Full<Bytes>, BareHttp),
-    http_case!("standard-get", at_most(None, 3), gets of Full<Bytes>, standard()),
-    http_case!("tower4-get", None, gets of Full<Bytes>, tower4::<Full<Bytes>, true>()),
-    #[cfg(feature = "peers")]
-    http_case!("tr6-get", None, gets of Full<Bytes>, tr6::<Full<Bytes>>()),
+    case!("bare", NOBODY, Bare),
+    case!("shared-atomic", NOBODY, Counted::default()),
+    case!("concurrency", OURS, over(slots())),
+    case!("tower-concurrency", TOWER, ConcurrencyLimit::new(Bare, 64)),
+    case!("tr-bulkhead", TR, tr_slots()),
+    case!("rate", OURS, over(smooth())),
+    case!(alone "tower-rate", TOWER, tower_rate()), // it is not Clone
+    case!("tr-rate", TR, tr_rate()),
+    case!("governor", "governor", governed()),
+    case!("breaker", OURS, over(breaker())),
+    case!("tr-breaker", TR, tr_breaker()),
+    case!("failsafe", "failsafe", failsafe()),
+    case!("fused3", OURS, over((slots(), smooth(), breaker()))),
+    case!("tr3", TR, tr_three()),
+    case!("floor3", "by hand", Floor::new()),
+    case!("refusal", OURS, over(open())),
+    case!("adaptive", OURS, over(adaptive())),
+    case!("throttle", OURS, over(throttle())),
+    case!("retry-no-copy", OURS, retry(Plain::<false>)),
+    case!("retry", OURS, retry(Plain::<true>)),
+    case!("tower-retry", TOWER, TowerRetry::new(TowerPolicy, Bare)),
+    case!("timeout", OURS, TimeoutLayer::new(LONG).layer(Bare)),
+    case!("deadline", OURS, DeadlineLayer::of(Some(LONG), Plain::<false>).layer(Bare)),
+    case!("tower-timeout", TOWER, TowerTimeout::new(Bare, LONG)),
+    case!("observe-unheard", OURS, observed()),
+    http_case!(post "bare-http-post", NOBODY, BareHttp),
+    http_case!(post "standard-post", OURS, standard()),
+    http_case!(post "tower4-post", TOWER, tower4::<Stream, false>()),
+    http_case!(post "tr6-post", TR, tr6::<Stream>()),
+    http_case!(get "bare-http", NOBODY, BareHttp),
+    http_case!(get "standard-get", OURS, standard()),
+    http_case!(get "tower4-get", TOWER, tower4::<Full<Bytes>, true>()),
+    http_case!(get "tr6-get", TR, tr6::<Full<Bytes>>()),
 ];
+
+/// The one of that name.
+pub(crate) fn named(name: &str) -> Option<&'static Case> {
+    CASES.iter().find(|case| case.name == name)
+}
 
 const LONG: Duration = Duration::from_secs(60);
 

@@ -76,6 +76,16 @@ fn request<B>(method: Method, body: B) -> Request<B> {
     request
 }
 
+/// One call of a service that answers at once.
+pub(crate) fn called<S, Req>(service: &mut S, request: Req)
+where
+    S: Service<Req>,
+{
+    let mut cx = Context::from_waker(Waker::noop());
+    let _ = service.poll_ready(&mut cx);
+    let _ = black_box(pin!(service.call(request)).poll(&mut cx).is_ready());
+}
+
 /// So many calls, one after the other.
 #[inline(never)]
 fn calls<S, B, R>(mut service: S, n: u64, request: impl Fn() -> Request<B>) -> u64
