@@ -187,7 +187,8 @@ impl Client {
 
     /// The first one that was called knows where it went, and most calls of a client go there too.
     fn remembers(&self, called: &Stack) {
-        if self.shared.warm.get().is_none() {
+        let is_ours = || called.get_ref().get_ref().pipeline().is(&self.shared.pipeline);
+        if self.shared.warm.get().is_none() && is_ours() {
             let _ = self.shared.warm.set(called.clone()); // or another one was quicker
         }
     }

@@ -172,7 +172,7 @@ impl Pipeline {
     }
 
     /// Whether it is this very one.
-    fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.living, &other.living)
     }
 
