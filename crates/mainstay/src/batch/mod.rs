@@ -71,6 +71,7 @@ mod steps;
 mod under;
 mod work;
 
+pub(crate) use builder::BODY;
 pub use builder::Batch;
 pub use course::Course;
 pub use ended::{Completed, Failed, ItemError, NoSuccess, Panicked};
@@ -84,7 +85,7 @@ pub use steps::{
     Blocking, CollectBody, CollectBodyFuture, ErrorForStatus, Map, MapAsync, MapAsyncFuture,
     MapBlocking, Step,
 };
-pub use work::{Call, CallFuture, MayBeKept, Streamed, Then, ThenFuture, Work};
+pub use work::{Call, CallFuture, Calls, MayBeKept, Streamed, Then, ThenFuture, Work};
 
 #[cfg(test)]
 mod tests;

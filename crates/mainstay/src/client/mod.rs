@@ -74,6 +74,7 @@
 
 mod answer;
 mod base;
+mod batch;
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub mod blocking;
@@ -105,6 +106,7 @@ use redirect::Follow;
 use transport::Transport;
 use wishes::{Defaults, Wishes};
 
+pub use batch::{Asks, ClientBatch, IntoCall, OfClient, OfClientFuture};
 pub use builder::ClientBuilder;
 pub use download::{Download, DownloadError, Downloaded};
 pub use error::{BuildError, ClientError};
