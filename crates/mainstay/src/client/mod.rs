@@ -197,9 +197,11 @@ impl Client {
         RequestBuilder::new(self.clone(), builder)
     }
 
-    /// Sends a request that was built elsewhere.
-    pub fn execute(&self, request: ::reqwest::Request) -> Sending {
-        Sending::new(self.clone(), Ok((request, Wishes::default())))
+    /// Sends a request that was built elsewhere. Its timeout is that of the call with its body, as
+    /// it is where reqwest sends it, and not that of each attempt.
+    pub fn execute(&self, mut request: ::reqwest::Request) -> Sending {
+        let wishes = Wishes { timeout: request.timeout_mut().take(), ..Wishes::default() };
+        Sending::new(self.clone(), Ok((request, wishes)))
     }
 
     /// The client as a service of tower's, over `http::Request`: for layers of your own, and for
