@@ -17,8 +17,10 @@
 //! # }
 //! ```
 //!
-//! For HTTP there is [`Batch::http`], which collects bodies and is fair between hosts, and for the
-//! services of pipelines [`Batch::through`], which asks them who would have to wait.
+//! Of a client (feature `client`) it is `client.batch()`, of URLs and requests; of an asynchronous
+//! function [`Batch::calls`]. For services of HTTP there is [`Batch::http`], which collects bodies
+//! and is fair between hosts, and for those of pipelines [`Batch::through`], which asks them who
+//! would have to wait.
 //!
 //! # Endings
 //!

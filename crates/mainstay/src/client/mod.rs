@@ -27,6 +27,17 @@
 //! Without another one, calls go through [`Pipeline::standard`]: retry with a budget, a breaker, a
 //! cool-down and 64 slots for each host, a deadline.
 //!
+//! Many of them at a time are a [batch](Client::batch):
+//!
+//! ```
+//! # async fn docs(client: mainstay::client::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let paths = (1..=1_000).map(|id| format!("/users/{id}"));
+//! let users = client.batch().concurrency(50).error_for_status().all_or_nothing(paths).await?;
+//! # let _ = users;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What it is made of
 //!
 //! [`reqwest`](https://docs.rs/reqwest) sends the requests and gives the answers; whatever its
