@@ -3,53 +3,72 @@
 //! `cargo run --release --example how_do_i_make_many_calls`
 #![expect(clippy::print_stdout, reason = "it is for reading")]
 
-use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use mainstay::BoxError;
-use mainstay::batch::{Batch, Completed};
-use mainstay::cooldown::CoolDown;
-use mainstay::pipeline::Pipeline;
-use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep};
-use tower::Layer;
-
-type Client1 = Client<HttpConnector, Full<Bytes>>;
+use http::Response;
+use mainstay::client::{Client, ClientError, Reported};
+use mainstay::pipeline::PipelineSpec;
+use mainstay_testkit::server::{Faulty, Reply};
+use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), BoxError> {
-    let (url, client) = (serve().await?, Client::builder(TokioExecutor::new()).build_http());
-    how_long(&url, &client).await?;
-    which_ending(&url, &client).await?;
+async fn main() -> Result<(), Box<dyn Error>> {
+    // The standard pipeline, but for the calls that a host gets at once: it says 64.
+    let pipeline = PipelineSpec::standard().per_host(|host| host.concurrency(200)).build()?;
+    let client = Client::builder().pipeline(pipeline).reqwest(reqwest::ClientBuilder::no_proxy);
+    let client = client.build()?;
+    which_ending(&client).await?;
+    how_long(&client).await?;
     over_three_hosts(&client).await
 }
 
+/// One batch, and what can be made of it.
+async fn which_ending(client: &Client) -> Result<(), Box<dyn Error>> {
+    let server = serve()?;
+    let inputs = || [60, 20, 40].map(|time| (time, server.url(&format!("/?takes={time}"))));
+    let batch = || client.batch().with_ids().concurrency(3);
+
+    let mut ids = Vec::new();
+    let mut results = batch().as_completed(inputs());
+    while let Some(done) = results.next().await {
+        ids.push(done.id);
+    }
+    println!("as completed: {ids:?}");
+
+    ids.clear();
+    let mut results = batch().in_order(inputs());
+    while let Some(done) = results.next().await {
+        ids.push(done.id);
+    }
+    println!("in order: {ids:?}");
+
+    println!("first success: {}", batch().first_success(inputs()).await?.id);
+
+    let fails = [(404, server.url("/?says=404"))];
+    let found = batch().error_for_status();
+    if let Err(failed) = found.all_or_nothing(inputs().into_iter().chain(fails)).await {
+        println!("all or nothing: the rest is dropped, because {}", failed.error);
+    }
+    for done in batch().error_for_status().keep_everything(inputs()).await {
+        println!("everything: {} gave {:?}", done.id, done.result?.body());
+    }
+    Ok(())
+}
+
 /// Two hundred calls of two hundred milliseconds each; the first time there are no connections yet.
-async fn how_long(url: &str, client: &Client1) -> Result<(), BoxError> {
+async fn how_long(client: &Client) -> Result<(), Box<dyn Error>> {
+    let server = serve()?;
     for (concurrency, rounds) in [(200, 1), (200, 1), (50, 4)] {
-        let client = client.clone();
-        let measured = tower::service_fn(move |request| {
-            let call = timed(client.request(request));
-            async move {
-                let (answer, took) = call.await;
-                answer.map(|answer: Response<Incoming>| answer.map(|body| (body, took)))
-            }
+        let calls = (0..200).map(|n| client.get(server.url(&format!("/{n}?takes=200"))).report());
+        let batch = client.batch().concurrency(concurrency).map(|answer: Response<Bytes>| {
+            let report = answer.report().map(|report| report.total());
+            Ok::<_, ClientError>(report.unwrap_or_default())
         });
-        let batch = Batch::over(measured).concurrency(concurrency).map_async(read);
-        let requests: Vec<_> = (0..200).map(|n| get(&format!("{url}/{n}?takes=200"))).collect();
-        let (calls, took) = timed(batch.all_or_nothing(requests)).await;
-        let calls = calls.map_err(|failed| failed.to_string())?;
-        let slowest = calls.into_iter().max().unwrap_or_default();
+        let (times, took) = timed(batch.all_or_nothing(calls)).await;
+        let slowest = times?.into_iter().max().unwrap_or_default();
         let ideal = Duration::from_millis(200) * rounds;
         println!(
             "200 calls of 200 ms, {concurrency} at a time: {took:.0?}, {:.3} × the ideal, \
@@ -61,95 +80,45 @@ async fn how_long(url: &str, client: &Client1) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Reads an answer to its end; says how long its call took.
-async fn read(answer: Response<(Incoming, Duration)>) -> Result<Duration, BoxError> {
-    let (body, took) = answer.into_body();
-    body.collect().await?;
-    Ok(took)
-}
-
-/// One batch, and what can be made of it.
-async fn which_ending(url: &str, client: &Client1) -> Result<(), BoxError> {
-    let batch = || Batch::http(client.clone()).with_ids().concurrency(3);
-    let inputs = || [60, 20, 40].map(|time| (time, get(&format!("{url}/?takes={time}"))));
-
-    let mut ids = Vec::new();
-    let mut results = batch().as_completed(inputs());
-    while let Some(Completed { id, .. }) = results.next().await {
-        ids.push(id);
-    }
-    println!("as completed: {ids:?}");
-
-    ids.clear();
-    let mut results = batch().in_order(inputs());
-    while let Some(Completed { id, .. }) = results.next().await {
-        ids.push(id);
-    }
-    println!("in order: {ids:?}");
-
-    println!("first success: {}", batch().first_success(inputs()).await?.id);
-
-    let fails = [(404, get(&format!("{url}/?says=404")))];
-    let found = batch().error_for_status();
-    if let Err(failed) = found.all_or_nothing(inputs().into_iter().chain(fails)).await {
-        println!("all or nothing: input {} failed, the rest was dropped", failed.index);
-    }
-    Ok(())
-}
-
-/// One of three servers asks to be left alone for a second, and one is slow.
-async fn over_three_hosts(client: &Client1) -> Result<(), BoxError> {
-    let (busy, slow, well) = (serve().await?, serve().await?, serve().await?);
-    let mut last = [Duration::ZERO; 2];
-    for (turn, ill) in [false, true].into_iter().enumerate() {
-        let spec = Pipeline::named("hosts").per_host(|host| host.cool_down(CoolDown::new()));
-        let service = spec.build()?.layer(client.clone());
+/// One of three servers asks to be left alone for five seconds, and one is slow.
+async fn over_three_hosts(client: &Client) -> Result<(), Box<dyn Error>> {
+    let mut of_third = Vec::new();
+    for ill in [false, true] {
+        let (busy, slow, well) = (serve()?, serve()?, serve()?);
         if ill {
-            let asks = get(&format!("{busy}/?says=429"));
-            let _ = Batch::http(service.clone()).keep_everything([asks]).await;
+            // Its host cools down from here on, for all calls; this one has no time to wait for that.
+            let asks = client.get(busy.url("/?says=429")).timeout(Duration::from_secs(1));
+            assert_eq!(asks.send().await?.status(), 429);
         }
         let time = if ill { 600 } else { 50 };
-        let urls = [
-            format!("{busy}/?takes=50"),
-            format!("{slow}/?takes={time}"),
-            format!("{well}/?takes=50"),
-        ];
-        let inputs = (0..240).map(|n| (n % 3, get(&urls[n % 3])));
+        let urls =
+            [busy.url("/?takes=50"), slow.url(&format!("/?takes={time}")), well.url("/?takes=50")];
+        let inputs = (0..900).map(|n| (n % 3, &urls[n % 3]));
         let began = Instant::now();
-        let mut results = Batch::through(service).with_ids().concurrency(60).as_completed(inputs);
+        let mut results = client.batch().with_ids().concurrency(60).as_completed(inputs);
         let progress = results.progress();
-        let mut of_third = 0;
+        let mut left = 300;
         while let Some(done) = results.next().await {
-            of_third += usize::from(done.id == 2);
-            if done.id == 2 && of_third == 80 {
-                last[turn] = began.elapsed();
-                for host in progress.hosts().iter().filter(|_| ill) {
-                    let (name, opens_in) = (host.host.as_ref(), host.opens_in);
-                    println!(
-                        "  {}: {} done, {} running, {} waiting{}",
-                        name.map_or("all", |name| name.as_str()),
-                        host.done,
-                        host.running,
-                        host.waiting,
-                        opens_in
-                            .map_or_else(String::new, |opens_in| format!(" for {opens_in:.1?}"))
-                    );
+            done.result?;
+            left -= usize::from(done.id == 2);
+            if done.id == 2 && left == 0 {
+                of_third.push(began.elapsed());
+                for host in progress.hosts().iter().filter(|host| ill && host.waiting > 0) {
+                    let opens = host.opens_in.map(|opens| format!(" for {opens:.1?}"));
+                    let name = host.host.as_ref().map_or("all", |name| name.as_str());
+                    let (done, opens) = (host.done, opens.unwrap_or_default());
+                    println!("  {name}: {done} done, {} waiting{opens}", host.waiting);
                 }
             }
         }
-        let all = began.elapsed();
-        println!(
-            "three hosts, two of them ill: {ill}: the third is done after {:.0?}, all after {all:.0?}",
-            last[turn]
-        );
+        println!("three hosts, two of them ill: {ill}: all after {:.0?}", began.elapsed());
     }
+    let [alone, beside] = of_third[..] else { return Err("two times were measured".into()) };
+    println!(
+        "the third is done after {alone:.0?} beside two that are well, {:.3} × that beside those",
+        beside.as_secs_f64() / alone.as_secs_f64(),
+    );
     Ok(())
-}
-
-fn get(url: &str) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::default());
-    *request.uri_mut() = url.parse().unwrap_or_default();
-    request
 }
 
 async fn timed<T>(future: impl Future<Output = T>) -> (T, Duration) {
@@ -159,28 +128,14 @@ async fn timed<T>(future: impl Future<Output = T>) -> (T, Duration) {
 }
 
 /// A server that takes as long as it is told, and says what it is told.
-async fn serve() -> Result<String, BoxError> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let connection =
-                http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
-            tokio::spawn(connection);
+fn serve() -> std::io::Result<Faulty> {
+    Faulty::start(|request| {
+        let query = request.query().unwrap_or_default();
+        let told = |what| query.strip_prefix(what).and_then(|told| told.parse().ok());
+        match (told("says="), told("takes=")) {
+            (Some(429), _) => Reply::status(429).header("retry-after", "5"),
+            (Some(status), _) => Reply::status(u16::try_from(status).unwrap_or(500)),
+            (None, time) => Reply::ok("hello").after(Duration::from_millis(time.unwrap_or(0))),
         }
-    });
-    Ok(url)
-}
-
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let query = request.uri().query().unwrap_or_default();
-    let told = |what| query.strip_prefix(what).and_then(|told| told.parse().ok());
-    sleep(Duration::from_millis(told("takes=").unwrap_or(0))).await;
-    let mut answer = Response::new(Full::from("hello"));
-    if let Some(status) = told("says=") {
-        let status = u16::try_from(status).unwrap_or_default();
-        *answer.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
-        answer.headers_mut().insert("retry-after", 1.into());
-    }
-    Ok(answer)
+    })
 }

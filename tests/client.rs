@@ -5,6 +5,8 @@
 
 #[path = "client/attempts.rs"]
 mod attempts;
+#[path = "client/batch.rs"]
+mod batch;
 #[path = "client/blocking.rs"]
 mod blocking;
 #[path = "client/download.rs"]

@@ -93,6 +93,18 @@ async fn one_call_may_have_other_rules_and_another_pipeline() {
     assert!(once.hosts().len() == 1 && client.pipeline().hosts().len() == 1);
 }
 
+#[tokio::test]
+async fn a_first_call_with_another_pipeline_is_not_remembered_for_the_next_ones() {
+    let (server, counts) = statuses(&[503]).await;
+    let (client, once) = (client(), Pipeline::named("once").build().unwrap());
+    for (call, attempts) in
+        [(client.get(&server.url).pipeline(&once), 1), (client.get(&server.url), 3)]
+    {
+        finishes(call.send()).await.unwrap();
+        assert_eq!(counts.take(), attempts);
+    }
+}
+
 /// Out of a client that follows redirects inside of an attempt it may be the answer to another
 /// request, which came after this one was done.
 #[tokio::test]

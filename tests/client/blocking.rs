@@ -8,7 +8,7 @@ use mainstay::client::{ClientError, Reported};
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::download::{Files, bytes, gives};
+use crate::download::{Files, Folder, bytes, gives};
 use crate::socket::{nobody, serve};
 
 fn blocking() -> Client {
@@ -122,6 +122,64 @@ fn a_download_goes_on_where_it_was_cut_off() {
         let done = download.to_writer(&mut written).unwrap();
         assert_eq!((done.bytes(), done.resumes()), (5_000, 2));
         assert!(written == file);
+    });
+}
+
+#[test]
+fn what_is_kept_of_a_download_is_gone_on_with() {
+    let file = bytes(5_000, 1);
+    let of = file.clone();
+    let server = Files::new(move |_, asked| gives(&of, "\"one\"", asked, 2_000));
+    beside(server, |server| {
+        let (folder, reports) = (Folder::new(), Counts::default());
+        let download = |patience| {
+            let reports = reports.clone();
+            let download = blocking().get(&server.url).download().backoff(Backoff::constant(MS));
+            download.kept().patience(patience).on_report(move |_| reports.one_more())
+        };
+        download(1).at_most(3_000).to_file(folder.file()).unwrap_err();
+        assert_eq!(reports.take(), 1);
+        let done = download(5).to_file(folder.file()).unwrap();
+        assert_eq!((done.bytes(), reports.take()), (5_000, 3));
+        assert!(folder.read() == file);
+    });
+}
+
+#[test]
+fn a_batch_runs_while_somebody_blocks_on_it() {
+    beside(statuses(&[503, 200]), |(server, counts)| {
+        let client = blocking();
+        let urls = || (0..20).map(|_| &server.url);
+        let answers = client.block_on(client.batch().concurrency(5).all_or_nothing(urls()));
+        assert!(answers.unwrap().iter().all(|answer| answer.status() == 200));
+        assert_eq!(counts.take(), 21);
+
+        let mut results = client.batch().as_completed(urls());
+        let mut got = 0;
+        while let Some(done) = client.block_on(results.next()) {
+            assert!(done.result.is_ok());
+            got += 1;
+        }
+        let awaited = client.block_on(client.get_ref().get(&server.url).send());
+        assert_eq!((got, awaited.unwrap().status().as_u16(), counts.take()), (20, 200, 21));
+    });
+}
+
+#[test]
+fn threads_share_a_client_and_what_it_knows() {
+    beside(statuses(&[200]), |(server, counts)| {
+        let client = blocking();
+        std::thread::scope(|scope| {
+            for clone in [client.clone(), client.clone(), client.clone()] {
+                let url = &server.url;
+                scope.spawn(move || {
+                    for _ in 0..10 {
+                        assert_eq!(clone.get(url).send().unwrap().text().unwrap(), "");
+                    }
+                });
+            }
+        });
+        assert_eq!((counts.take(), client.pipeline().hosts().len()), (30, 1));
     });
 }
 

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::socket::serve;
-use files::Folder;
+pub(crate) use files::Folder;
 
 /// Bytes of which no two pieces are equal.
 pub(crate) fn bytes(len: usize, seed: u64) -> Bytes {

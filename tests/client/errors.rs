@@ -113,13 +113,11 @@ async fn the_report_of_a_failed_call_is_in_its_error() {
 
 #[tokio::test]
 async fn a_post_is_sent_again_as_somebody_else_s_service_says_that_it_follows_redirects_or_not() {
-    use mainstay::client::ReqwestService;
     let (_port, url) = nobody();
     let reqwest = reqwest::Client::builder().no_proxy().build().unwrap();
     let over = |rules| {
         let pipeline = quick().rules(rules).build().unwrap();
-        let service = ReqwestService::new(reqwest.clone());
-        builder().pipeline(pipeline).over(service).build().unwrap()
+        builder().pipeline(pipeline).over_reqwest(reqwest.clone()).build().unwrap()
     };
     let error = finishes(over(RetryRules::standard()).post(&url).send()).await.unwrap_err();
     assert_eq!(error.attempts(), 1);

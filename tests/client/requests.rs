@@ -10,6 +10,8 @@ use tower::{Service, ServiceExt, service_fn};
 
 use super::*;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Answers with what it got: the request line, the fields that begin with `x-`, the body.
 async fn echo() -> Server {
     Server::answers(Speaks::Http1, |_, request| async move {
@@ -155,6 +157,20 @@ async fn it_is_a_service_of_tower_s_whose_calls_may_say_what_they_want() {
     late.extensions_mut().insert(CallOptions::new().within(Duration::ZERO));
     let error = finishes(service.call(late)).await.unwrap_err();
     assert_eq!(error.refused().unwrap().reason(), mainstay::Reason::Deadline);
+}
+
+/// Paused time, and no socket.
+#[tokio::test(start_paused = true)]
+async fn the_timeout_of_a_request_that_is_built_and_executed_is_that_of_its_call() {
+    let silent = service_fn(|_: Request<reqwest::Body>| async {
+        std::future::pending::<Result<Response<String>, std::convert::Infallible>>().await
+    });
+    let client = Client::builder().over(silent).build().unwrap();
+    let request = client.get("http://silent/").timeout(12 * SECOND).build().unwrap();
+    assert_eq!(request.timeout(), Some(&(12 * SECOND)));
+    let began = tokio::time::Instant::now();
+    let error = finishes(client.execute(request)).await.unwrap_err();
+    assert!(error.is_timeout() && began.elapsed() == 12 * SECOND, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::inputs::{ByIndex, Kept, WithIds};
 use super::progress::{Board, Progress};
 use super::readiness::{Blind, FairBy};
 use super::steps::{CollectBody, ErrorForStatus, Map, MapAsync, MapBlocking};
-use super::work::{Call, Streamed, Then};
+use super::work::{Call, Calls, Streamed, Then};
 use crate::budget::Budget;
 use crate::http::ByHost;
 
@@ -39,7 +39,7 @@ pub struct Batch<W, R = Blind, N = ByIndex> {
 }
 
 /// The most that is read of each body unless something else is said.
-const BODY: usize = 8 << 20;
+pub(crate) const BODY: usize = 8 << 20;
 
 /// Calls whose bodies are collected.
 type Collecting<S> = Then<Call<S>, CollectBody>;
@@ -49,6 +49,28 @@ impl<S> Batch<Call<S>> {
     /// [`fair_by`](Batch::fair_by) or [`asking`](Batch::asking) if there is more to know.
     pub fn over(service: S) -> Self {
         Self::new(Call(service), Blind)
+    }
+}
+
+impl<F> Batch<Calls<F>> {
+    /// What an asynchronous function does with each input. Nothing is known of whom it asks, so
+    /// inputs start in their order.
+    ///
+    /// ```
+    /// use mainstay::batch::Batch;
+    /// # use std::io;
+    /// # async fn size(shelf: &[&str], number: usize) -> io::Result<usize> { Ok(shelf[number].len()) }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shelf = ["ant", "beetle"]; // what the function needs it may borrow
+    /// let sizes = Batch::calls(|number| size(&shelf, number)).all_or_nothing(0..2).await?;
+    /// assert_eq!(sizes, [3, 6]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn calls(call: F) -> Self {
+        Self::new(Calls(call), Blind)
     }
 }
 
@@ -63,7 +85,8 @@ impl<S> Batch<Collecting<S>, FairBy<ByHost>> {
 
 impl<S: Clone> Batch<Collecting<S>, S> {
     /// The same through a service that knows which of its hosts would have a call wait: one of a
-    /// [`Pipeline`](crate::pipeline::Pipeline) or of [`Pipelines`](crate::pipeline::Pipelines).
+    /// [`Pipeline`](crate::pipeline::Pipeline), of [`Pipelines`](crate::pipeline::Pipelines) or of a
+    /// client.
     ///
     /// Who would wait for a slot, a turn, a cool-down or a breaker does that without a place in the
     /// batch, and lets those of other hosts by.
@@ -74,9 +97,19 @@ impl<S: Clone> Batch<Collecting<S>, S> {
 }
 
 impl<W, R> Batch<W, R> {
-    fn new(work: W, readiness: R) -> Self {
+    pub(crate) fn new(work: W, readiness: R) -> Self {
         let (schedule, board) = (Schedule::new(), Board::new());
         Self { schedule, work, readiness, naming: ByIndex, budget: None, board }
+    }
+
+    /// Inputs are pairs of an id and a request; the id comes back with the result.
+    pub fn with_ids(self) -> Batch<W, R, WithIds> {
+        self.naming(|_| WithIds)
+    }
+
+    /// A clone of each request comes back with its result.
+    pub fn keep_inputs(self) -> Batch<W, R, Kept> {
+        self.naming(|_| Kept)
     }
 }
 
@@ -130,19 +163,10 @@ impl<W, R, N> Batch<W, R, N> {
         Batch { schedule, work, readiness, naming, budget, board }
     }
 
-    /// Inputs are pairs of an id and a request; the id comes back with the result.
-    pub fn with_ids(self) -> Batch<W, R, WithIds> {
-        self.naming(WithIds)
-    }
-
-    /// A clone of each request comes back with its result.
-    pub fn keep_inputs(self) -> Batch<W, R, Kept> {
-        self.naming(Kept)
-    }
-
-    fn naming<M>(self, naming: M) -> Batch<W, R, M> {
-        let Self { schedule, work, readiness, budget, board, .. } = self;
-        Batch { schedule, work, readiness, naming, budget, board }
+    /// Inputs are called and taken in another way.
+    pub(crate) fn naming<M>(self, change: impl FnOnce(N) -> M) -> Batch<W, R, M> {
+        let Self { schedule, work, readiness, naming, budget, board } = self;
+        Batch { schedule, work, readiness, naming: change(naming), budget, board }
     }
 
     /// Makes something of each answer, in the place of its call. Its error is that of the service,
@@ -167,11 +191,12 @@ impl<W, R, N> Batch<W, R, N> {
         self.then(MapBlocking(map))
     }
 
-    fn then<P>(self, step: P) -> Batch<Then<W, P>, R, N> {
+    pub(crate) fn then<P>(self, step: P) -> Batch<Then<W, P>, R, N> {
         self.working(|work| Then { work, step })
     }
 
-    fn working<V>(self, change: impl FnOnce(W) -> V) -> Batch<V, R, N> {
+    /// Something else is done for each input.
+    pub(crate) fn working<V>(self, change: impl FnOnce(W) -> V) -> Batch<V, R, N> {
         let Self { schedule, work, readiness, naming, budget, board } = self;
         Batch { schedule, work: change(work), readiness, naming, budget, board }
     }

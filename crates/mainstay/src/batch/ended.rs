@@ -31,9 +31,9 @@ impl<T, E, Id> Completed<T, E, Id> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ItemError<E> {
-    /// Its call did, or what was to be made of the answer.
-    #[error("the call failed")]
-    Call(#[source] E),
+    /// Its call did, or what was to be made of the answer; what this prints is what that says.
+    #[error(transparent)]
+    Call(E),
     /// The body of the answer could not be collected.
     #[error("the answer could not be read")]
     Body(#[source] Cut),

@@ -17,8 +17,10 @@
 //! # }
 //! ```
 //!
-//! For HTTP there is [`Batch::http`], which collects bodies and is fair between hosts, and for the
-//! services of pipelines [`Batch::through`], which asks them who would have to wait.
+//! Of a client (feature `client`) it is `client.batch()`, of URLs and requests; of an asynchronous
+//! function [`Batch::calls`]. For services of HTTP there is [`Batch::http`], which collects bodies
+//! and is fair between hosts, and for those of pipelines [`Batch::through`], which asks them who
+//! would have to wait.
 //!
 //! # Endings
 //!
@@ -71,6 +73,7 @@ mod steps;
 mod under;
 mod work;
 
+pub(crate) use builder::BODY;
 pub use builder::Batch;
 pub use course::Course;
 pub use ended::{Completed, Failed, ItemError, NoSuccess, Panicked};
@@ -84,7 +87,7 @@ pub use steps::{
     Blocking, CollectBody, CollectBodyFuture, ErrorForStatus, Map, MapAsync, MapAsyncFuture,
     MapBlocking, Step,
 };
-pub use work::{Call, CallFuture, MayBeKept, Streamed, Then, ThenFuture, Work};
+pub use work::{Call, CallFuture, Calls, MayBeKept, Streamed, Then, ThenFuture, Work};
 
 #[cfg(test)]
 mod tests;

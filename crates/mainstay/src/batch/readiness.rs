@@ -9,7 +9,7 @@ use crate::pipeline::{Pipeline, PipelineService, Pipelines, PipelinesService};
 
 /// Says of a request whose host it is for, and whether it would wait there if it were sent now.
 ///
-/// A [`Pipeline`], [`Pipelines`] and their services can say it. It is asked before each start, and
+/// A [`Pipeline`], [`Pipelines`], their services and those of clients can say it. It is asked before each start, and
 /// takes nothing: what it says may have changed when the call is made, which then waits in its
 /// place.
 pub trait Readiness<Req> {

@@ -34,7 +34,7 @@ pub trait Step<T, E> {
 /// Reads the body of an answer to its end; made by [`Batch::http`](super::Batch::http).
 #[derive(Clone, Copy, Debug)]
 pub struct CollectBody {
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
 }
 
 impl<T, E> Step<T, E> for CollectBody

@@ -43,14 +43,19 @@ pub struct Call<S>(pub(super) S);
 #[derive(Clone, Copy, Debug)]
 pub struct Streamed<S>(pub(super) S);
 
+/// What an asynchronous function does; made by [`Batch::calls`](super::Batch::calls).
+#[derive(Clone, Copy)]
+pub struct Calls<F>(pub(super) F);
+
 /// Work, and what is made of its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Then<W, P> {
-    pub(super) work: W,
-    pub(super) step: P,
+    pub(crate) work: W,
+    pub(crate) step: P,
 }
 
 impl<S> MayBeKept for Call<S> {}
+impl<F> MayBeKept for Calls<F> {}
 impl<W, P> MayBeKept for Then<W, P> {}
 
 macro_rules! calls {
@@ -76,6 +81,24 @@ macro_rules! calls {
 
 calls!(Call);
 calls!(Streamed);
+
+impl<Req, F, Fut, T, E> Work<Req> for Calls<F>
+where
+    F: Fn(Req) -> Fut + Clone,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Answer = T;
+    type Error = E;
+    type Future = CallFuture<Fut>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ItemError<E>>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        CallFuture { inner: (self.0)(request) }
+    }
+}
 
 pin_project! {
     /// A call that is on its way.
@@ -183,6 +206,12 @@ impl<Req, W: Work<Req>> Future for Item<W, Req, W::Future> {
             };
             self.set(Self::Runs { future });
         }
+    }
+}
+
+impl<F> fmt::Debug for Calls<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Calls")
     }
 }
 

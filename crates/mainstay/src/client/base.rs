@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ::http::Uri;
 use ::reqwest::Url;
 
 use super::error::BuildError;
@@ -12,6 +13,7 @@ use crate::BoxError;
 pub(super) struct Base {
     /// Without a slash at its end.
     prefix: String,
+    uri: Uri,
 }
 
 impl Base {
@@ -24,7 +26,13 @@ impl Base {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("a path cannot stand behind a query or a fragment".into()));
         }
-        Ok(Self { prefix: url.as_str().trim_end_matches('/').to_owned() })
+        let uri = Uri::try_from(url.as_str()).map_err(|error| wrong(error.into()))?;
+        Ok(Self { prefix: url.as_str().trim_end_matches('/').to_owned(), uri })
+    }
+
+    /// The same as `http` has it.
+    pub(super) const fn uri(&self) -> &Uri {
+        &self.uri
     }
 
     /// A path stands beneath it, with a slash before it or without; it never takes its place.

@@ -13,6 +13,7 @@ use tower_service::Service;
 use super::base::Base;
 use super::error::BuildError;
 use super::redirect::Follow;
+use super::service::ReqwestService;
 use super::transport::{Transport, TransportAnswer};
 use super::wishes::Defaults;
 use super::{Client, Shared};
@@ -229,6 +230,13 @@ impl ClientBuilder {
     {
         self.transport = Some(Transport::other(service));
         self
+    }
+
+    /// Sends the requests by this client of reqwest's, which was set up elsewhere. Its redirects and
+    /// retries are as they were set up, so what may be sent again is read with more care: see
+    /// [`RetryRules::without_redirects`](crate::http::RetryRules::without_redirects).
+    pub fn over_reqwest(self, client: ::reqwest::Client) -> Self {
+        self.over(ReqwestService::new(client))
     }
 
     /// The client.

@@ -164,6 +164,16 @@ impl ClientError {
         self.inner.response
     }
 
+    /// The same, to be read.
+    pub(super) const fn take_response(&mut self) -> Option<::reqwest::Response> {
+        self.inner.response.take()
+    }
+
+    /// What was read of it.
+    pub(super) fn keep_response(&mut self, response: ::reqwest::Response) {
+        self.inner.response = Some(response);
+    }
+
     /// The refusal, if a layer of ours refused it or gave it up.
     #[must_use]
     pub fn refused(&self) -> Option<&Refused> {

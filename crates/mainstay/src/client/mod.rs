@@ -27,6 +27,17 @@
 //! Without another one, calls go through [`Pipeline::standard`]: retry with a budget, a breaker, a
 //! cool-down and 64 slots for each host, a deadline.
 //!
+//! Many of them at a time are a [batch](Client::batch):
+//!
+//! ```
+//! # async fn docs(client: mainstay::client::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let paths = (1..=1_000).map(|id| format!("/users/{id}"));
+//! let users = client.batch().concurrency(50).error_for_status().all_or_nothing(paths).await?;
+//! # let _ = users;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What it is made of
 //!
 //! [`reqwest`](https://docs.rs/reqwest) sends the requests and gives the answers; whatever its
@@ -74,6 +85,7 @@
 
 mod answer;
 mod base;
+mod batch;
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub mod blocking;
@@ -105,6 +117,7 @@ use redirect::Follow;
 use transport::Transport;
 use wishes::{Defaults, Wishes};
 
+pub use batch::{Asks, ClientBatch, IntoCall, OfClient, OfClientFuture};
 pub use builder::ClientBuilder;
 pub use download::{Download, DownloadError, Downloaded};
 pub use error::{BuildError, ClientError};
@@ -195,9 +208,11 @@ impl Client {
         RequestBuilder::new(self.clone(), builder)
     }
 
-    /// Sends a request that was built elsewhere.
-    pub fn execute(&self, request: ::reqwest::Request) -> Sending {
-        Sending::new(self.clone(), Ok((request, Wishes::default())))
+    /// Sends a request that was built elsewhere. Its timeout is that of the call with its body, as
+    /// it is where reqwest sends it, and not that of each attempt.
+    pub fn execute(&self, mut request: ::reqwest::Request) -> Sending {
+        let wishes = Wishes { timeout: request.timeout_mut().take(), ..Wishes::default() };
+        Sending::new(self.clone(), Ok((request, wishes)))
     }
 
     /// The client as a service of tower's, over `http::Request`: for layers of your own, and for

@@ -189,13 +189,17 @@ impl RequestBuilder {
         self
     }
 
-    /// The request as reqwest has it, to look at; what was said to the layers is not in it.
+    /// The request as reqwest has it, to look at, or to [execute](Client::execute) later. Of what was
+    /// said of the call only the timeout goes along: reqwest has no place for the rest. What
+    /// [`send`](Self::send) gives has all of it, and can be kept as well until it is awaited.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
     pub fn build(self) -> Result<::reqwest::Request, ClientError> {
-        self.built().map(|(_, request, _)| request).map_err(|(_, error)| error)
+        let (_, mut request, wishes) = self.built().map_err(|(_, error)| error)?;
+        *request.timeout_mut() = wishes.timeout;
+        Ok(request)
     }
 
     /// Sends it, and waits for the head of the answer: at the first poll, not before.

@@ -54,8 +54,11 @@ pin_project! {
     }
 }
 
-/// A request and what is wished of its call, or what is wrong with them.
-pub(super) type Wished = Result<(::reqwest::Request, Wishes), ClientError>;
+/// A request that has not been sent, and what is wished of its call.
+pub(super) type Asking = (::reqwest::Request, Wishes);
+
+/// The same, or what is wrong with it.
+pub(super) type Wished = Result<Asking, ClientError>;
 
 /// What must be known when it has ended.
 struct Known {
@@ -69,6 +72,34 @@ impl Sending {
     pub(super) const fn new(client: Client, wished: Wished) -> Self {
         let state = State::Begins { wished: Some(wished) };
         Self { client, state, known: None, sent: 0 }
+    }
+
+    /// What is going to be asked, and whose call it is; none, once it has begun or where there is
+    /// something wrong with it.
+    pub(super) const fn asking(&self) -> Option<(&Client, &Asking)> {
+        match &self.state {
+            State::Begins { wished: Some(Ok(asking)) } => Some((&self.client, asking)),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) const fn asking_mut(&mut self) -> Option<(&Client, &mut Asking)> {
+        match &mut self.state {
+            State::Begins { wished: Some(Ok(asking)) } => Some((&self.client, asking)),
+            _ => None,
+        }
+    }
+
+    /// Whatever a layer may go by is in the request, as it will be when it is sent.
+    pub(super) fn for_layers_to_see(mut self) -> Self {
+        if let Some((client, (request, wishes))) = self.asking_mut() {
+            default_headers(request.headers_mut(), &client.shared.headers);
+            if let Some(options) = wishes.options.take() {
+                wishes.extensions.insert(options);
+            }
+        }
+        self
     }
 }
 
@@ -187,7 +218,8 @@ impl Client {
 
     /// The first one that was called knows where it went, and most calls of a client go there too.
     fn remembers(&self, called: &Stack) {
-        if self.shared.warm.get().is_none() {
+        let is_ours = || called.get_ref().get_ref().pipeline().is(&self.shared.pipeline);
+        if self.shared.warm.get().is_none() && is_ours() {
             let _ = self.shared.warm.set(called.clone()); // or another one was quicker
         }
     }

@@ -13,12 +13,17 @@ use super::Client;
 use super::error::ClientError;
 use super::send::Sending;
 use super::wishes::Wishes;
+use crate::batch::{Readiness, Until};
+use crate::guard::Now;
+use crate::http::Key;
 
 /// A [`Client`] as a service of tower's; made by [`Client::service`].
 ///
 /// A path in the place of a URL stands beneath the client's base, and what it has by default holds
 /// here too. What one call wants otherwise travels among the request's extensions, as
-/// [`CallOptions`](crate::http::CallOptions) and [`WithReport`](crate::observe::WithReport).
+/// [`CallOptions`](crate::http::CallOptions) and [`WithReport`](crate::observe::WithReport). It knows
+/// who would have to wait, so it can stand in [`Batch::through`](crate::batch::Batch::through);
+/// [`Client::batch`] says the same of URLs.
 ///
 /// ```
 /// # use mainstay::client::{Client, ClientError};
@@ -65,19 +70,52 @@ impl Service<Request<::reqwest::Body>> for ClientService {
     }
 
     fn call(&mut self, request: Request<::reqwest::Body>) -> ClientFuture {
-        let client = self.client.clone();
+        ClientFuture { sending: self.client.sends(request) }
+    }
+}
+
+/// Its client's pipeline is asked.
+impl<B: 'static> Readiness<Request<B>> for ClientService {
+    fn key(&mut self, request: &Request<B>) -> Option<Key> {
+        let pipeline = self.client.pipeline();
+        self.client
+            .with_host(request)
+            .map_or_else(|| pipeline.key_of(request), |elsewhere| pipeline.key_of(&elsewhere))
+    }
+
+    fn waits_until(&mut self, request: &Request<B>, now: &Now) -> Option<Until> {
+        let pipeline = self.client.pipeline();
+        self.client.with_host(request).map_or_else(
+            || pipeline.waits_until(request, now),
+            |elsewhere| pipeline.waits_until(&elsewhere, now),
+        )
+    }
+}
+
+impl Client {
+    /// The head of a request for a path beneath the base, whose host it does not say.
+    fn with_host<B>(&self, request: &Request<B>) -> Option<Request<()>> {
+        let base = self.shared.base.as_ref().filter(|_| request.uri().authority().is_none())?;
+        let mut head = Request::new(());
+        *head.method_mut() = request.method().clone();
+        *head.uri_mut() = base.uri().clone();
+        *head.headers_mut() = request.headers().clone();
+        *head.extensions_mut() = request.extensions().clone();
+        Some(head)
+    }
+
+    /// The call of a request that may name a path beneath the base.
+    pub(super) fn sends(&self, request: Request<::reqwest::Body>) -> Sending {
         let (mut parts, body) = request.into_parts();
         let extensions = std::mem::take(&mut parts.extensions);
-        let built =
-            client.target(&parts.uri.to_string()).map_err(ClientError::invalid).map(|url| {
-                let mut request = ::reqwest::Request::new(parts.method, url);
-                *request.headers_mut() = parts.headers;
-                *request.version_mut() = parts.version;
-                *request.body_mut() = Some(body);
-                request
-            });
-        let wishes = Wishes { extensions, ..Wishes::default() };
-        ClientFuture { sending: Sending::new(client, built.map(|request| (request, wishes))) }
+        let built = self.target(&parts.uri.to_string()).map_err(ClientError::invalid).map(|url| {
+            let mut request = ::reqwest::Request::new(parts.method, url);
+            *request.headers_mut() = parts.headers;
+            *request.version_mut() = parts.version;
+            *request.body_mut() = Some(body);
+            (request, Wishes { extensions, ..Wishes::default() })
+        });
+        Sending::new(self.clone(), built)
     }
 }
 

@@ -99,7 +99,7 @@ pub use key::RequestHead;
 pub use lint::{Finding, PipelineError, Severity};
 use living::Living;
 pub use pattern::HostPattern;
-pub use pipelines::{Pipelines, PipelinesService};
+pub use pipelines::{Pipelines, PipelinesLayer, PipelinesService};
 pub use service::PipelineService;
 pub use spec::{FixedAnswer, GuardKind, Hold, HostSpec, Line, PipelineSpec};
 pub use turns::HostTurns;
@@ -172,7 +172,7 @@ impl Pipeline {
     }
 
     /// Whether it is this very one.
-    fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.living, &other.living)
     }
 

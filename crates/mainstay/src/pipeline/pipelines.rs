@@ -1,6 +1,7 @@
 //! Many pipelines, found by name or by the host that is asked.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -13,7 +14,7 @@ use super::pattern::HostPattern;
 use super::routes::{Entry, Routes};
 use super::service::PipelineService;
 use super::spec::PipelineSpec;
-use crate::error::Lifted;
+use crate::error::{Lifted, Unchanged};
 use crate::http::RequestView;
 
 /// Many pipelines, found by name or by the host that is asked.
@@ -150,6 +151,19 @@ impl Pipelines {
         some.chain([&entries.others]).cloned().collect()
     }
 
+    /// The same for services whose error can carry a refusal, as tower's `BoxError` can: it stays
+    /// what it is.
+    #[must_use]
+    pub fn keep_error(&self) -> PipelinesLayer<Unchanged, Lifted> {
+        PipelinesLayer::new(self.clone())
+    }
+
+    /// The same for answers whose body has an error that can carry a refusal: it stays what it is.
+    #[must_use]
+    pub fn keep_body_error(&self) -> PipelinesLayer<Lifted, Unchanged> {
+        PipelinesLayer::new(self.clone())
+    }
+
     /// Takes no calls any more, and no pipelines, and ends when no call is on its way.
     pub async fn close(&self) {
         self.routes.change(|entries| entries.is_closed = true);
@@ -173,6 +187,50 @@ impl<S> Layer<S> for Pipelines {
     fn layer(&self, inner: S) -> PipelinesService<S> {
         let service = self.others().layer(inner);
         PipelinesService { service, pipelines: self.clone() }
+    }
+}
+
+/// Pipelines that leave errors as they are; made by [`Pipelines::keep_error`] and
+/// [`Pipelines::keep_body_error`].
+#[derive(Debug)]
+pub struct PipelinesLayer<C, D> {
+    pipelines: Pipelines,
+    carries: PhantomData<fn() -> (C, D)>,
+}
+
+impl<C, D> PipelinesLayer<C, D> {
+    const fn new(pipelines: Pipelines) -> Self {
+        Self { pipelines, carries: PhantomData }
+    }
+
+    /// The same for services whose error can carry a refusal: it stays what it is.
+    #[must_use]
+    pub fn keep_error(self) -> PipelinesLayer<Unchanged, D> {
+        PipelinesLayer::new(self.pipelines)
+    }
+
+    /// The same for answers whose body has an error that can carry a refusal: it stays what it is.
+    #[must_use]
+    pub fn keep_body_error(self) -> PipelinesLayer<C, Unchanged> {
+        PipelinesLayer::new(self.pipelines)
+    }
+}
+
+impl<C, D> Clone for PipelinesLayer<C, D> {
+    fn clone(&self) -> Self {
+        Self::new(self.pipelines.clone())
+    }
+}
+
+impl<S, C, D> Layer<S> for PipelinesLayer<C, D> {
+    type Service = PipelinesService<S, C, D>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let pipelines = self.pipelines.clone();
+        PipelinesService {
+            service: PipelineService::new(inner, Arc::clone(&pipelines.others().living)),
+            pipelines,
+        }
     }
 }
 

@@ -48,6 +48,26 @@ async fn a_panic_fails_its_input_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_function_is_called_for_each_input_and_may_borrow() {
+    let most = &std::cell::Cell::new(0);
+    let twice = |n: u64| async move {
+        most.set(n.max(most.get()));
+        sleep(ms(n)).await;
+        if n == 3 { Err(Odd) } else { Ok(2 * n) }
+    };
+    let (all, took) = timed(Batch::calls(twice).concurrency(2).keep_everything(1..=4)).await;
+    assert_eq!((most.get(), took), (4, ms(6)));
+    let all = results(all);
+    assert!(matches!(all[..], [Ok(2), Ok(4), Err(ItemError::Call(Odd)), Ok(8)]), "{all:?}");
+    let failed = Batch::calls(twice).all_or_nothing([3]).await.unwrap_err();
+    assert_eq!(failed.error.to_string(), "it is odd");
+    let panics = |_: u64| async { panic!("inside") };
+    let all = Batch::calls(panics).keep_everything([1]).await;
+    let all = results::<u64, Infallible>(all);
+    assert!(matches!(all[0], Err(ItemError::Panicked(_))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_answer_says_is_a_failure_where_that_counts() {
     use ::http::{Request, Response, StatusCode};
     use http_body_util::Full;

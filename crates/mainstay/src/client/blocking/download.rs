@@ -11,6 +11,7 @@ use tokio::io::AsyncWrite;
 
 use super::Client;
 use crate::client::download::{Download as Inner, DownloadError, Downloaded, Progress};
+use crate::observe::CallReport;
 
 /// A response that is written to a file or a writer as it comes; see
 /// [the other one](crate::client::Download).
@@ -53,6 +54,16 @@ impl Download {
     /// Tells this how far it is.
     pub fn on_progress(self, run: impl FnMut(Progress) + Send + 'static) -> Self {
         self.with(|download| download.on_progress(run))
+    }
+
+    /// Gives this the report of each of its requests, however it ended.
+    pub fn on_report(self, run: impl FnMut(&CallReport) + Send + 'static) -> Self {
+        self.with(|download| download.on_report(run))
+    }
+
+    /// Keeps what there is of a file until all of it is there, for a later run to go on with.
+    pub fn kept(self) -> Self {
+        self.with(Inner::kept)
     }
 
     /// Writes it to a file of this name, which is there only when all of it is.

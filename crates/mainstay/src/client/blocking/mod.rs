@@ -28,6 +28,7 @@ mod request;
 mod thread;
 
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -37,7 +38,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::send::Sending;
-use super::{BuildError, ClientBuilder, ClientError};
+use super::{BuildError, ClientBatch, ClientBuilder, ClientError};
 use crate::http::reqwest::leave_url;
 use crate::pipeline::Pipeline;
 pub use download::Download;
@@ -123,6 +124,42 @@ impl Client {
     #[must_use]
     pub fn pipeline(&self) -> &Pipeline {
         self.inner.pipeline()
+    }
+
+    /// Many calls, so many at a time; see [the other one](super::Client::batch). It runs while
+    /// somebody [blocks on](Self::block_on) it.
+    ///
+    /// ```no_run
+    /// # use mainstay::client::blocking::Client;
+    /// let client = Client::new()?;
+    /// let urls = ["https://a.example.com", "https://b.example.com"];
+    /// let pages = client.block_on(client.batch().concurrency(50).all_or_nothing(urls))?;
+    ///
+    /// let mut results = client.batch().keep_inputs().as_completed(urls);
+    /// while let Some(done) = client.block_on(results.next()) {
+    ///     println!("{}: {:?}", done.id, done.result);
+    /// }
+    /// # let _ = pages;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch(&self) -> ClientBatch {
+        self.inner.batch()
+    }
+
+    /// Blocks until this has ended, which runs here meanwhile, beside the connections of this client
+    /// and with its timers: a batch, or whatever else is asynchronous.
+    ///
+    /// # Panics
+    ///
+    /// Inside of a runtime's task.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.thread.waits(future)
+    }
+
+    /// The client that this one blocks for, whose calls are awaited.
+    #[must_use]
+    pub const fn get_ref(&self) -> &super::Client {
+        &self.inner
     }
 
     fn waits(&self, call: Sending) -> Result<::reqwest::blocking::Response, ClientError> {
