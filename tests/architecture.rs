@@ -9,10 +9,14 @@ mod code;
 mod crates;
 #[path = "architecture/defects.rs"]
 mod defects;
+#[path = "architecture/examples.rs"]
+mod examples;
 #[path = "architecture/features.rs"]
 mod features;
 #[path = "architecture/files.rs"]
 mod files;
+#[path = "architecture/links.rs"]
+mod links;
 #[path = "architecture/map.rs"]
 mod map;
 #[path = "architecture/modules.rs"]

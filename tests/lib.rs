@@ -123,3 +123,35 @@ pub struct FromReqwestMiddleware;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guides/from-tower-resilience.md")]
 pub struct FromTowerResilience;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/first-steps.md")]
+pub struct FirstSteps;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/choosing-policies.md")]
+pub struct ChoosingPolicies;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/rate-limited-apis.md")]
+pub struct RateLimitedApis;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/server-side.md")]
+pub struct ServerSide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/grpc.md")]
+pub struct Grpc;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/observing.md")]
+pub struct Observing;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/operating.md")]
+pub struct Operating;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/anti-patterns.md")]
+pub struct AntiPatterns;

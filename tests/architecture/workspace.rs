@@ -49,6 +49,33 @@ pub(crate) fn all_rust() -> String {
         .collect()
 }
 
+/// The examples, by their names.
+pub(crate) fn examples() -> Vec<(String, String)> {
+    let files = rust_files(&root().join("examples"));
+    let named = files.into_iter().filter_map(|file| {
+        let name = file.file_stem()?.to_string_lossy().into_owned();
+        (name != "lib").then(|| (name, text(&file)))
+    });
+    named.collect()
+}
+
+/// Every page, by its path from the root.
+pub(crate) fn pages() -> Vec<(String, String)> {
+    let folders = ["crates", "docs", "examples", "tests"];
+    let below = folders.iter().flat_map(|folder| files(&root().join(folder), "md"));
+    let at_root = entries(&root()).into_iter().filter(|entry| has_extension(entry, "md"));
+    let page = |file: PathBuf| {
+        let path = file.strip_prefix(root()).unwrap_or(&file).to_string_lossy();
+        (path.replace('\\', "/"), text(&file))
+    };
+    at_root.chain(below).map(page).collect()
+}
+
+/// Whether there is a file or a folder at this path from the root.
+pub(crate) fn is_there(path: &str) -> bool {
+    root().join(path).exists()
+}
+
 /// A page that must be there, by its path from the root.
 pub(crate) fn page(path: &str) -> String {
     text(&root().join(path))
@@ -76,10 +103,18 @@ fn crates_in(parent: &Path) -> Vec<PathBuf> {
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files(folder, "rs")
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let files = entries(folder)
         .into_iter()
-        .flat_map(|entry| if entry.is_dir() { rust_files(&entry) } else { vec![entry] });
-    files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
+        .flat_map(|entry| if entry.is_dir() { files(&entry, extension) } else { vec![entry] });
+    files.filter(|file| has_extension(file, extension)).collect()
+}
+
+fn has_extension(file: &Path, extension: &str) -> bool {
+    file.extension().is_some_and(|it| it == extension)
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

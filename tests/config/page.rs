@@ -4,13 +4,20 @@ use mainstay::pipeline::config::{Config, schema};
 
 const PAGE: &str = include_str!("../../docs/pipelines/files.md");
 
+/// Other pages that show one.
+const OTHERS: [&str; 2] =
+    [include_str!("../../README.md"), include_str!("../../docs/guides/rate-limited-apis.md")];
+
 #[test]
-fn every_file_on_the_page_can_be_read() {
-    let blocks: Vec<_> = PAGE.split("```toml\n").skip(1).collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        let text = block.split("```").next().unwrap();
-        Config::from_toml(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+fn every_file_on_a_page_can_be_read() {
+    for page in [PAGE].into_iter().chain(OTHERS) {
+        let blocks = page.split("```toml\n").skip(1);
+        let texts = blocks.map(|block| block.split("```").next().unwrap());
+        let files: Vec<_> = texts.filter(|text| text.contains("[pipelines.")).collect();
+        assert!(!files.is_empty());
+        for text in files {
+            Config::from_toml(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        }
     }
 }
 
