@@ -22,6 +22,7 @@
 //! # Ok::<(), mainstay_policy::SettingsError>(())
 //! ```
 
+mod pace;
 mod ramp;
 mod settings;
 
@@ -29,6 +30,7 @@ pub use settings::CoolDown;
 
 use std::time::Duration;
 
+use pace::{Cycle, Pace};
 use ramp::Ramp;
 use settings::InForce;
 
@@ -36,14 +38,22 @@ use crate::live::Changes;
 use crate::moment::Moment;
 use crate::settings::SettingsError;
 use crate::stamp::Stamp;
-use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Line, Release, update};
 use crate::turn::Turn;
 
 /// A gate that many calls share, one per host.
 ///
 /// Open until a server asks for a pause; then closed for all; then letting 1, 2, 4, … start per
-/// step until the ramp is over. No success opens it early. One word; who finds it open and no ramp
-/// on pays one load.
+/// step until the ramp is over. No success opens it early. Who finds it open, and that it has been
+/// for long, pays one load.
+///
+/// # What it learns
+///
+/// A server that asks for a short pause (no longer than the ramp) and soon after for another has a
+/// rate, and did not say which. So of what has started since the first of the two the gate learns
+/// how many that is per second, and lets no more start after the second: in the first seconds as
+/// many as was learnt, later more and more, and any number when it has not closed for 30 s. Each
+/// closing meanwhile says anew how many there are.
 #[derive(Debug)]
 pub struct Gate {
     shared: Line<Shared>,
@@ -54,6 +64,10 @@ pub struct Gate {
 #[derive(Debug)]
 struct Shared {
     ramp: AtomicU64,
+    /// What has started since it closed last.
+    cycle: AtomicU64,
+    /// What was learnt.
+    pace: AtomicU64,
     /// Until when the server asked at the last closing, which may be longer than it stays closed.
     asked: AtomicU64,
     /// When a server last said that it is overloaded.
@@ -100,8 +114,8 @@ impl Gate {
     /// What [`CoolDown::check`] finds.
     pub fn new(settings: CoolDown) -> Result<Self, SettingsError> {
         settings.check()?;
-        let [ramp, asked, overloaded, noticed] = [0; 4].map(AtomicU64::new);
-        let shared = Line(Shared { ramp, asked, overloaded, noticed });
+        let [ramp, cycle, pace, asked, overloaded, noticed] = [0; 6].map(AtomicU64::new);
+        let shared = Line(Shared { ramp, cycle, pace, asked, overloaded, noticed });
         Ok(Self { shared, settings: InForce::new(settings), changes: Changes::default() })
     }
 
@@ -116,9 +130,14 @@ impl Gate {
         let _change = self.changes.begin();
         let before = self.settings.get();
         update(&self.shared.ramp, |word| {
+            let ramp = Ramp::unpack(word);
             // A ramp that is over would be on again if the new one lasts longer.
-            let is_over = Ramp::unpack(word).over(&before) <= now;
-            ((is_over && word != 0).then_some(0), ())
+            let next = match ramp.closed_for(now) {
+                _ if !ramp.is_remembered(&before, now) => 0,
+                None if !ramp.is_on(&before, self.pace(), now) => ramp.end().pack(),
+                Some(_) | None => word,
+            };
+            ((next != word).then_some(next), ())
         });
         self.settings.set(settings);
         Ok(())
@@ -145,10 +164,29 @@ impl Gate {
             let still = if at_rest { 0 } else { before };
             (Some(asked.as_nanos().max(still)), ())
         });
-        update(&self.shared.ramp, |word| match Ramp::unpack(word).close(until) {
-            Some(ramp) => (Some(ramp.pack()), Some(CoolingDown { until: until.moment(), asked })),
-            None => (None, None),
-        })
+        let before = update(&self.shared.ramp, |word| {
+            let before = Ramp::unpack(word);
+            let closed = before.close(until);
+            (closed.map(Ramp::pack), closed.map(|_| before))
+        })?;
+        if before.closed_for(now).is_none() {
+            self.learn(before, signal, asked, now);
+        }
+        Some(CoolingDown { until: until.moment(), asked })
+    }
+
+    /// It has just closed, and nobody else finds it open.
+    fn learn(&self, before: Ramp, signal: Signal, asked: Moment, now: Moment) {
+        let Shared { cycle, pace, .. } = &*self.shared;
+        let settings = self.settings.get();
+        let counted = Cycle::unpack(cycle.swap(Cycle::begins(now).pack(), AcqRel));
+        let says_no_rate = match signal {
+            Signal::Throttled { .. } => asked.since(now) <= settings.ramp,
+            Signal::Overloaded { .. } | Signal::Exhausted { .. } => false,
+        };
+        let learnt = (says_no_rate && before.is_remembered(&settings, now))
+            .then(|| counted.learns(self.pace(), before.open_for(now), now));
+        pace.store(Pace::pack(learnt.flatten()), Release);
     }
 
     /// Starts a call if one may start now; else says when to ask again.
@@ -162,10 +200,17 @@ impl Gate {
 
     fn take_while_not_open(&self, now: Moment) -> Turn {
         let settings = self.settings.get();
-        update(&self.shared.ramp, |word| {
-            let (next, turn) = Ramp::unpack(word).take(&settings, now);
-            (next.map(Ramp::pack), turn)
-        })
+        let (turn, counts) = update(&self.shared.ramp, |word| {
+            let ramp = Ramp::unpack(word);
+            let (next, turn) = ramp.take(&settings, self.pace(), now);
+            let counts = turn == Turn::Now && ramp.is_remembered(&settings, now);
+            (next.map(Ramp::pack), (turn, counts))
+        });
+        if counts {
+            let one_more = |word| (Some(Cycle::unpack(word).one_more().pack()), ());
+            update(&self.shared.cycle, one_more);
+        }
+        turn
     }
 
     /// What [`take`](Gate::take) would say. Takes nothing.
@@ -174,7 +219,7 @@ impl Gate {
         if self.is_open() {
             return Turn::Now;
         }
-        self.ramp().take(&self.settings.get(), now).1
+        self.ramp().take(&self.settings.get(), self.pace(), now).1
     }
 
     /// When a call could start that stands behind so many, if each starts as soon as it can; never
@@ -184,7 +229,7 @@ impl Gate {
         if self.is_open() {
             return Turn::Now;
         }
-        self.ramp().forecast(&self.settings.get(), ahead, now)
+        self.ramp().forecast(&self.settings.get(), self.pace(), ahead, now)
     }
 
     /// How long a call should stay away that cannot wait for its turn: as long as the server asked,
@@ -200,16 +245,17 @@ impl Gate {
         }
     }
 
-    /// Nobody stands in the queue any more: a ramp that is on ends.
+    /// Nobody stands in the queue any more: a ramp that is on ends, unless a rate was learnt.
     pub fn queue_emptied(&self, now: Moment) {
         let settings = self.settings.get();
         update(&self.shared.ramp, |word| {
-            let ramp = Ramp::unpack(word);
-            (ramp.is_on(&settings, now).then_some(0), ())
+            let (ramp, pace) = (Ramp::unpack(word), self.pace());
+            let ends = pace.is_none() && ramp.is_on(&settings, pace, now);
+            (ends.then(|| ramp.end().pack()), ())
         });
     }
 
-    /// Opens it, whatever a server asked, and without a ramp.
+    /// Opens it, whatever a server asked, without a ramp, and forgets what was learnt.
     pub fn reset(&self) {
         update(&self.shared.ramp, |_| (Some(0), ()));
     }
@@ -238,8 +284,8 @@ impl Gate {
         })
     }
 
-    /// From when on it may be forgotten, if nothing more is told: when the ramp is over, and the
-    /// second after a server was overloaded.
+    /// From when on it may be forgotten, if nothing more is told: when no closing matters any more,
+    /// and the second after a server was overloaded.
     #[must_use]
     pub fn at_rest_from(&self) -> Option<Moment> {
         let ramp = self.ramp().over(&self.settings.get());
@@ -253,10 +299,12 @@ impl Gate {
     #[must_use]
     pub fn snapshot(&self, now: Moment) -> GateSnapshot {
         let ramp = self.ramp();
+        let is_remembered = ramp.is_remembered(&self.settings.get(), now);
         GateSnapshot {
             state: self.state_of(ramp, now),
             opens_in: ramp.closed_for(now),
             retry_in: self.retry_in(now),
+            interval: self.pace().filter(|_| is_remembered).map(|it| it.interval(Duration::ZERO)),
         }
     }
 
@@ -266,6 +314,10 @@ impl Gate {
         self.shared.ramp.load(Acquire) == 0
     }
 
+    fn pace(&self) -> Option<Pace> {
+        Pace::unpack(self.shared.pace.load(Acquire))
+    }
+
     fn ramp(&self) -> Ramp {
         Ramp::unpack(self.shared.ramp.load(Acquire))
     }
@@ -273,7 +325,7 @@ impl Gate {
     fn state_of(&self, ramp: Ramp, now: Moment) -> GateState {
         match ramp.closed_for(now) {
             Some(_) => GateState::Closed,
-            None if ramp.is_on(&self.settings.get(), now) => GateState::Ramping,
+            None if ramp.is_on(&self.settings.get(), self.pace(), now) => GateState::Ramping,
             None => GateState::Open,
         }
     }
@@ -306,6 +358,8 @@ pub struct GateSnapshot {
     pub opens_in: Option<Duration>,
     /// How long a call should stay away that cannot wait.
     pub retry_in: Option<Duration>,
+    /// How long it is from one start to the next after an opening, if that was learnt.
+    pub interval: Option<Duration>,
 }
 
 #[cfg(test)]

@@ -60,7 +60,8 @@ impl CoolDown {
         self
     }
 
-    /// How long after it has opened calls are let through in steps. Zero: not at all.
+    /// How long after it has opened calls are let through in steps. Zero: not at all, and
+    /// [nothing is learnt](super::Gate#what-it-learns).
     pub const fn ramp(mut self, time: Duration) -> Self {
         self.ramp = time;
         self

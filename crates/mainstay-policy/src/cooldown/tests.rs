@@ -97,7 +97,7 @@ fn it_may_be_forgotten_when_nothing_that_was_told_matters_any_more() {
     assert_eq!(gate.tell(Signal::Overloaded { asked: ms(500) }, at(0)), None);
     assert_eq!(gate.at_rest_from(), Some(at(1_000)));
     assert!(gate.tell(throttled(3_000), at(0)).is_some());
-    assert_eq!(gate.at_rest_from(), Some(at(5_000)));
+    assert_eq!(gate.at_rest_from(), Some(at(33_000)), "what is learnt matters for so long");
 }
 
 #[test]
@@ -150,7 +150,6 @@ fn it_opens_in_steps_of_twice_as_many() {
     assert_eq!(gate.retry_in(at(1_099)), Some(ms(1)));
     assert_eq!([1_100, 1_200, 1_350].map(|now| starts(&gate, now)), [2, 4, 8]);
     assert_eq!(gate.snapshot(at(2_999)).state, GateState::Ramping);
-    assert_eq!(gate.at_rest_from(), Some(at(3_000)));
     assert_eq!(starts(&gate, 3_000), 5_000);
 }
 
@@ -270,4 +269,119 @@ fn a_change_that_cannot_be_changes_nothing() {
     let wrong = slower().unasked(ms(90_000));
     assert_eq!(gate.change(wrong, at(0)), wrong.check());
     assert_eq!(gate.tell(Signal::Throttled { asked: None }, at(0)), cooling(1_000, 1_000));
+}
+
+/// A pause, and another after so many starts in so many milliseconds; when the gate opens.
+fn pauses_twice(gate: &Gate, starts: usize, within: u64, asked: u64) -> u64 {
+    assert!(gate.tell(throttled(asked), at(0)).is_some());
+    let mut started = 0;
+    for now in asked..asked + within {
+        while started < starts && gate.take(at(now)) == Turn::Now {
+            started += 1;
+        }
+    }
+    assert_eq!(started, starts);
+    assert!(gate.tell(throttled(asked), at(asked + within)).is_some());
+    asked + within + asked
+}
+
+fn starts_within(gate: &Gate, millis: std::ops::Range<u64>) -> usize {
+    millis.map(|now| starts(gate, now)).sum()
+}
+
+#[test]
+fn of_a_second_short_pause_it_learns_how_many_the_server_takes() {
+    let gate = gate();
+    let opens = pauses_twice(&gate, 30, 500, 1_000);
+    assert_eq!(gate.snapshot(at(opens)).interval, Some(ms(50)));
+    let second = |nth: u64| opens + nth * 1_000..opens + (nth + 1) * 1_000;
+    assert_eq!(starts_within(&gate, second(0)), 21);
+    assert_eq!(gate.state(at(opens + 999)), GateState::Ramping);
+    gate.queue_emptied(at(opens + 999));
+    assert_eq!(starts_within(&gate, second(1)), 20, "an empty queue does not end it");
+    assert_eq!(starts_within(&gate, second(8)), 44, "twice as many");
+    assert_eq!(gate.state(at(opens + 29_999)), GateState::Ramping);
+    assert_eq!(gate.state(at(opens + 30_000)), GateState::Open);
+    assert_eq!(starts(&gate, opens + 30_000), 5_000);
+}
+
+#[test]
+fn what_was_learnt_is_learnt_anew_at_every_pause() {
+    let gate = gate();
+    let opens = pauses_twice(&gate, 30, 500, 1_000);
+    assert_eq!(starts_within(&gate, opens..opens + 2_000), 41);
+    assert!(gate.tell(throttled(1_000), at(opens + 2_000)).is_some());
+    let interval = gate.snapshot(at(opens + 2_000)).interval.unwrap();
+    assert_eq!(interval.as_millis(), 3_000 / 41);
+    assert!(gate.tell(throttled(1_000), at(opens + 3_500)).is_some(), "nothing has started");
+    assert_eq!(gate.snapshot(at(opens + 3_500)).interval, Some(interval));
+}
+
+#[test]
+fn a_server_that_says_when_it_takes_more_has_no_pace() {
+    let gate = gate();
+    let opens = pauses_twice(&gate, 30, 500, 2_001);
+    assert_eq!(gate.snapshot(at(opens)).interval, None);
+    assert_eq!(starts_within(&gate, opens..opens + 600), 63);
+
+    for signal in [throttled(2_001), Signal::Exhausted { reset: at(opens + 4_000) }] {
+        let gate = self::gate();
+        let opens = pauses_twice(&gate, 30, 500, 1_000);
+        assert!(gate.tell(signal, at(opens + 100)).is_some());
+        assert_eq!(gate.snapshot(at(opens + 100)).interval, None, "{signal:?}");
+    }
+}
+
+#[test]
+fn a_pause_long_after_another_teaches_nothing() {
+    for (later, is_learnt) in [(30_999, true), (31_000, false)] {
+        let gate = gate();
+        assert!(gate.tell(throttled(1_000), at(0)).is_some());
+        assert_eq!(starts(&gate, 1_000), 1);
+        assert!(gate.tell(throttled(1_000), at(later)).is_some());
+        assert_eq!(gate.snapshot(at(later)).interval.is_some(), is_learnt, "{later}");
+    }
+}
+
+#[test]
+fn a_ramp_that_has_ended_goes_on_counting() {
+    let gate = gate();
+    assert!(gate.tell(throttled(1_000), at(0)).is_some());
+    assert_eq!(starts(&gate, 1_000), 1);
+    gate.queue_emptied(at(1_000));
+    assert_eq!((0..29).filter(|_| gate.take(at(1_001)) == Turn::Now).count(), 29);
+    assert!(gate.tell(throttled(1_000), at(1_500)).is_some());
+    assert_eq!(gate.snapshot(at(1_500)).interval, Some(ms(50)));
+}
+
+#[test]
+fn without_a_ramp_or_by_hand_there_is_nothing_to_learn() {
+    let sudden = Gate::new(CoolDown::new().ramp(Duration::ZERO)).unwrap();
+    let opens = pauses_twice(&sudden, 30, 500, 1_000);
+    assert_eq!(starts(&sudden, opens), 5_000);
+
+    let gate = gate();
+    let opens = pauses_twice(&gate, 30, 500, 1_000);
+    gate.reset();
+    assert_eq!(starts(&gate, opens), 5_000);
+    assert_eq!(gate.snapshot(at(opens)).interval, None);
+}
+
+#[test]
+fn who_stands_in_line_is_told_when_its_turn_comes() {
+    let gate = gate();
+    let opens = pauses_twice(&gate, 15, 500, 1_000); // ten a second
+    let (forecast, mut now) = (|ahead| gate.forecast(ahead, at(opens - 1)), opens);
+    let (mut early, forecasts) = (0, [0, 1, 9, 30, 200].map(|ahead| (ahead, forecast(ahead))));
+    for ahead in 0..=200 {
+        while gate.take(at(now)) != Turn::Now {
+            now += 1;
+        }
+        if let Some((_, Turn::At(turn))) = forecasts.iter().find(|(it, _)| *it == ahead) {
+            assert!(*turn <= at(now) && *turn + ms(100) > at(now), "{ahead}: {turn:?}");
+            early += 1;
+        }
+    }
+    assert_eq!(early, forecasts.len());
+    assert_eq!(gate.forecast(0, at(now)), gate.take(at(now)));
 }

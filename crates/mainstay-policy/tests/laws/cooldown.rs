@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use mainstay_policy::Moment;
@@ -18,7 +19,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         30 => Just(Step::Ask),
-        1 => proptest::option::of(0..5_000_u64).prop_map(Step::Throttled),
+        1 => proptest::option::of(ASKED).prop_map(Step::Throttled),
         1 => (0..5_000_u64).prop_map(Step::Overloaded),
         1 => (0..5_000_u64).prop_map(Step::Exhausted),
     ]
@@ -26,6 +27,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 const MAX: Duration = ms(3_000);
 const RAMP: Duration = ms(700);
+/// Longer than the ramp, so that nothing is learnt of it.
+const ASKED: std::ops::Range<u64> = 701..5_000;
 const STEP: Duration = ms(50);
 
 proptest! {
@@ -73,10 +76,7 @@ proptest! {
                 Step::Throttled(asked) => {
                     let signal = Signal::Throttled { asked: asked.map(ms) };
                     let _ = gate.tell(signal, at(now));
-                    Some(match asked {
-                        Some(asked) if asked > 0 => asked,
-                        _ => 1_000,
-                    })
+                    Some(asked.unwrap_or(1_000))
                 }
                 Step::Overloaded(asked) => {
                     let _ = gate.tell(Signal::Overloaded { asked: ms(asked) }, at(now));
@@ -95,5 +95,66 @@ proptest! {
                 started = [0; 14];
             }
         }
+    }
+}
+
+/// Takes so many per second, and a burst; nothing else is known of it.
+struct Server {
+    per_second: f64,
+    burst: f64,
+    level: f64,
+    taken: u32,
+    refused: u32,
+}
+
+impl Server {
+    fn a_millisecond_passes(&mut self) {
+        self.level = (self.level - self.per_second / 1_000.0).max(0.0);
+    }
+
+    fn takes(&mut self) -> bool {
+        let has_room = self.level <= self.burst;
+        if has_room {
+            self.level += 1.0;
+            self.taken += 1;
+        } else {
+            self.refused += 1;
+        }
+        has_room
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(30))]
+
+    /// Calls are there at all times, and the server says nothing but 429 to those that are too
+    /// many: of two minutes' requests few are refused, and it is not left idle either.
+    #[test]
+    fn a_rate_that_nobody_says_is_learnt(
+        per_second in 5_u32..500, burst in 1_u32..20, latency in 0_u64..50,
+    ) {
+        const MINUTES: u64 = 2;
+        let gate = Gate::new(CoolDown::new()).unwrap();
+        let (per_second, burst) = (f64::from(per_second), f64::from(burst));
+        let mut server = Server { per_second, burst, level: 0.0, taken: 0, refused: 0 };
+        // What is on its way when the first is refused is not held back.
+        let mut answers = VecDeque::<(u64, bool)>::new();
+        for now in 0..MINUTES * 60_000 {
+            server.a_millisecond_passes();
+            while answers.front().is_some_and(|(due, _)| *due <= now) {
+                let (_, is_taken) = answers.pop_front().unwrap();
+                if !is_taken {
+                    let _ = gate.tell(Signal::Throttled { asked: None }, at(now));
+                }
+            }
+            while answers.len() < 16 && gate.take(at(now)) == Turn::Now {
+                answers.push_back((now + latency, server.takes()));
+            }
+        }
+        let seconds = u32::try_from(MINUTES * 60).map(f64::from).unwrap();
+        let taken = f64::from(server.taken) / (per_second * seconds);
+        let refused = f64::from(server.refused) / f64::from(server.taken);
+        prop_assert!(taken > 0.5, "{taken} is used");
+        prop_assert!(refused < 0.05, "{refused} are refused");
     }
 }

@@ -30,8 +30,10 @@
 //! # Who waits
 //!
 //! Calls stand in line until the gate opens, then 1, 2, 4, … of them start per tenth of a second
-//! until the line is empty or two seconds are over. A call that could not start before its deadline
-//! is refused at once. See [`TurnGuard`] for calls that are not polled.
+//! until the line is empty or two seconds are over. Where the server asks for another short pause
+//! soon after, the gate learns [how many it takes](Gate#what-it-learns) and spreads starts
+//! accordingly. A call that could not start before its deadline is refused at once. See
+//! [`TurnGuard`] for calls that are not polled.
 
 mod paced;
 mod watched;
