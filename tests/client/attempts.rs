@@ -1,9 +1,12 @@
 //! What is sent again, and what is not.
 
+use std::convert::Infallible;
+
 use http::Method;
 use mainstay::client::Reported;
 use mainstay::http::{IdempotencyKeys, RetryRules};
 use mainstay::pipeline::Pipeline;
+use tower::service_fn;
 
 use super::*;
 use crate::socket::nobody;
@@ -91,6 +94,28 @@ async fn one_call_may_have_other_rules_and_another_pipeline() {
     let answer = finishes(client.get(&server.url).pipeline(&once).send()).await.unwrap();
     assert_eq!((answer.status().as_u16(), counts.take()), (503, 1));
     assert!(once.hosts().len() == 1 && client.pipeline().hosts().len() == 1);
+}
+
+/// Paused time, and no socket.
+#[tokio::test(start_paused = true)]
+async fn the_pipeline_of_a_client_s_first_call_is_not_that_of_the_next() {
+    let counts = Counts::default();
+    let counted = counts.clone();
+    let down = service_fn(move |_: http::Request<reqwest::Body>| {
+        counted.one_more();
+        async { Ok::<_, Infallible>(server::status(503)) }
+    });
+    let client = builder().base_url("http://down").over(down).build().unwrap();
+    let once = Pipeline::named("once").build().unwrap();
+    client.get("/").pipeline(&once).send().await.unwrap();
+    assert_eq!((counts.take(), once.hosts().len(), client.pipeline().hosts().len()), (1, 1, 0));
+    client.get("/").send().await.unwrap();
+    assert_eq!((counts.take(), client.pipeline().hosts().len()), (3, 1));
+
+    client.pipeline().close().await;
+    let closed = client.get("/").send().await.unwrap_err();
+    assert_eq!(closed.refused().unwrap().reason(), mainstay::Reason::Closed);
+    client.get("/").pipeline(&once).send().await.unwrap();
 }
 
 /// Out of a client that follows redirects inside of an attempt it may be the answer to another

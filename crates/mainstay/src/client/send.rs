@@ -47,8 +47,8 @@ pin_project! {
     #[project = StateProj]
     enum State {
         Begins { wished: Option<Wished> },
-        // Until the service is ready.
-        Waits { service: Stack, outgoing: Option<Outgoing> },
+        // Until the service is ready: the client's own, or that of the call alone.
+        Waits { service: Stack, outgoing: Option<Outgoing>, is_own: bool },
         Calls { #[pin] call: Call },
         Ended,
     }
@@ -83,17 +83,20 @@ impl Future for Sending {
                 StateProj::Begins { wished } => {
                     let (request, mut wishes) = wished.take().expect("it begins once")?;
                     let outgoing = Some(this.client.outgoing(request, &mut wishes, this.known));
-                    let own = wishes.pipeline.as_ref().map(|own| this.client.through(own));
-                    let service = own.unwrap_or_else(|| this.client.stack());
-                    State::Waits { service, outgoing }
+                    let other = wishes.pipeline.as_ref().map(|other| this.client.through(other));
+                    let is_own = other.is_none();
+                    let service = other.unwrap_or_else(|| this.client.stack());
+                    State::Waits { service, outgoing, is_own }
                 }
-                StateProj::Waits { service, outgoing } => {
+                StateProj::Waits { service, outgoing, is_own } => {
                     if let Err(dead) = ready!(service.poll_ready(cx)) {
                         break (Err(dead), None);
                     }
                     let outgoing = outgoing.take().expect("it is sent once");
                     let call = counted(this.sent, || service.call(outgoing));
-                    this.client.remembers(service);
+                    if *is_own {
+                        this.client.remembers(service);
+                    }
                     State::Calls { call }
                 }
                 StateProj::Calls { mut call } => {
