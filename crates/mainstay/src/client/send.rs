@@ -126,10 +126,11 @@ impl Known {
         sent: u32,
         report: Option<CallReport>,
     ) -> Result<::reqwest::Response, ClientError> {
-        let mut response = match end {
+        let response = match end {
             Ok(answer) => answer.response,
             Err(error) => return Err(ClientError::failed(error).of_call(self.asked, sent, report)),
         };
+        let mut response = self.bounded(response);
         let status = response.status();
         if self.is_status_an_error && (status.is_client_error() || status.is_server_error()) {
             return Err(ClientError::answered(response).of_call(self.asked, sent, report));
@@ -137,13 +138,18 @@ impl Known {
         if let Some(report) = report {
             response.extensions_mut().insert(report);
         }
+        Ok(response)
+    }
+
+    /// A body whose time may be over, of whatever answer.
+    fn bounded(&self, response: ::reqwest::Response) -> ::reqwest::Response {
         if self.ends.is_none() && self.read_timeout.is_none() {
-            return Ok(response);
+            return response;
         }
         let read_timeout = self.read_timeout.unwrap_or(Duration::MAX);
-        Ok(with_body(response, |body| {
+        with_body(response, |body| {
             ::reqwest::Body::wrap(Bounded::new(body, read_timeout, self.ends))
-        }))
+        })
     }
 }
 
