@@ -1,9 +1,12 @@
 //! What is sent again, and what is not.
 
+use std::convert::Infallible;
+
 use http::Method;
 use mainstay::client::Reported;
 use mainstay::http::{IdempotencyKeys, RetryRules};
 use mainstay::pipeline::Pipeline;
+use tower::service_fn;
 
 use super::*;
 use crate::socket::nobody;
@@ -93,16 +96,26 @@ async fn one_call_may_have_other_rules_and_another_pipeline() {
     assert!(once.hosts().len() == 1 && client.pipeline().hosts().len() == 1);
 }
 
-#[tokio::test]
-async fn a_first_call_with_another_pipeline_is_not_remembered_for_the_next_ones() {
-    let (server, counts) = statuses(&[503]).await;
-    let (client, once) = (client(), Pipeline::named("once").build().unwrap());
-    for (call, attempts) in
-        [(client.get(&server.url).pipeline(&once), 1), (client.get(&server.url), 3)]
-    {
-        finishes(call.send()).await.unwrap();
-        assert_eq!(counts.take(), attempts);
-    }
+/// Paused time, and no socket.
+#[tokio::test(start_paused = true)]
+async fn the_pipeline_of_a_client_s_first_call_is_not_that_of_the_next() {
+    let counts = Counts::default();
+    let counted = counts.clone();
+    let down = service_fn(move |_: http::Request<reqwest::Body>| {
+        counted.one_more();
+        async { Ok::<_, Infallible>(server::status(503)) }
+    });
+    let client = builder().base_url("http://down").over(down).build().unwrap();
+    let once = Pipeline::named("once").build().unwrap();
+    client.get("/").pipeline(&once).send().await.unwrap();
+    assert_eq!((counts.take(), once.hosts().len(), client.pipeline().hosts().len()), (1, 1, 0));
+    client.get("/").send().await.unwrap();
+    assert_eq!((counts.take(), client.pipeline().hosts().len()), (3, 1));
+
+    client.pipeline().close().await;
+    let closed = client.get("/").send().await.unwrap_err();
+    assert_eq!(closed.refused().unwrap().reason(), mainstay::Reason::Closed);
+    client.get("/").pipeline(&once).send().await.unwrap();
 }
 
 /// Out of a client that follows redirects inside of an attempt it may be the answer to another

@@ -10,9 +10,14 @@ const SHORT: Duration = Duration::from_millis(100);
 
 /// Gives half of its answer's body, and then says nothing.
 async fn falls_silent() -> String {
-    serve(|mut connection| async move {
+    falls_silent_after("200 OK").await
+}
+
+async fn falls_silent_after(status: &'static str) -> String {
+    serve(move |mut connection| async move {
         connection.reads_request_to("").await;
-        connection.writes(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf").await;
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: 8\r\n\r\nhalf");
+        connection.writes(head.as_bytes()).await;
         connection.says_nothing().await;
     })
     .await
@@ -35,6 +40,21 @@ async fn the_timeout_of_a_call_ends_its_body_too() {
     let answer = finishes(client().get(&url).timeout(SHORT).send()).await.unwrap();
     let error = ClientError::from(finishes(answer.text()).await.unwrap_err());
     assert_eq!(error.refused().unwrap().layer(), "timeout of the call");
+}
+
+#[tokio::test]
+async fn the_answer_in_an_error_is_bounded_as_any_other() {
+    let url = falls_silent_after("404 Not Found").await;
+    let client = client();
+    let call = || client.get(&url).error_for_status();
+    for (call, layer) in [
+        (call().timeout(SHORT), "timeout of the call"),
+        (call().read_timeout(SHORT), "body timeout"),
+    ] {
+        let answer = finishes(call.send()).await.unwrap_err().into_response().unwrap();
+        let error = ClientError::from(finishes(answer.text()).await.unwrap_err());
+        assert_eq!(error.refused().unwrap().layer(), layer);
+    }
 }
 
 #[tokio::test]

@@ -47,8 +47,8 @@ pin_project! {
     #[project = StateProj]
     enum State {
         Begins { wished: Option<Wished> },
-        // Until the service is ready.
-        Waits { service: Stack, outgoing: Option<Outgoing> },
+        // Until the service is ready: the client's own, or that of the call alone.
+        Waits { service: Stack, outgoing: Option<Outgoing>, is_own: bool },
         Calls { #[pin] call: Call },
         Ended,
     }
@@ -114,17 +114,20 @@ impl Future for Sending {
                 StateProj::Begins { wished } => {
                     let (request, mut wishes) = wished.take().expect("it begins once")?;
                     let outgoing = Some(this.client.outgoing(request, &mut wishes, this.known));
-                    let own = wishes.pipeline.as_ref().map(|own| this.client.through(own));
-                    let service = own.unwrap_or_else(|| this.client.stack());
-                    State::Waits { service, outgoing }
+                    let other = wishes.pipeline.as_ref().map(|other| this.client.through(other));
+                    let is_own = other.is_none();
+                    let service = other.unwrap_or_else(|| this.client.stack());
+                    State::Waits { service, outgoing, is_own }
                 }
-                StateProj::Waits { service, outgoing } => {
+                StateProj::Waits { service, outgoing, is_own } => {
                     if let Err(dead) = ready!(service.poll_ready(cx)) {
                         break (Err(dead), None);
                     }
                     let outgoing = outgoing.take().expect("it is sent once");
                     let call = counted(this.sent, || service.call(outgoing));
-                    this.client.remembers(service);
+                    if *is_own {
+                        this.client.remembers(service);
+                    }
                     State::Calls { call }
                 }
                 StateProj::Calls { mut call } => {
@@ -154,10 +157,11 @@ impl Known {
         sent: u32,
         report: Option<CallReport>,
     ) -> Result<::reqwest::Response, ClientError> {
-        let mut response = match end {
+        let response = match end {
             Ok(answer) => answer.response,
             Err(error) => return Err(ClientError::failed(error).of_call(self.asked, sent, report)),
         };
+        let mut response = self.bounded(response);
         let status = response.status();
         if self.is_status_an_error && (status.is_client_error() || status.is_server_error()) {
             return Err(ClientError::answered(response).of_call(self.asked, sent, report));
@@ -165,13 +169,18 @@ impl Known {
         if let Some(report) = report {
             response.extensions_mut().insert(report);
         }
+        Ok(response)
+    }
+
+    /// A body whose time may be over, of whatever answer.
+    fn bounded(&self, response: ::reqwest::Response) -> ::reqwest::Response {
         if self.ends.is_none() && self.read_timeout.is_none() {
-            return Ok(response);
+            return response;
         }
         let read_timeout = self.read_timeout.unwrap_or(Duration::MAX);
-        Ok(with_body(response, |body| {
+        with_body(response, |body| {
             ::reqwest::Body::wrap(Bounded::new(body, read_timeout, self.ends))
-        }))
+        })
     }
 }
 
