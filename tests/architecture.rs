@@ -25,6 +25,8 @@ mod modules;
 mod packages;
 #[path = "architecture/pages.rs"]
 mod pages;
+#[path = "architecture/rustdoc.rs"]
+mod rustdoc;
 #[path = "architecture/words.rs"]
 mod words;
 #[path = "architecture/workspace.rs"]

@@ -27,12 +27,13 @@ fn unkept_commands(readme: Option<&str>, ci: Option<&str>) -> Vec<String> {
     }
 }
 
-/// Every invariant names, last and in backticks, a test that there is.
+/// Every invariant names, behind its last colon and in backticks, tests that there are.
 fn unheld_invariants(page: &str, rust: &str) -> Vec<String> {
     let lines = map::section(page, "## Invariants").filter(|line| line.starts_with("* "));
     let held = |line: &&str| {
-        let test = line.rsplit('`').nth(1).unwrap_or_default();
-        rust.contains(&format!("fn {test}()"))
+        let mut tests = line.rsplit(": ").next().unwrap_or_default().split('`').skip(1).step_by(2);
+        let is_there = |test: &str| rust.contains(&format!("fn {test}()"));
+        line.contains(": ") && tests.next().is_some_and(is_there) && tests.all(is_there)
     };
     let mut invariants = lines.peekable();
     if invariants.peek().is_none() {
@@ -86,6 +87,8 @@ They hold.
 * It is `dry`: `no_rain_comes_in`.
 * It is `warm`: `no_draught_comes_in`.
 * It is quiet.
+* It is `light`: `the_windows_are_large` and `no_rain_comes_in`.
+* It is `safe`: `no_rain_comes_in` and `no_draught_comes_in_at_night`.
 ## Garden
 * Nothing is asked here.
 ";
@@ -95,6 +98,7 @@ They hold.
         [
             "held by no test: * It is `warm`: `no_draught_comes_in`.",
             "held by no test: * It is quiet.",
+            "held by no test: * It is `light`: `the_windows_are_large` and `no_rain_comes_in`.",
         ]
     );
     assert_eq!(unheld_invariants("## Garden", rust), ["no invariants are written"]);

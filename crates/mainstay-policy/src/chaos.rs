@@ -1,4 +1,15 @@
 //! What goes wrong on purpose: a tool for tests.
+//!
+//! ```
+//! use mainstay_policy::chaos::{Chaos, Fault};
+//!
+//! let chaos = Chaos::seeded(7).errors(20.0).hangs(5.0);
+//! chaos.check()?;
+//! let faults = (0..1000).filter(|n| chaos.fault(*n) != Fault::None).count();
+//! assert!((200..300).contains(&faults));
+//! assert_eq!(chaos.fault(3), Chaos::seeded(7).errors(20.0).hangs(5.0).fault(3));
+//! # Ok::<(), mainstay_policy::SettingsError>(())
+//! ```
 
 use std::time::Duration;
 
@@ -9,18 +20,6 @@ use crate::settings::{Checks, SettingsError};
 ///
 /// A call has one fault at most, so the shares add up to 100 at most; stack two layers for calls
 /// that are late and fail. Equal seeds give equal sequences of faults.
-///
-/// ```
-/// use mainstay_policy::chaos::{Chaos, Fault};
-/// use std::time::Duration;
-///
-/// let chaos = Chaos::seeded(7).errors(20.0).hangs(5.0);
-/// chaos.check()?;
-/// let faults = (0..1000).filter(|n| chaos.fault(*n) != Fault::None).count();
-/// assert!((200..300).contains(&faults));
-/// assert_eq!(chaos.fault(3), Chaos::seeded(7).errors(20.0).hangs(5.0).fault(3));
-/// # Ok::<(), mainstay_policy::SettingsError>(())
-/// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 #[must_use]

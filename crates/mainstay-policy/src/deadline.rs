@@ -1,4 +1,16 @@
 //! When the time of a call is over, what is left of it, and whose timer says so.
+//!
+//! ```
+//! use mainstay_policy::Moment;
+//! use mainstay_policy::deadline::{Watch, left, until, watch};
+//! use std::time::Duration;
+//!
+//! let now = Moment::ORIGIN;
+//! let around = now + Duration::from_secs(3); // somebody further out ends it then
+//! let end = until(now, Some(Duration::from_secs(20)), None, around);
+//! assert_eq!(left(end, now), Some(Duration::from_secs(3)));
+//! assert_eq!(watch(end, around), Watch::FurtherOut); // and so nobody here needs a timer
+//! ```
 
 use std::time::Duration;
 

@@ -1,4 +1,13 @@
 //! After which ends of a call something else is answered.
+//!
+//! ```
+//! use mainstay_policy::Outcome;
+//! use mainstay_policy::fallback::FallbackOn;
+//!
+//! let on = FallbackOn::new().throttled(false);
+//! assert!(on.serves(Outcome::Transient) && on.serves(Outcome::Refused));
+//! assert!(!on.serves(Outcome::Throttled) && !on.serves(Outcome::Fatal));
+//! ```
 
 use crate::outcome::Outcome;
 use crate::retry::Repeat;

@@ -1,4 +1,15 @@
 //! Whether a poll held its thread for too long.
+//!
+//! ```
+//! use mainstay_policy::stall::Stall;
+//! use std::time::Duration;
+//!
+//! let stall = Stall::new().limit(Duration::from_millis(20));
+//! stall.check()?;
+//! assert!(stall.is_stall(Duration::from_millis(20)));
+//! assert!(!stall.is_stall(Duration::from_millis(19)));
+//! # Ok::<(), mainstay_policy::SettingsError>(())
+//! ```
 
 use std::time::Duration;
 

@@ -1,4 +1,18 @@
 //! What gRPC says over HTTP/2: its status, its pushback, its timeout.
+//!
+//! ```
+//! use http::{HeaderMap, HeaderValue};
+//! use mainstay::http::grpc::{Code, Pushback};
+//! use mainstay::policy::Outcome;
+//! use std::time::Duration;
+//!
+//! let mut trailers = HeaderMap::new();
+//! trailers.insert("grpc-status", HeaderValue::from_static("14"));
+//! trailers.insert("grpc-retry-pushback-ms", HeaderValue::from_static("250"));
+//! assert_eq!(Code::read(&trailers), Some(Code::UNAVAILABLE));
+//! assert_eq!(Code::UNAVAILABLE.outcome(), Outcome::Transient);
+//! assert_eq!(Pushback::read(&trailers), Some(Pushback::Wait(Duration::from_millis(250))));
+//! ```
 
 mod timeout;
 

@@ -1,6 +1,24 @@
 //! What HTTP says: which ends of an attempt are failures, which requests may be sent again, what a
 //! server asks of its callers.
 //!
+//! ```
+//! use http::{Request, StatusCode};
+//! use mainstay::http::{Failure, Http, IdempotencyKeys, RetryRules, When};
+//! use std::io;
+//!
+//! let http = Http::new()
+//!     .rules(RetryRules::standard().status(StatusCode::CONFLICT, When::IfIdempotent))
+//!     .idempotency_keys(IdempotencyKeys::new()); // one per call, the same in every attempt
+//!
+//! let mut request = Request::post("https://api.example.com/orders").body("{}")?;
+//! http.prepare(&mut request);
+//! let about = http.about(&request);
+//!
+//! let reset = Failure::of(&io::Error::from(io::ErrorKind::ConnectionReset));
+//! assert!(http.failure(&about, reset).may_be_repeated()); // it has a key, so once is enough
+//! # Ok::<(), http::Error>(())
+//! ```
+//!
 //! Layers draw on [`Http`], which reads requests, responses and errors for them. Each of its parts
 //! can be used by itself:
 //!

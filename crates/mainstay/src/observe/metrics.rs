@@ -4,6 +4,18 @@
 //! installed its recorder: a library beneath it that has the feature on must not make every call
 //! of the application pay.
 //!
+//! ```
+//! use mainstay::concurrency::{Concurrency, ConcurrencyGuard};
+//! use mainstay::observe::metrics;
+//! use std::sync::Arc;
+//!
+//! metrics::turn_on(); // once
+//!
+//! let slots = Arc::new(ConcurrencyGuard::new(Concurrency::limit(16))?);
+//! metrics::publish(&slots); // each time before somebody looks
+//! # Ok::<(), mainstay::policy::SettingsError>(())
+//! ```
+//!
 //! | metric | kind | labels | what |
 //! |---|---|---|---|
 //! | `mainstay_calls_total` | counter | name, outcome | calls that ended, by [`ObserveLayer`] |

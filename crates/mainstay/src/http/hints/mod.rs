@@ -1,4 +1,18 @@
 //! What a server's response headers say about waiting and about quotas.
+//!
+//! ```
+//! use http::{HeaderMap, HeaderValue};
+//! use mainstay::http::hints::{Hints, parse_retry_after};
+//! use std::time::Duration;
+//!
+//! let seconds = parse_retry_after(&HeaderValue::from_static("1.5"), Duration::ZERO);
+//! assert_eq!(seconds, Some(Duration::from_millis(1_500)));
+//!
+//! let mut headers = HeaderMap::new();
+//! headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
+//! headers.insert("x-ratelimit-reset-after", HeaderValue::from_static("4"));
+//! assert_eq!(Hints::read(&headers).wait(), Some(Duration::from_secs(4)));
+//! ```
 
 mod civil;
 mod cursor;
