@@ -78,6 +78,7 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::error::CallError;
 
     const TIME: Duration = Duration::from_secs(10);
 
