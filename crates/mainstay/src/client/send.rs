@@ -182,7 +182,7 @@ impl Client {
                 url: outgoing.request.url().clone(),
                 is_once: is_once(&outgoing),
             },
-            is_status_an_error: wishes.is_status_an_error || is_status_an_error,
+            is_status_an_error: wishes.is_status_an_error.unwrap_or(is_status_an_error),
             read_timeout: wishes.read_timeout.or(read_timeout),
             ends,
         });
