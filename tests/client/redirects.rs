@@ -81,6 +81,24 @@ async fn a_secret_stays_with_the_host_that_it_was_meant_for() {
     assert_eq!(text(answer).await, "GET /end - false \"\"");
 }
 
+/// reqwest adds its own default fields to each request, and each hop is one.
+#[test]
+fn a_secret_that_would_go_wherever_a_redirect_leads_is_refused() {
+    let with = |name: &'static str, value: &'static str| {
+        let fields = http::HeaderMap::from_iter([(
+            header::HeaderName::from_static(name),
+            header::HeaderValue::from_static(value),
+        )]);
+        builder().reqwest(|reqwest| reqwest.default_headers(fields)).build()
+    };
+    for name in ["authorization", "cookie", "proxy-authorization"] {
+        let error = with(name, "tell-nobody").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{name}` among reqwest's own")), "{error}");
+        assert!(!error.contains("tell-nobody"), "{error}");
+    }
+    assert!(with("x-note", "\"authorization\": ").is_ok());
+}
+
 #[tokio::test]
 async fn one_too_many_and_one_that_leads_nowhere_are_errors() {
     let server = leads().await;

@@ -6,7 +6,7 @@ mod words;
 use std::error::Error as StdError;
 use std::fmt;
 
-use ::http::{Method, StatusCode};
+use ::http::{HeaderName, Method, StatusCode};
 use ::reqwest::Url;
 
 use crate::error::{BoxError, CallError, Error, Refused, beneath};
@@ -251,6 +251,13 @@ pub enum BuildError {
     /// A default header field has a name or a value that none may have.
     #[error("a default header field cannot be sent")]
     Header(#[source] ::http::Error),
+    /// A secret is among the default fields of reqwest's own builder, which sends them to whichever
+    /// host a redirect leads to.
+    #[error(
+        "`{0}` among reqwest's own default fields would go wherever a redirect leads; \
+             `default_header` of this builder keeps it to its host"
+    )]
+    Secret(HeaderName),
     /// A [blocking](super::blocking) client has no thread to serve its connections.
     #[cfg(feature = "blocking")]
     #[error("there is no thread to be had")]

@@ -14,7 +14,7 @@ use ::http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
     PROXY_AUTHORIZATION, TRANSFER_ENCODING,
 };
-use ::http::{Method, StatusCode};
+use ::http::{HeaderName, Method, StatusCode};
 use ::reqwest::Url;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -24,6 +24,9 @@ use super::error::{RedirectError, TransportError};
 use super::outgoing::{Ended, Outgoing};
 use crate::error::Error;
 use crate::http::RequestView;
+
+/// Fields that stay with the host that they were meant for.
+pub(super) const SECRETS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// A service whose redirects are followed, as many as the request says.
 #[derive(Clone, Debug)]
@@ -173,7 +176,7 @@ impl Kept {
         };
         let mut next = self.outgoing.without_body();
         if !is_same_origin(from, &target) {
-            for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+            for secret in SECRETS {
                 next.request.headers_mut().remove(secret);
             }
         }
