@@ -4,11 +4,11 @@ use std::fmt;
 
 use ::reqwest::Url;
 
-use super::error::BuildError;
+use super::error::{BuildError, without_secrets};
 use crate::BoxError;
 
 /// The URL beneath which the paths of a client stand.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Base {
     /// Without a slash at its end.
     prefix: String,
@@ -16,7 +16,7 @@ pub(super) struct Base {
 
 impl Base {
     pub(super) fn new(given: &str) -> Result<Self, BuildError> {
-        let wrong = |why: BoxError| BuildError::BaseUrl { given: given.to_owned(), why };
+        let wrong = |why: BoxError| BuildError::BaseUrl { given: without_secrets(given), why };
         let url = Url::parse(given).map_err(|error| wrong(error.into()))?;
         if !url.has_host() {
             return Err(wrong("it names no host".into()));
@@ -37,9 +37,10 @@ impl Base {
     }
 }
 
-impl fmt::Display for Base {
+/// It may have a password.
+impl fmt::Debug for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.prefix)
+        without_secrets(&self.prefix).fmt(f)
     }
 }
 
@@ -50,7 +51,8 @@ pub(super) fn target(base: Option<&Base>, given: &str) -> Result<Url, BoxError> 
         _ => Url::parse(given).map_err(|error| match has_scheme(given) {
             true => error.into(),
             false => {
-                format!("{given:?} is no URL, and the client has no base to put before it").into()
+                let shown = without_secrets(given);
+                format!("{shown:?} is no URL, and the client has no base to put before it").into()
             }
         }),
     }
@@ -106,8 +108,8 @@ mod tests {
     fn what_cannot_be_a_base_or_a_target_says_why() {
         let refused = |base| Base::new(base).unwrap_err().to_string();
         assert!(refused("api.example.com").starts_with("the base URL \"api.example.com\""));
-        assert!(refused("mailto:ana@example.com").contains("mailto"));
-        assert!(refused("https://a.example/?key=1").contains("https://a.example/?key=1"));
+        assert!(refused("mailto:ana@example.com").contains("…@example.com"));
+        assert!(refused("https://a.example/?key=1").contains("https://a.example/?…"));
         let error = target(None, "/users").unwrap_err().to_string();
         assert_eq!(error, "\"/users\" is no URL, and the client has no base to put before it");
         assert!(target(None, "http://[").is_err());

@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::base::Base;
-use super::error::BuildError;
+use super::error::{BuildError, without_secrets};
 use super::redirect::{Follow, SECRETS};
 use super::transport::{Transport, TransportAnswer};
 use super::wishes::Defaults;
@@ -289,7 +289,7 @@ fn secret_within(reqwest: &::reqwest::ClientBuilder) -> Option<HeaderName> {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("base", &self.base)
+            .field("base", &self.base.as_deref().map(without_secrets))
             .field("defaults", &self.defaults)
             .finish_non_exhaustive()
     }

@@ -14,12 +14,14 @@ use crate::http::{Cause, Failure};
 use crate::observe::CallReport;
 pub(super) use transport::{RedirectError, TransportError};
 pub(crate) use transport::{follows_none, is_of_redirects};
+pub(super) use words::without_secrets;
 
 /// A call of a [`Client`](super::Client) that came to nothing.
 ///
 /// What it prints says what was asked, what went wrong, after how many attempts, and, where there
 /// is something, what can be done. What lies beneath are its sources; neither they nor it say a
-/// password, or what stands in a query.
+/// password, or what stands in a query. What a service says that requests are sent
+/// [over](super::ClientBuilder::over) is its own, unless it is reqwest's.
 ///
 /// ```
 /// # use mainstay::client::{Client, ClientError};
@@ -242,7 +244,7 @@ pub enum BuildError {
     /// The base is no URL that paths could stand beneath.
     #[error("the base URL {given:?} cannot be used")]
     BaseUrl {
-        /// What was given.
+        /// What was given, without user, password and query.
         given: String,
         /// What is wrong with it.
         #[source]

@@ -20,7 +20,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::answer::Answer;
-use super::error::{RedirectError, TransportError};
+use super::error::{RedirectError, TransportError, without_secrets};
 use super::outgoing::{Ended, Outgoing};
 use crate::error::Error;
 use crate::http::RequestView;
@@ -197,7 +197,7 @@ impl Kept {
 }
 
 fn leads(from: &Url, location: &[u8]) -> Result<Url, RedirectError> {
-    let nowhere = || RedirectError::Nowhere(String::from_utf8_lossy(location).into_owned());
+    let nowhere = || RedirectError::Nowhere(without_secrets(&String::from_utf8_lossy(location)));
     let location = std::str::from_utf8(location).map_err(|_| nowhere())?;
     let mut target = from.join(location).map_err(|_| nowhere())?;
     if !matches!(target.scheme(), "http" | "https") || !target.has_host() {
