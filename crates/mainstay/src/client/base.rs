@@ -27,7 +27,19 @@ impl Base {
         Ok(Self { prefix: url.as_str().trim_end_matches('/').to_owned() })
     }
 
-    /// A path stands beneath it, with a slash before it or without; it never takes its place.
+    /// A path leads to no place but one beneath it, whatever dots it has.
+    fn beneath(&self, path: &str) -> Result<Url, BoxError> {
+        let url = Url::parse(&self.join(path))?;
+        let rest = url.as_str().strip_prefix(&self.prefix).map(str::as_bytes);
+        match rest.map(<[u8]>::first) {
+            Some(None | Some(b'/' | b'?' | b'#')) => Ok(url),
+            Some(Some(_)) | None => {
+                Err(format!("{:?} leads out of the base", without_secrets(path)).into())
+            }
+        }
+    }
+
+    /// A path stands behind it, with a slash before it or without; it never takes its place.
     fn join(&self, path: &str) -> String {
         match path.as_bytes().first() {
             None | Some(b'?' | b'#') => format!("{}{path}", self.prefix),
@@ -47,7 +59,7 @@ impl fmt::Debug for Base {
 /// Where a request goes.
 pub(super) fn target(base: Option<&Base>, given: &str) -> Result<Url, BoxError> {
     match base {
-        Some(base) if !has_scheme(given) => Ok(Url::parse(&base.join(given))?),
+        Some(base) if !has_scheme(given) => base.beneath(given),
         _ => Url::parse(given).map_err(|error| match has_scheme(given) {
             true => error.into(),
             false => {
@@ -93,6 +105,18 @@ mod tests {
         assert_eq!(joined("https://a.example", "//b.example/"), "https://a.example//b.example/");
         assert_eq!(joined("https://a.example", "@b.example/"), "https://a.example/@b.example/");
         assert_eq!(joined("https://a.example", "javascript:1"), "https://a.example/javascript:1");
+    }
+
+    #[test]
+    fn no_path_leads_out_of_the_base() {
+        let base = Base::new("https://a.example/v1/public").unwrap();
+        let out = "\"../keys\" leads out of the base";
+        assert_eq!(target(Some(&base), "../keys").unwrap_err().to_string(), out);
+        for path in ["/../keys", "x/../../keys", "%2e%2E/keys", "..\\keys", "..", "../publicity"] {
+            assert!(target(Some(&base), path).is_err(), "{path}");
+        }
+        assert_eq!(joined("https://a.example/v1", "x/../y"), "https://a.example/v1/y");
+        assert_eq!(joined("https://a.example", "../y"), "https://a.example/y");
     }
 
     #[test]

@@ -57,8 +57,8 @@ impl ClientBuilder {
     }
 
     /// The URL beneath which the paths of requests stand: with `https://api.example.com/v1`,
-    /// `/users` and `users` are both `https://api.example.com/v1/users`. A whole URL goes where it
-    /// says.
+    /// `/users` and `users` are both `https://api.example.com/v1/users`, and `../v2` is an error of
+    /// the call. A whole URL goes where it says.
     pub fn base_url(mut self, url: impl AsRef<str>) -> Self {
         self.base = Some(url.as_ref().to_owned());
         self
