@@ -209,7 +209,7 @@ impl Client {
 }
 
 /// Adds what the request does not say itself.
-fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
+pub(super) fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
     for (name, value) in defaults {
         if let Entry::Vacant(vacant) = headers.entry(name) {
             vacant.insert(value.clone());

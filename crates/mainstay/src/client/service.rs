@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,7 +12,7 @@ use tower_service::Service;
 
 use super::Client;
 use super::error::ClientError;
-use super::send::Sending;
+use super::send::{Sending, default_headers};
 use super::wishes::Wishes;
 
 /// A [`Client`] as a service of tower's; made by [`Client::service`].
@@ -67,11 +68,12 @@ impl Service<Request<::reqwest::Body>> for ClientService {
     fn call(&mut self, request: Request<::reqwest::Body>) -> ClientFuture {
         let client = self.client.clone();
         let (mut parts, body) = request.into_parts();
-        let extensions = std::mem::take(&mut parts.extensions);
+        let extensions = mem::take(&mut parts.extensions);
+        // Its own builder takes user and password out of the URL, and says them in a field.
         let built =
-            client.target(&parts.uri.to_string()).map_err(ClientError::invalid).map(|url| {
-                let mut request = ::reqwest::Request::new(parts.method, url);
-                *request.headers_mut() = parts.headers;
+            client.request(parts.method, parts.uri.to_string()).build().map(|mut request| {
+                let authorization = mem::replace(request.headers_mut(), parts.headers);
+                default_headers(request.headers_mut(), &authorization);
                 *request.version_mut() = parts.version;
                 *request.body_mut() = Some(body);
                 request
