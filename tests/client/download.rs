@@ -210,6 +210,23 @@ async fn a_part_of_something_else_is_not_taken() {
     assert_eq!(server.ranges(), [None, Some("bytes=1500-".to_owned()), None]);
 }
 
+#[tokio::test]
+async fn a_range_that_is_refused_begins_anew_also_where_statuses_are_errors() {
+    let (old, new, folder) = (bytes(3_000, 1), bytes(1_000, 2), Folder::new());
+    let file = new.clone();
+    let server = Files::new(move |before, asked| match before {
+        0 => gives(&old, "\"old\"", asked, 1_500),
+        1 => Gives { status: 416, fields: fields(&[]), says: Some(0), body: Bytes::new() },
+        _ => gives(&file, "\"new\"", asked, 1_000),
+    })
+    .await;
+    let client = builder().error_for_status(true).build().unwrap();
+    let download = client.get(&server.url).download().backoff(Backoff::constant(MS));
+    let done = finishes(download.to_file(folder.file())).await.unwrap();
+    assert_eq!((done.bytes(), done.restarts()), (1_000, 1));
+    assert_eq!(folder.read(), new);
+}
+
 /// Nothing breaks off there, so it is the length that tells.
 #[tokio::test]
 async fn a_server_that_gives_smaller_parts_than_it_is_asked_for_is_asked_for_the_rest() {

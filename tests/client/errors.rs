@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use http::Request;
-use mainstay::client::ClientError;
+use mainstay::client::{ClientError, ReqwestService};
 use mainstay::http::{Cause, RetryRules};
 use mainstay::pipeline::Pipeline;
 use mainstay::{CallError, Reason};
@@ -33,6 +33,37 @@ async fn neither_it_nor_what_lies_beneath_says_a_password_or_a_query() {
     );
     assert!(!told(&error).contains("tell-nobody"), "{}", told(&error));
     assert!(told(&error).contains("onnection refused"), "{}", told(&error));
+}
+
+/// The same where there is no request yet, no answer, or another service at the bottom.
+#[tokio::test]
+async fn whatever_is_said_of_a_url_has_no_secrets() {
+    let (_port, url) = nobody();
+    let leads = service_fn(|_: Request<reqwest::Body>| async {
+        let leads = Response::builder().status(302).header("location", "ftp://x/?tell-nobody");
+        Ok::<_, std::convert::Infallible>(leads.body(Full::<Bytes>::default()).unwrap())
+    });
+    let followed = builder().over(leads).redirects(1).build().unwrap();
+    let reqwest = reqwest::Client::builder().no_proxy().build().unwrap();
+    let over = builder().over(ReqwestService::new(reqwest)).build().unwrap();
+    for error in [
+        finishes(followed.get("http://a/").send()).await.unwrap_err(),
+        finishes(over.get(format!("{url}?tell-nobody")).send()).await.unwrap_err(),
+        finishes(client().get("/users?tell-nobody").send()).await.unwrap_err(),
+    ] {
+        assert!(!told(&error).contains("tell-nobody"), "{}", told(&error));
+    }
+
+    let base = "http://ana:tell-nobody@a.example/";
+    let client = builder().base_url(base).build().unwrap();
+    let no_base = builder().base_url(format!("{base}?x=1")).build().unwrap_err();
+    for debug in [
+        format!("{:?}", builder().base_url(base)),
+        format!("{client:?} {:?} {:?}", client.get("/x"), client.service()),
+        told(&no_base),
+    ] {
+        assert!(debug.contains("a.example") && !debug.contains("tell-nobody"), "{debug}");
+    }
 }
 
 #[tokio::test]

@@ -81,6 +81,24 @@ async fn a_secret_stays_with_the_host_that_it_was_meant_for() {
     assert_eq!(text(answer).await, "GET /end - false \"\"");
 }
 
+/// reqwest adds its own default fields to each request, and each hop is one.
+#[test]
+fn a_secret_that_would_go_wherever_a_redirect_leads_is_refused() {
+    let with = |name: &'static str, value: &'static str| {
+        let fields = http::HeaderMap::from_iter([(
+            header::HeaderName::from_static(name),
+            header::HeaderValue::from_static(value),
+        )]);
+        builder().reqwest(|reqwest| reqwest.default_headers(fields)).build()
+    };
+    for name in ["authorization", "cookie", "proxy-authorization"] {
+        let error = with(name, "tell-nobody").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{name}` among reqwest's own")), "{error}");
+        assert!(!error.contains("tell-nobody"), "{error}");
+    }
+    assert!(with("x-note", "\"authorization\": ").is_ok());
+}
+
 #[tokio::test]
 async fn one_too_many_and_one_that_leads_nowhere_are_errors() {
     let server = leads().await;
@@ -125,6 +143,28 @@ async fn every_host_on_the_way_is_known_to_the_pipeline() {
     let answer = finishes(call.send()).await.unwrap();
     assert_eq!(client.pipeline().hosts().len(), 2);
     assert_eq!(answer.report().unwrap().outcome(), mainstay::policy::Outcome::Success);
+}
+
+/// Paused time, and no socket.
+#[tokio::test(start_paused = true)]
+async fn all_that_are_followed_have_one_deadline_together() {
+    let goes_on = tower::service_fn(|_: Request<reqwest::Body>| async {
+        tokio::time::sleep(7 * LONG / 60).await;
+        let answer = Response::builder().status(302).header("location", "/on");
+        Ok::<_, std::convert::Infallible>(answer.body(Full::<Bytes>::default()).unwrap())
+    });
+    let client = builder().over(goes_on).redirects(20).build().unwrap(); // of 30 s
+    let own = PipelineSpec::named("own").deadline(LONG).build().unwrap();
+    for (call, ends) in [
+        (client.get("http://mock/"), LONG / 2),
+        (client.get("http://mock/").timeout(LONG / 6), LONG / 6),
+        (client.get("http://mock/").timeout(LONG), LONG / 2),
+        (client.get("http://mock/").pipeline(&own), LONG),
+    ] {
+        let began = tokio::time::Instant::now();
+        let error = call.send().await.unwrap_err();
+        assert_eq!((error.refused().unwrap().layer(), began.elapsed()), ("deadline", ends));
+    }
 }
 
 /// What reqwest is told of redirects and retries does not count.

@@ -81,6 +81,28 @@ async fn a_user_in_the_url_is_who_asks_and_is_not_in_the_url_any_more() {
 }
 
 #[tokio::test]
+async fn a_user_in_the_base_is_who_asks_whoever_makes_the_request() {
+    let server = echo().await;
+    let base = server.url.replace("http://", "http://ana:secret@");
+    let client = builder().base_url(base).build().unwrap();
+    let basic = "authorization: Basic YW5hOnNlY3JldA==";
+    let get = |own: Option<&str>| {
+        let request = own
+            .into_iter()
+            .fold(Request::get("/x"), |request, own| request.header("authorization", own));
+        client.service().oneshot(request.body(reqwest::Body::default()).unwrap())
+    };
+    let text = finishes(client.get("/x").send()).await.unwrap().text();
+    assert!(finishes(text).await.unwrap().contains(basic));
+    for (own, arrives) in [(None, basic), (Some("its own"), "authorization: its own")] {
+        let body = finishes(get(own)).await.unwrap().into_body().collect();
+        let text = finishes(body).await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains(arrives) && text.matches("authorization").count() == 1, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn json_is_read_into_what_is_asked_for() {
     let server = Server::answers(Speaks::Http1, |_, _| async {
         Response::new(Full::<Bytes>::from("{\"id\":\"7\",\"name\":\"Ana\"}"))

@@ -71,6 +71,32 @@ async fn the_timeout_of_a_call_ends_it_before_its_head() {
     );
 }
 
+/// Where the length was said, nobody asks for an end: that it is let go of says that it was taken.
+#[tokio::test]
+async fn an_upload_that_was_taken_whole_is_let_go_of_before_its_answer() {
+    let (held, let_go) = tokio::sync::oneshot::channel::<()>();
+    let let_go = Arc::new(tokio::sync::Mutex::new(Some(let_go)));
+    let url = serve(move |mut connection| {
+        let let_go = Arc::clone(&let_go);
+        async move {
+            connection.reads_request_to("hello").await;
+            let let_go = let_go.lock().await.take().unwrap();
+            assert!(let_go.await.is_err(), "it is dropped");
+            connection.writes(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let client = builder().write_timeout(LONG).build().unwrap();
+    let mut pieces = ["hel", "lo"].into_iter();
+    let stream = futures_util::stream::poll_fn(move |_| {
+        let _is_held = &held;
+        std::task::Poll::Ready(pieces.next().map(Ok::<_, std::io::Error>))
+    });
+    let body = reqwest::Body::wrap_stream(stream);
+    let call = client.put(&url).header("content-length", "5").body(body);
+    assert_eq!(finishes(call.send()).await.unwrap().status(), 200);
+}
+
 #[tokio::test]
 async fn an_upload_that_the_server_does_not_take_fails_by_the_write_timeout() {
     let url = serve(|connection| async move {

@@ -5,11 +5,11 @@ use std::fmt;
 use ::http::Uri;
 use ::reqwest::Url;
 
-use super::error::BuildError;
+use super::error::{BuildError, without_secrets};
 use crate::BoxError;
 
 /// The URL beneath which the paths of a client stand.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Base {
     /// Without a slash at its end.
     prefix: String,
@@ -18,7 +18,7 @@ pub(super) struct Base {
 
 impl Base {
     pub(super) fn new(given: &str) -> Result<Self, BuildError> {
-        let wrong = |why: BoxError| BuildError::BaseUrl { given: given.to_owned(), why };
+        let wrong = |why: BoxError| BuildError::BaseUrl { given: without_secrets(given), why };
         let url = Url::parse(given).map_err(|error| wrong(error.into()))?;
         if !url.has_host() {
             return Err(wrong("it names no host".into()));
@@ -35,7 +35,19 @@ impl Base {
         &self.uri
     }
 
-    /// A path stands beneath it, with a slash before it or without; it never takes its place.
+    /// A path leads to no place but one beneath it, whatever dots it has.
+    fn beneath(&self, path: &str) -> Result<Url, BoxError> {
+        let url = Url::parse(&self.join(path))?;
+        let rest = url.as_str().strip_prefix(&self.prefix).map(str::as_bytes);
+        match rest.map(<[u8]>::first) {
+            Some(None | Some(b'/' | b'?' | b'#')) => Ok(url),
+            Some(Some(_)) | None => {
+                Err(format!("{:?} leads out of the base", without_secrets(path)).into())
+            }
+        }
+    }
+
+    /// A path stands behind it, with a slash before it or without; it never takes its place.
     fn join(&self, path: &str) -> String {
         match path.as_bytes().first() {
             None | Some(b'?' | b'#') => format!("{}{path}", self.prefix),
@@ -45,20 +57,22 @@ impl Base {
     }
 }
 
-impl fmt::Display for Base {
+/// It may have a password.
+impl fmt::Debug for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.prefix)
+        without_secrets(&self.prefix).fmt(f)
     }
 }
 
 /// Where a request goes.
 pub(super) fn target(base: Option<&Base>, given: &str) -> Result<Url, BoxError> {
     match base {
-        Some(base) if !has_scheme(given) => Ok(Url::parse(&base.join(given))?),
+        Some(base) if !has_scheme(given) => base.beneath(given),
         _ => Url::parse(given).map_err(|error| match has_scheme(given) {
             true => error.into(),
             false => {
-                format!("{given:?} is no URL, and the client has no base to put before it").into()
+                let shown = without_secrets(given);
+                format!("{shown:?} is no URL, and the client has no base to put before it").into()
             }
         }),
     }
@@ -102,6 +116,18 @@ mod tests {
     }
 
     #[test]
+    fn no_path_leads_out_of_the_base() {
+        let base = Base::new("https://a.example/v1/public").unwrap();
+        let out = "\"../keys\" leads out of the base";
+        assert_eq!(target(Some(&base), "../keys").unwrap_err().to_string(), out);
+        for path in ["/../keys", "x/../../keys", "%2e%2E/keys", "..\\keys", "..", "../publicity"] {
+            assert!(target(Some(&base), path).is_err(), "{path}");
+        }
+        assert_eq!(joined("https://a.example/v1", "x/../y"), "https://a.example/v1/y");
+        assert_eq!(joined("https://a.example", "../y"), "https://a.example/y");
+    }
+
+    #[test]
     fn a_whole_url_goes_where_it_says() {
         let base = Base::new("https://a.example/v1").unwrap();
         for base in [Some(&base), None] {
@@ -114,8 +140,8 @@ mod tests {
     fn what_cannot_be_a_base_or_a_target_says_why() {
         let refused = |base| Base::new(base).unwrap_err().to_string();
         assert!(refused("api.example.com").starts_with("the base URL \"api.example.com\""));
-        assert!(refused("mailto:ana@example.com").contains("mailto"));
-        assert!(refused("https://a.example/?key=1").contains("https://a.example/?key=1"));
+        assert!(refused("mailto:ana@example.com").contains("…@example.com"));
+        assert!(refused("https://a.example/?key=1").contains("https://a.example/?…"));
         let error = target(None, "/users").unwrap_err().to_string();
         assert_eq!(error, "\"/users\" is no URL, and the client has no base to put before it");
         assert!(target(None, "http://[").is_err());

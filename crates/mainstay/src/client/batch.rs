@@ -215,7 +215,9 @@ impl Work<Sending> for OfClient {
 
     fn call(&mut self, mut call: Sending) -> OfClientFuture {
         if let Some((_, (_, wishes))) = call.asking_mut() {
-            wishes.is_status_an_error |= self.is_status_an_error;
+            if self.is_status_an_error {
+                wishes.is_status_an_error = Some(true);
+            }
         }
         OfClientFuture { state: State::Calls { call }, limit: self.limit }
     }

@@ -1,7 +1,7 @@
 //! The body of a response, whose time may be over.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,11 +42,20 @@ impl Body for Bounded {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let mut this = self.project();
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        if let Poll::Ready(piece) = inner.poll_frame(cx) {
-            return Poll::Ready(piece);
+        let polled = inner.poll_frame(cx);
+        let Some(ends) = this.ends else { return polled };
+        let is_over = match &polled {
+            Poll::Pending => this.timer.poll(ends.moment(), cx).is_ready(),
+            // A body that always has more would never wait, and its last piece is not thrown away.
+            Poll::Ready(Some(Ok(_))) => {
+                let inner = this.inner.as_ref().as_pin_ref();
+                ends.left().is_zero() && inner.is_some_and(|inner| !inner.is_end_stream())
+            }
+            Poll::Ready(None | Some(Err(_))) => false,
+        };
+        if !is_over {
+            return polled;
         }
-        let Some(ends) = this.ends else { return Poll::Pending };
-        ready!(this.timer.poll(ends.moment(), cx));
         run_out(|| this.inner.set(None));
         let refused = Refused::new("timeout of the call", Reason::TimedOut);
         tell(Event::Refused(&refused));
@@ -59,5 +68,43 @@ impl Body for Bounded {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::{BodyExt, Full, StreamBody};
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::error::CallError;
+
+    const TIME: Duration = Duration::from_secs(10);
+
+    fn bounded(body: ::reqwest::Body) -> Bounded {
+        Bounded::new(body, Duration::MAX, Some(Deadline::within(TIME)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_always_has_more_ends_in_time() {
+        let pieces = stream::repeat_with(|| Ok::<_, std::io::Error>(Frame::data(Bytes::from("x"))));
+        let mut body = bounded(::reqwest::Body::wrap(StreamBody::new(pieces)));
+        assert!(body.frame().await.unwrap().is_ok());
+        advance(TIME - Duration::from_millis(1)).await;
+        assert!(body.frame().await.unwrap().is_ok());
+        advance(Duration::from_millis(1)).await;
+        let error = body.frame().await.unwrap().unwrap_err();
+        assert_eq!(error.refused().unwrap().layer(), "timeout of the call");
+        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_all_there_is_handed_on_though_its_time_is_over() {
+        let mut body = bounded(::reqwest::Body::wrap(Full::<Bytes>::from("all of it")));
+        advance(TIME * 2).await;
+        let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(piece, "all of it");
+        assert!(body.frame().await.is_none());
     }
 }

@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ::http::header::{AUTHORIZATION, PROXY_AUTHORIZATION, USER_AGENT};
+use ::http::header::USER_AGENT;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use ::reqwest::{redirect, retry};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::base::Base;
-use super::error::BuildError;
-use super::redirect::Follow;
+use super::error::{BuildError, without_secrets};
+use super::redirect::{Follow, SECRETS};
 use super::service::ReqwestService;
 use super::transport::{Transport, TransportAnswer};
 use super::wishes::Defaults;
@@ -58,8 +58,8 @@ impl ClientBuilder {
     }
 
     /// The URL beneath which the paths of requests stand: with `https://api.example.com/v1`,
-    /// `/users` and `users` are both `https://api.example.com/v1/users`. A whole URL goes where it
-    /// says.
+    /// `/users` and `users` are both `https://api.example.com/v1/users`, and `../v2` is an error of
+    /// the call. A whole URL goes where it says.
     pub fn base_url(mut self, url: impl AsRef<str>) -> Self {
         self.base = Some(url.as_ref().to_owned());
         self
@@ -75,7 +75,7 @@ impl ClientBuilder {
         self.headers = self.headers.and_then(|mut headers| {
             let name = HeaderName::try_from(name).map_err(Into::into)?;
             let mut value = HeaderValue::try_from(value).map_err(Into::into)?;
-            if name == AUTHORIZATION || name == PROXY_AUTHORIZATION {
+            if SECRETS.contains(&name) {
                 value.set_sensitive(true);
             }
             headers.insert(name, value);
@@ -112,10 +112,12 @@ impl ClientBuilder {
     /// Follows so many redirects of a call; one more is an error. Unless set, the answer that leads
     /// elsewhere is the answer.
     ///
-    /// Each is a call of its own through the pipeline, to the host that it leads to. As everywhere,
+    /// Each is a call of its own through the pipeline, to the host that it leads to; they have one
+    /// deadline together. As everywhere,
     /// a `POST` becomes a `GET` after 301 and 302, and whatever is no `HEAD` after 303; after 307
     /// and 308 the body is sent again, if it is in memory, else the answer is the answer.
-    /// `Authorization` and `Cookie` stay with the host that they were meant for.
+    /// `Authorization`, `Cookie` and `Proxy-Authorization` stay with the host that they were meant
+    /// for; what a service that requests are sent [over](Self::over) adds itself, it adds to each.
     pub const fn redirects(mut self, most: u32) -> Self {
         self.defaults.redirects = most;
         self
@@ -190,7 +192,9 @@ impl ClientBuilder {
 
     /// Everything else that reqwest can be told: proxies, TLS, cookies, DNS, HTTP/2. Its redirects
     /// and retries stay off, whatever is said here, and its timeout and default header fields stand
-    /// beneath the pipeline, for each attempt.
+    /// beneath the pipeline, for each attempt. `Authorization`, `Cookie` and `Proxy-Authorization`
+    /// are refused among those: they would go wherever a redirect leads, and
+    /// [`default_header`](Self::default_header) keeps them to their host.
     pub fn reqwest(
         mut self,
         change: impl FnOnce(::reqwest::ClientBuilder) -> ::reqwest::ClientBuilder,
@@ -243,13 +247,17 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Where the base URL, a default header field or what was said to reqwest cannot be used.
+    /// Where the base URL, a default header field or what was said to reqwest cannot be used, a
+    /// secret among reqwest's own default fields included.
     pub fn build(self) -> Result<Client, BuildError> {
         let base = self.base.as_deref().map(Base::new).transpose()?;
         let headers = self.headers.map_err(BuildError::Header)?;
         // Zero, and it does not even keep a copy of each request.
         let never = retry::never().max_retries_per_request(0);
         let reqwest = self.reqwest.redirect(redirect::Policy::none()).retry(never);
+        if let Some(secret) = secret_within(&reqwest) {
+            return Err(BuildError::Secret(secret));
+        }
         let reqwest = reqwest.build().map_err(BuildError::Reqwest)?;
         let transport = self.transport.unwrap_or_else(|| Transport::Reqwest(reqwest.clone()));
         let pipeline = self.pipeline.unwrap_or_else(Pipeline::standard);
@@ -278,11 +286,19 @@ impl Default for ClientBuilder {
     }
 }
 
+/// The first secret among reqwest's default fields. It tells what they are in no other way, and
+/// there each name stands in quotes, which no value can imitate.
+fn secret_within(reqwest: &::reqwest::ClientBuilder) -> Option<HeaderName> {
+    let shown = format!("{reqwest:?}");
+    let (_, fields) = shown.split_once("default_headers: ")?;
+    SECRETS.into_iter().find(|secret| fields.contains(&format!("{:?}: ", secret.as_str())))
+}
+
 /// Its header fields may be secret.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("base", &self.base)
+            .field("base", &self.base.as_deref().map(without_secrets))
             .field("defaults", &self.defaults)
             .finish_non_exhaustive()
     }

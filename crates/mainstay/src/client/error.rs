@@ -6,7 +6,7 @@ mod words;
 use std::error::Error as StdError;
 use std::fmt;
 
-use ::http::{Method, StatusCode};
+use ::http::{HeaderName, Method, StatusCode};
 use ::reqwest::Url;
 
 use crate::error::{BoxError, CallError, Error, Refused, beneath};
@@ -14,12 +14,14 @@ use crate::http::{Cause, Failure};
 use crate::observe::CallReport;
 pub(super) use transport::{RedirectError, TransportError};
 pub(crate) use transport::{follows_none, is_of_redirects};
+pub(super) use words::without_secrets;
 
 /// A call of a [`Client`](super::Client) that came to nothing.
 ///
 /// What it prints says what was asked, what went wrong, after how many attempts, and, where there
 /// is something, what can be done. What lies beneath are its sources; neither they nor it say a
-/// password, or what stands in a query.
+/// password, or what stands in a query. What a service says that requests are sent
+/// [over](super::ClientBuilder::over) is its own, unless it is reqwest's.
 ///
 /// ```
 /// # use mainstay::client::{Client, ClientError};
@@ -252,7 +254,7 @@ pub enum BuildError {
     /// The base is no URL that paths could stand beneath.
     #[error("the base URL {given:?} cannot be used")]
     BaseUrl {
-        /// What was given.
+        /// What was given, without user, password and query.
         given: String,
         /// What is wrong with it.
         #[source]
@@ -261,6 +263,13 @@ pub enum BuildError {
     /// A default header field has a name or a value that none may have.
     #[error("a default header field cannot be sent")]
     Header(#[source] ::http::Error),
+    /// A secret is among the default fields of reqwest's own builder, which sends them to whichever
+    /// host a redirect leads to.
+    #[error(
+        "`{0}` among reqwest's own default fields would go wherever a redirect leads; \
+             `default_header` of this builder keeps it to its host"
+    )]
+    Secret(HeaderName),
     /// A [blocking](super::blocking) client has no thread to serve its connections.
     #[cfg(feature = "blocking")]
     #[error("there is no thread to be had")]

@@ -14,16 +14,19 @@ use ::http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
     PROXY_AUTHORIZATION, TRANSFER_ENCODING,
 };
-use ::http::{Method, StatusCode};
+use ::http::{HeaderName, Method, StatusCode};
 use ::reqwest::Url;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::answer::Answer;
-use super::error::{RedirectError, TransportError};
+use super::error::{RedirectError, TransportError, without_secrets};
 use super::outgoing::{Ended, Outgoing};
 use crate::error::Error;
-use crate::http::RequestView;
+use crate::http::{CallOptions, RequestView};
+
+/// Fields that stay with the host that they were meant for.
+pub(super) const SECRETS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// A service whose redirects are followed, as many as the request says.
 #[derive(Clone, Debug)]
@@ -173,7 +176,7 @@ impl Kept {
         };
         let mut next = self.outgoing.without_body();
         if !is_same_origin(from, &target) {
-            for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+            for secret in SECRETS {
                 next.request.headers_mut().remove(secret);
             }
         }
@@ -187,6 +190,11 @@ impl Kept {
         }
         next.request.headers_mut().remove(HOST); // it was that of the host before
         *next.request.url_mut() = target;
+        if let Some(then) = next.head_by {
+            // Its own deadline would begin anew with each.
+            let options = next.extensions.remove::<CallOptions>().unwrap_or_default();
+            next.extensions.insert(options.by(then));
+        }
         next.redirects = left;
         next.followed = next.followed.saturating_add(1);
         Some(Ok(next))
@@ -194,7 +202,7 @@ impl Kept {
 }
 
 fn leads(from: &Url, location: &[u8]) -> Result<Url, RedirectError> {
-    let nowhere = || RedirectError::Nowhere(String::from_utf8_lossy(location).into_owned());
+    let nowhere = || RedirectError::Nowhere(without_secrets(&String::from_utf8_lossy(location)));
     let location = std::str::from_utf8(location).map_err(|_| nowhere())?;
     let mut target = from.join(location).map_err(|_| nowhere())?;
     if !matches!(target.scheme(), "http" | "https") || !target.has_host() {

@@ -172,7 +172,7 @@ impl RequestBuilder {
     /// An answer whose status is 400 or more is an error, once no further attempt would better it.
     /// The answer is [in it](ClientError::into_response).
     pub const fn error_for_status(mut self) -> Self {
-        self.wishes.is_status_an_error = true;
+        self.wishes.is_status_an_error = Some(true);
         self
     }
 

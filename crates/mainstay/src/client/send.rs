@@ -196,6 +196,10 @@ impl Client {
             self.shared.defaults;
         let mut outgoing = Outgoing::new(request);
         outgoing.redirects = wishes.redirects.unwrap_or(redirects);
+        if outgoing.redirects > 0 {
+            let pipeline = wishes.pipeline.as_ref().unwrap_or(&self.shared.pipeline);
+            outgoing.head_by = pipeline.deadline().map(Deadline::within);
+        }
         outgoing.write_timeout = write_timeout;
         default_headers(outgoing.request.headers_mut(), &self.shared.headers);
         let options = wishes.options_within(timeout);
@@ -213,7 +217,7 @@ impl Client {
                 url: outgoing.request.url().clone(),
                 is_once: is_once(&outgoing),
             },
-            is_status_an_error: wishes.is_status_an_error || is_status_an_error,
+            is_status_an_error: wishes.is_status_an_error.unwrap_or(is_status_an_error),
             read_timeout: wishes.read_timeout.or(read_timeout),
             ends,
         });
@@ -241,7 +245,7 @@ impl Client {
 }
 
 /// Adds what the request does not say itself.
-fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
+pub(super) fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
     for (name, value) in defaults {
         if let Entry::Vacant(vacant) = headers.entry(name) {
             vacant.insert(value.clone());

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,7 +12,7 @@ use tower_service::Service;
 
 use super::Client;
 use super::error::ClientError;
-use super::send::Sending;
+use super::send::{Sending, default_headers};
 use super::wishes::Wishes;
 use crate::batch::{Readiness, Until};
 use crate::guard::Now;
@@ -107,15 +108,17 @@ impl Client {
     /// The call of a request that may name a path beneath the base.
     pub(super) fn sends(&self, request: Request<::reqwest::Body>) -> Sending {
         let (mut parts, body) = request.into_parts();
-        let extensions = std::mem::take(&mut parts.extensions);
-        let built = self.target(&parts.uri.to_string()).map_err(ClientError::invalid).map(|url| {
-            let mut request = ::reqwest::Request::new(parts.method, url);
-            *request.headers_mut() = parts.headers;
+        let extensions = mem::take(&mut parts.extensions);
+        // Its own builder takes user and password out of the URL, and says them in a field.
+        let built = self.request(parts.method, parts.uri.to_string()).build().map(|mut request| {
+            let authorization = mem::replace(request.headers_mut(), parts.headers);
+            default_headers(request.headers_mut(), &authorization);
             *request.version_mut() = parts.version;
             *request.body_mut() = Some(body);
-            (request, Wishes { extensions, ..Wishes::default() })
+            request
         });
-        Sending::new(self.clone(), built)
+        let wishes = Wishes { extensions, ..Wishes::default() };
+        Sending::new(self.clone(), built.map(|request| (request, wishes)))
     }
 }
 

@@ -25,7 +25,7 @@ enum State {
     Idle,
     /// A piece was handed over then, and the next has not been asked for.
     Handed(Moment),
-    /// All of it was handed over.
+    /// All of it was handed over, or nobody asks for the rest.
     Done,
 }
 
@@ -46,6 +46,18 @@ pin_project! {
         inner: B,
         progress: Arc<Progress>,
     }
+
+    // Where the length was said, nobody asks for the end: it is dropped after the last byte.
+    impl<B> PinnedDrop for Noted<B> {
+        fn drop(this: Pin<&mut Self>) {
+            this.progress.set(State::Done);
+        }
+    }
+}
+
+/// Whether there is nothing left of it, by its own word or by the length that it said.
+fn is_at_its_end(body: &impl Body) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
 impl<B: Body<Data = Bytes>> Body for Noted<B> {
@@ -60,7 +72,7 @@ impl<B: Body<Data = Bytes>> Body for Noted<B> {
         let polled = this.inner.as_mut().poll_frame(cx);
         this.progress.set(match &polled {
             Poll::Pending => State::Idle,
-            Poll::Ready(Some(Ok(_))) if !this.inner.is_end_stream() => State::Handed(clock::now()),
+            Poll::Ready(Some(Ok(_))) if !is_at_its_end(&*this.inner) => State::Handed(clock::now()),
             Poll::Ready(_) => State::Done,
         });
         polled
@@ -139,6 +151,47 @@ mod tests {
         *request.body_mut() = Some(::reqwest::Body::wrap(StreamBody::new(stream)));
         let upload = Upload::watch(&mut request, LIMIT).unwrap();
         (request, upload, pieces)
+    }
+
+    /// HTTP/2 asks for room before it asks for the end, and there may be none.
+    #[tokio::test(start_paused = true)]
+    async fn the_last_piece_of_a_length_that_is_known_is_the_end() {
+        /// It does not say of itself that it has ended.
+        struct Whole(Option<Bytes>);
+
+        impl Body for Whole {
+            type Data = Bytes;
+            type Error = std::io::Error;
+
+            fn poll_frame(
+                mut self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+                Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+            }
+
+            fn size_hint(&self) -> SizeHint {
+                SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+        }
+
+        let url = "http://127.0.0.1/".parse().unwrap();
+        let mut request = ::reqwest::Request::new(::http::Method::POST, url);
+        *request.body_mut() = Some(::reqwest::Body::wrap(Whole(Some("all of it".into()))));
+        let mut upload = Upload::watch(&mut request, LIMIT).unwrap();
+        assert_eq!(takes(&mut request), Poll::Ready(true));
+        advance(LIMIT * 2).await;
+        task::spawn(()).enter(|cx, _| assert_pending!(upload.poll(cx)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_is_dropped_is_not_waited_for() {
+        let (mut request, mut upload, pieces) = upload();
+        pieces.send("all that was said to come").unwrap();
+        assert_eq!(takes(&mut request), Poll::Ready(true));
+        drop(request);
+        advance(LIMIT * 2).await;
+        task::spawn(()).enter(|cx, _| assert_pending!(upload.poll(cx)));
     }
 
     fn takes(request: &mut ::reqwest::Request) -> Poll<bool> {

@@ -24,7 +24,7 @@ pub(super) struct Wishes {
     pub(super) timeout: Option<Duration>,
     pub(super) read_timeout: Option<Duration>,
     pub(super) redirects: Option<u32>,
-    pub(super) is_status_an_error: bool,
+    pub(super) is_status_an_error: Option<bool>,
     pub(super) is_report: bool,
     pub(super) pipeline: Option<Pipeline>,
     /// What the layers read, if there is something.

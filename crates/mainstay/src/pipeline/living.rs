@@ -4,6 +4,8 @@ use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+#[cfg(feature = "client")]
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -64,6 +66,11 @@ impl Living {
 
     pub(super) fn spec(&self) -> PipelineSpec {
         self.current.common().spec.clone()
+    }
+
+    #[cfg(feature = "client")]
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.current.common().spec.deadline
     }
 
     pub(super) fn name(&self) -> Arc<str> {

@@ -83,6 +83,7 @@ mod waits;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tower_layer::Layer;
 
@@ -143,6 +144,12 @@ impl Pipeline {
     /// What it is made of by now.
     pub fn spec(&self) -> PipelineSpec {
         self.living.spec()
+    }
+
+    /// How long a call may take by now.
+    #[cfg(feature = "client")]
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.living.deadline()
     }
 
     /// Goes on by another spec, under another name if that says so.

@@ -66,7 +66,7 @@ impl Run {
         // What is packed on its way is as long as nobody knows.
         let plain = HeaderValue::from_static("identity");
         request.headers_mut().entry(ACCEPT_ENCODING).or_insert(plain);
-        wishes.is_status_an_error = false;
+        wishes.is_status_an_error = Some(false);
         let ends = wishes.timeout.map(Deadline::within);
         let plan = Plan::new(settings.patience);
         let headers = HeaderMap::new();

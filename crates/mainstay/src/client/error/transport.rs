@@ -30,9 +30,21 @@ impl Error<TransportError> {
         match self {
             Self::Refused(refused) => refused.into(),
             Self::Inner(TransportError::Reqwest(error)) => error.without_url().into(),
-            Self::Inner(TransportError::Other(error)) => error,
+            Self::Inner(TransportError::Other(error)) => without_url(error),
             Self::Inner(TransportError::Redirect(error)) => error.into(),
         }
+    }
+}
+
+/// A service of somebody else's may stand on reqwest, whose errors say the whole URL.
+fn without_url(error: BoxError) -> BoxError {
+    match error.downcast::<::reqwest::Error>() {
+        Ok(error) => error.without_url().into(),
+        Err(error) => match error.downcast::<Error<::reqwest::Error>>().map(|error| *error) {
+            Ok(Error::Inner(error)) => Error::Inner(error.without_url()).into(),
+            Ok(Error::Refused(refused)) => refused.into(),
+            Err(error) => error,
+        },
     }
 }
 

@@ -33,6 +33,26 @@ impl fmt::Debug for Shown<'_> {
     }
 }
 
+/// What was given for a URL, without what may be secret in it, whether it is one or not.
+pub(in crate::client) fn without_secrets(given: &str) -> String {
+    match Url::parse(given) {
+        Ok(url) if url.has_host() => Shown(&url).to_string(),
+        // Where its parts begin and end, nobody knows: all before the last @ may be a password.
+        _ => {
+            let slashes = given.find("://").map_or(0, |scheme| scheme + "://".len());
+            let (scheme, rest) = given.split_at(slashes);
+            let (hidden, rest) = match rest.rfind('@') {
+                Some(at) if rest[..at].contains(':') => ("…", &rest[at..]),
+                _ => ("", rest),
+            };
+            match rest.split_once(['?', '#']) {
+                Some((path, _)) => format!("{scheme}{hidden}{path}?…"),
+                None => format!("{scheme}{hidden}{rest}"),
+            }
+        }
+    }
+}
+
 /// "1 redirect", "2 redirects".
 pub(super) struct Redirects(pub(super) u32);
 
@@ -103,5 +123,26 @@ const fn what(cause: Cause) -> &'static str {
         Cause::Redirects => "its redirects were not followed to their end",
         Cause::Status(_) => "it was answered with an error",
         Cause::Unknown => "it failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_user_nor_password_nor_query_of_a_url_is_shown() {
+        for (given, shown) in [
+            ("https://ana:tell-nobody@a.example:81/x?key=1#y", "https://a.example:81/x?…"),
+            ("https://ana:tell/nobody@a.example/x", "https://…@a.example/x"),
+            ("http://ana:tell?nobody@[?key=1", "http://…@[?…"),
+            ("ana:tell-nobody@a.example", "…@a.example"),
+            ("/users?key=1", "/users?…"),
+            ("/users#key=1", "/users?…"),
+            ("/users/@ana", "/users/@ana"),
+            ("/calls/12:30", "/calls/12:30"),
+        ] {
+            assert_eq!(without_secrets(given), shown);
+        }
     }
 }
