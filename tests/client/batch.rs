@@ -1,5 +1,7 @@
 //! Many calls of a client: what goes in, what comes back, and what the server sees of it.
 
+#[path = "batch/drops.rs"]
+mod drops;
 #[path = "batch/hosts.rs"]
 mod hosts;
 #[path = "batch/unread.rs"]

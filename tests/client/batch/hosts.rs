@@ -72,7 +72,8 @@ async fn a_host_is_not_slowed_by_one_that_cools_down_and_one_that_is_slow() {
         let ill = last(&client, through).await;
         let cooled = ill[HOSTS[0]] >= Duration::from_secs(5);
         assert!(cooled && ill[HOSTS[1]] >= Duration::from_secs(2), "{ill:?}");
-        assert!(ill[HOSTS[2]] <= well[HOSTS[2]] * 21 / 20, "{ill:?}, and {well:?} before");
+        // It is even quicker: those that cool down leave their places to it.
+        assert!(ill[HOSTS[2]] < well[HOSTS[2]], "{ill:?}, and {well:?} before");
     }
 }
 

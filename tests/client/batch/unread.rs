@@ -36,15 +36,16 @@ async fn heads(
     (heads, refused)
 }
 
-fn holds(idle: Duration, wait: Duration) -> PipelineSpec {
-    let slots = Concurrency::limit(64).max_waiting(1_000).max_wait(wait);
-    quick().per_host(|host| host.hold(Hold::Body { idle }).concurrency(slots))
+/// Sixty-four slots, and nothing else that takes time into account.
+fn slots(hold: Hold) -> PipelineSpec {
+    let slots = Concurrency::limit(64).max_waiting(1_000).max_wait(LONG);
+    PipelineSpec::named("slots").per_host(|host| host.hold(hold).concurrency(slots))
 }
 
 #[tokio::test]
 async fn five_hundred_heads_are_gathered_unread() {
     let server = large().await;
-    let (heads, refused) = heads(&server, quick()).await;
+    let (heads, refused) = heads(&server, slots(Hold::Head)).await;
     assert_eq!((heads.len(), refused.len()), (CALLS, 0));
     for head in heads {
         assert_eq!(finishes(head.bytes()).await.unwrap().len(), 1 << 20);
@@ -52,29 +53,39 @@ async fn five_hundred_heads_are_gathered_unread() {
 }
 
 #[tokio::test]
-async fn where_bodies_hold_slots_an_unread_one_gives_its_slot_back_or_those_that_wait_are_told() {
+async fn where_bodies_hold_slots_an_unread_one_gives_its_slot_back() {
     let server = large().await;
-    let short = Duration::from_millis(50);
-    let (all, refused) = heads(&server, holds(short, LONG)).await;
-    assert_eq!((all.len(), refused.len()), (CALLS, 0));
+    let hold = Hold::Body { idle: Duration::from_millis(50) };
+    let (heads, refused) = heads(&server, slots(hold)).await;
+    assert_eq!((heads.len(), refused.len()), (CALLS, 0));
+}
 
-    // Sixty-four are had; a batch that is not to wait for the others ends in time.
-    let client = builder().pipeline(holds(LONG, short).build().unwrap()).build().unwrap();
-    let batch = client.batch().stream_bodies().concurrency(500).deadline(Duration::from_secs(1));
-    let mut results = batch.as_completed((0..CALLS).map(|_| &server.url));
-    let (mut held, mut late) = (Vec::new(), 0);
-    while let Some(done) = finishes(results.next()).await {
+/// Paused time, and no socket.
+#[tokio::test(start_paused = true)]
+async fn where_bodies_hold_slots_for_long_a_batch_ends_in_its_time_and_says_what_did_not() {
+    let server = tower::service_fn(|_: Request<reqwest::Body>| async {
+        Ok::<_, BoxError>(Response::new(Full::<Bytes>::from("unread")))
+    });
+    let pipeline = slots(Hold::Body { idle: LONG * 2 }).build().unwrap();
+    let client = Client::builder().over(server).pipeline(pipeline).build().unwrap();
+    let batch = client.batch().stream_bodies().concurrency(500).deadline(LONG / 6);
+    let mut results = batch.as_completed((0..CALLS).map(|_| "http://host/"));
+    let (began, mut held, mut late) = (tokio::time::Instant::now(), Vec::new(), 0);
+    while let Some(done) = results.next().await {
         match done.result {
             Ok(head) => held.push(head),
-            Err(ItemError::Call(error)) => {
-                assert_eq!(error.refused().unwrap().reason(), Reason::NoSlot);
-                late += 1;
-            }
             Err(ItemError::Deadline) => late += 1,
             Err(other) => panic!("{other:?}"),
         }
     }
-    assert_eq!((held.len(), late), (64, CALLS - 64));
+    assert_eq!((held.len(), late, began.elapsed()), (64, CALLS - 64, LONG / 6));
+
+    // Whoever asks nobody is told what was waited for.
+    let batch = Batch::calls(|()| client.get("http://host/").send()).concurrency(500);
+    let all = batch.keep_everything([()]).await;
+    let Err(ItemError::Call(error)) = &all[0].result else { panic!("{all:?}") };
+    assert_eq!(error.refused().unwrap().reason(), Reason::NoSlot);
+    assert_eq!(held.len(), 64);
 }
 
 /// Answers the first so many, and never the others; counts those that it has at work.
