@@ -18,8 +18,8 @@ use super::under::Under;
 pub(super) struct Pool<F, A> {
     places: Vec<Place<F, A>>,
     free: Vec<usize>,
-    /// Who is polled in this round. Who is woken in it comes into the next, so that one that wakes
-    /// itself holds nobody up.
+    /// Who is polled next. Who is woken meanwhile comes in behind them when this is polled again, so
+    /// that one that wakes itself holds nobody up.
     round: VecDeque<usize>,
     /// Who came last, until somebody is polled.
     fresh: Option<usize>,
@@ -83,16 +83,17 @@ impl<F: Future, A> Pool<F, A> {
         }
     }
 
-    /// Begins a round, unless one goes on; from now on this task is woken.
+    /// Takes in who was woken; from now on this task is.
+    ///
+    /// Also where there are others to be polled still: whoever was woken while nobody polled has
+    /// woken the task then, and will not do so again.
     pub(super) fn listen(&mut self, cx: &Context<'_>) {
         let mut rung = self.bells.lock();
         match &mut rung.task {
             Some(task) => task.clone_from(cx.waker()),
             None => rung.task = Some(cx.waker().clone()),
         }
-        if self.round.is_empty() {
-            std::mem::swap(&mut self.round, &mut rung.places);
-        }
+        self.round.append(&mut rung.places);
     }
 
     /// Polls who is left in this round, until one has ended.
