@@ -148,7 +148,8 @@ impl<W, R, N> Batch<W, R, N> {
     /// Makes something of each answer, in the place of its call. Its error is that of the service,
     /// or one that can be made of it.
     ///
-    /// If it panics, that input fails and no other; so it is with whatever panics for an input.
+    /// If it panics, that input fails and no other; so it is with whatever panics for an input: the
+    /// service, the key that it is asked for, or what is dropped when it has ended.
     pub fn map<T, U, X, F: Fn(T) -> Result<U, X>>(self, map: F) -> Batch<Then<W, Map<F>>, R, N> {
         self.then(Map(map))
     }
