@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use mainstay_policy::Moment;
-use mainstay_policy::batch::{End, Ended, Held, Schedule, Scheduler, Start, Turn};
+use mainstay_policy::batch::{End, Ended, Held, Scheduler, Start, Turn};
 
+use super::builder::Parts;
 use super::ended::{Completed, ItemError, Panicked};
 use super::inputs::Naming;
 use super::pool::{Came, Pool, caught};
@@ -20,7 +20,6 @@ use super::progress::{Board, Progress};
 use super::readiness::Readiness;
 use super::under::Under;
 use super::work::{Item, Work};
-use crate::budget::Budget;
 use crate::clock;
 use crate::guard::Now;
 use crate::http::Key;
@@ -73,16 +72,6 @@ enum Next {
     Wait(Moment),
     /// Give them up.
     Over(End),
-}
-
-/// What a batch is made of.
-pub(super) struct Parts<W, R, N> {
-    pub(super) schedule: Schedule,
-    pub(super) work: W,
-    pub(super) readiness: R,
-    pub(super) naming: N,
-    pub(super) budget: Option<Arc<Budget>>,
-    pub(super) board: Board,
 }
 
 impl<I, W, R, N, Id, Req, F, T, E> Course<I, W, R, N, Id, Req, F, T, E>
