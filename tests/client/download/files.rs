@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 
 /// Removed with all that is in it.
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
 
         let name = format!("download-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -21,16 +21,16 @@ impl Folder {
     }
 
     /// The file of the test, which is not there yet.
-    pub(super) fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.0.join("file")
     }
 
-    pub(super) fn read(&self) -> Bytes {
+    pub(crate) fn read(&self) -> Bytes {
         fs::read(self.file()).unwrap().into()
     }
 
     /// What is in it.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }

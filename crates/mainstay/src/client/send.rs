@@ -70,6 +70,11 @@ impl Sending {
         let state = State::Begins { wished: Some(wished) };
         Self { client, state, known: None, sent: 0 }
     }
+
+    /// How many requests it has sent by now.
+    pub(super) const fn sent(&self) -> u32 {
+        self.sent
+    }
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
