@@ -11,6 +11,7 @@ use tokio::io::AsyncWrite;
 
 use super::Client;
 use crate::client::download::{Download as Inner, DownloadError, Downloaded, Progress};
+use crate::observe::CallReport;
 
 /// A response that is written to a file or a writer as it comes; see
 /// [the other one](crate::client::Download).
@@ -55,6 +56,17 @@ impl Download {
         self.with(|download| download.on_progress(run))
     }
 
+    /// Gives this the report of each of its requests, however it ended.
+    pub fn on_report(self, run: impl FnMut(&CallReport) + Send + 'static) -> Self {
+        self.with(|download| download.on_report(run))
+    }
+
+    /// Keeps what there is of a file until all of it is there, and goes on with it later; see
+    /// [the other one](crate::client::Download::kept).
+    pub fn kept(self) -> Self {
+        self.with(Inner::kept)
+    }
+
     /// Writes it to a file of this name, which is there only when all of it is.
     ///
     /// # Errors
@@ -64,7 +76,7 @@ impl Download {
         self.client.thread.waits(self.inner.to_file(path))
     }
 
-    /// Writes it to this, in order.
+    /// Writes it to this, in order. While it blocks, no timeout ends that.
     ///
     /// # Errors
     ///
