@@ -122,6 +122,16 @@ fn a_download_goes_on_where_it_was_cut_off() {
         let done = download.to_writer(&mut written).unwrap();
         assert_eq!((done.bytes(), done.resumes()), (5_000, 2));
         assert!(written == file);
+
+        let (folder, told) = (Folder::new(), Counts::default());
+        let counts = told.clone();
+        let download = blocking().get(&server.url).download().backoff(Backoff::constant(MS));
+        let download = download.on_report(move |_| counts.one_more());
+        download.to_file(folder.file()).unwrap();
+        assert!(folder.read() == file && told.take() == 3);
+        std::fs::write(folder.file().with_file_name("file.part"), "not of ours").unwrap();
+        let error = blocking().get(&server.url).download().kept().to_file(folder.file());
+        assert_eq!(error.unwrap_err().io_kind(), Some(io::ErrorKind::AlreadyExists));
     });
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "download/disk.rs"]
 mod disk;
+#[path = "download/doubts.rs"]
+mod doubts;
 #[path = "download/files.rs"]
 mod files;
 #[path = "download/kept.rs"]
@@ -348,6 +350,12 @@ async fn an_answer_that_is_none_of_success_fails_at_once() {
     let error = finishes(download.to_file(folder.file())).await.unwrap_err();
     let DownloadError::Call { bytes: 0, source } = error else { panic!("{error}") };
     assert_eq!((source.status().unwrap().as_u16(), counts.take()), (404, 1));
+    assert_eq!(source.attempts(), 1);
+    let (server, counts) = statuses(&[503]).await;
+    let download = client().get(&server.url).download();
+    let error = finishes(download.to_file(folder.file())).await.unwrap_err();
+    let DownloadError::Call { source, .. } = error else { panic!("{error}") };
+    assert_eq!((source.attempts(), counts.take()), (3, 3));
     assert!(folder.names().is_empty());
 }
 
@@ -439,6 +447,9 @@ async fn what_is_no_get_is_asked_for_once() {
     let server = Files::new(move |_, asked| gives(&file, "\"one\"", asked, 2_000)).await;
     let download = client().post(&server.url).body("make it").download();
     let error = finishes(download.to_file(folder.file())).await.unwrap_err();
-    assert!(matches!(error, DownloadError::Cut { bytes: 2_000, .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "the download was cut off, at 2000 of 3000 bytes; what is no GET is asked for once"
+    );
     assert_eq!(server.ranges().len(), 1);
 }

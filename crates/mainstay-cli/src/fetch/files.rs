@@ -63,9 +63,9 @@ impl Files {
         let elapsed = clock::since(began);
         let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
         let record = match done {
-            Ok(_) => {
+            Ok(done) => {
                 let path = Some(path.to_string_lossy().into_owned());
-                Record { status: Some(200), ok: true, path, ..record }
+                Record { status: Some(done.status().as_u16()), ok: true, path, ..record }
             }
             Err(error) => failed(record, &error),
         };

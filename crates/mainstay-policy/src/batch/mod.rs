@@ -118,7 +118,9 @@ pub enum Turn {
     WaitUntil(Moment),
     /// The same, however long it takes.
     Wait,
-    /// It is over; whatever runs is to be given up.
+    /// It is over; whatever runs is to be given up. Of what had ended by then, say that it is
+    /// [`finished`](Scheduler::finished), and ask again: if that was the last, it is
+    /// [complete](End::Complete).
     Done(End),
 }
 
@@ -192,7 +194,6 @@ impl<K: Ord + Clone> Scheduler<K> {
     pub fn next(&mut self, now: Moment) -> Turn {
         self.latest = self.latest.max(now);
         if let Some(end) = self.end() {
-            self.end = Some(end);
             return Turn::Done(end);
         }
         self.lanes.open_until(self.latest);

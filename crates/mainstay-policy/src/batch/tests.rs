@@ -299,6 +299,17 @@ fn when_the_time_is_over_it_is_over_and_before_it_says_when() {
 }
 
 #[test]
+fn what_is_seen_to_have_ended_when_the_time_is_over_counts() {
+    let mut batch = batch(Schedule::new().deadline(Duration::from_millis(30)));
+    let _ = started(&mut batch, &mut &["a", "a"][..], at(0));
+    assert_eq!(batch.next(at(31)), Next::Done(End::Deadline));
+    batch.finished(0, Ended::Well);
+    assert_eq!(batch.next(at(31)), Next::Done(End::Deadline));
+    batch.finished(1, Ended::Well);
+    assert_eq!(batch.next(at(31)), Next::Done(End::Complete));
+}
+
+#[test]
 fn what_ended_before_the_deadline_is_complete_also_behind_it() {
     let mut batch = batch(Schedule::new().deadline(Duration::from_millis(30)));
     let _ = started(&mut batch, &mut &["a"][..], at(0));

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use mainstay_policy::batch::Schedule;
 
-use super::course::Parts;
 use super::inputs::{ByIndex, Kept, WithIds};
 use super::progress::{Board, Progress};
 use super::readiness::{Blind, FairBy};
@@ -36,6 +35,16 @@ pub struct Batch<W, R = Blind, N = ByIndex> {
     naming: N,
     budget: Option<Arc<Budget>>,
     board: Board,
+}
+
+/// What a batch is made of.
+pub(super) struct Parts<W, R, N> {
+    pub(super) schedule: Schedule,
+    pub(super) work: W,
+    pub(super) readiness: R,
+    pub(super) naming: N,
+    pub(super) budget: Option<Arc<Budget>>,
+    pub(super) board: Board,
 }
 
 /// The most that is read of each body unless something else is said.
@@ -172,7 +181,8 @@ impl<W, R, N> Batch<W, R, N> {
     /// Makes something of each answer, in the place of its call. Its error is that of the service,
     /// or one that can be made of it.
     ///
-    /// If it panics, that input fails and no other; so it is with whatever panics for an input.
+    /// If it panics, that input fails and no other; so it is with whatever panics for an input: the
+    /// service, the key that it is asked for, or what is dropped when it has ended.
     pub fn map<T, U, X, F: Fn(T) -> Result<U, X>>(self, map: F) -> Batch<Then<W, Map<F>>, R, N> {
         self.then(Map(map))
     }

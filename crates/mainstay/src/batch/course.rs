@@ -1,25 +1,25 @@
 //! A batch on its way: inputs are pulled, started and polled until the scheduler says that it is
 //! over.
 
+use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use mainstay_policy::Moment;
-use mainstay_policy::batch::{End, Ended, Held, Schedule, Scheduler, Start, Turn};
+use mainstay_policy::batch::{End, Ended, Held, Scheduler, Start, Turn};
 
+use super::builder::Parts;
 use super::ended::{Completed, ItemError, Panicked};
 use super::inputs::Naming;
-use super::pool::Pool;
+use super::pool::{Came, Pool, caught};
 use super::progress::{Board, Progress};
 use super::readiness::Readiness;
 use super::under::Under;
 use super::work::{Item, Work};
-use crate::budget::Budget;
 use crate::clock;
 use crate::guard::Now;
 use crate::http::Key;
@@ -38,9 +38,11 @@ pub struct Course<I, W, R, N, Id, Req, F, T, E> {
     fresh: Option<(u64, Id, Req)>,
     /// What was pulled before and waits.
     waiting: BTreeMap<u64, (Id, Req)>,
+    /// Of which of those the key could not be had.
+    broken: BTreeMap<u64, Panicked>,
     pool: Pool<Item<W, Req, F>, (Start, Id)>,
     under: Under,
-    /// What is given out when the time is over.
+    /// What has ended without being polled to its end: by a panic, or because the time was over.
     rest: VecDeque<Completed<T, E, Id>>,
     alarm: clock::Alarm,
     board: Board,
@@ -62,14 +64,14 @@ pub(super) type CourseOf<I, W, R, N> = Course<
 
 pub(super) type RequestOf<I, N> = <N as Naming<<I as Stream>::Item>>::Request;
 
-/// What a batch is made of.
-pub(super) struct Parts<W, R, N> {
-    pub(super) schedule: Schedule,
-    pub(super) work: W,
-    pub(super) readiness: R,
-    pub(super) naming: N,
-    pub(super) budget: Option<Arc<Budget>>,
-    pub(super) board: Board,
+/// What there is to do beside polling those who run.
+enum Next {
+    /// Poll them: one has been started.
+    Poll,
+    /// Wait for them until then.
+    Wait(Moment),
+    /// Give them up.
+    Over(End),
 }
 
 impl<I, W, R, N, Id, Req, F, T, E> Course<I, W, R, N, Id, Req, F, T, E>
@@ -97,6 +99,7 @@ where
             readiness,
             fresh: None,
             waiting: BTreeMap::new(),
+            broken: BTreeMap::new(),
             pool: Pool::new(),
             under: Under { until, budget, retried: 0 },
             rest: VecDeque::new(),
@@ -110,6 +113,9 @@ where
     pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Completed<T, E, Id>>> {
         let polled = self.poll(cx);
         self.board.tell(&mut self.scheduler, self.under.retried, self.total);
+        if self.end.is_some() && self.rest.is_empty() {
+            self.board.is_over();
+        }
         polled
     }
 
@@ -117,29 +123,42 @@ where
         self.scheduler.ask_again();
         self.pool.listen(cx);
         loop {
-            if self.end.is_some() {
-                return Poll::Ready(self.rest.pop_front());
+            let next = match self.end {
+                None => self.starts_one(cx),
+                Some(_) => return Poll::Ready(self.rest.pop_front()),
+            };
+            if let Some(ended) = self.rest.pop_front() {
+                return Poll::Ready(Some(ended));
             }
-            let until = self.starts_one(cx);
+            // Also where the time is over: an answer that is there is not thrown away.
             if let Some(((start, id), came)) = self.pool.poll_one(&mut self.under) {
-                let result =
-                    came.unwrap_or_else(|panic| Err(ItemError::Panicked(Panicked::new(panic))));
-                let ended = if result.is_ok() { Ended::Well } else { Ended::Badly };
-                let index = start.input();
-                self.scheduler.finished(start, ended);
-                return Poll::Ready(Some(Completed::new(index, id, result)));
+                return Poll::Ready(Some(self.ended(start, id, came)));
             }
-            if let Some(until) = until {
-                std::task::ready!(self.alarm.poll(until, cx));
+            match next {
+                Next::Poll => {}
+                Next::Wait(until) => std::task::ready!(self.alarm.poll(until, cx)),
+                Next::Over(end) => self.over(end),
             }
         }
     }
 
-    /// Starts an input if one may start, or says when to look again. If it is over, gives up what
-    /// is left.
+    fn ended(
+        &mut self,
+        start: Start,
+        id: Id,
+        came: Came<Result<T, ItemError<E>>>,
+    ) -> Completed<T, E, Id> {
+        let result = came.unwrap_or_else(|panic| Err(ItemError::Panicked(Panicked::new(panic))));
+        let ended = if result.is_ok() { Ended::Well } else { Ended::Badly };
+        let index = start.input();
+        self.scheduler.finished(start, ended);
+        Completed::new(index, id, result)
+    }
+
+    /// Starts an input if one may start, or says what else to do.
     ///
     /// No more than one: what it takes before its host is seen when it has been polled.
-    fn starts_one(&mut self, cx: &mut Context<'_>) -> Option<Moment> {
+    fn starts_one(&mut self, cx: &mut Context<'_>) -> Next {
         let now = Now::default();
         loop {
             // Where nothing depends on it, the clock is not read.
@@ -148,15 +167,12 @@ where
                 Turn::Pull => self.pull(cx),
                 Turn::Start(start) => {
                     if self.start(start, &now) {
-                        return None;
+                        return Next::Poll;
                     }
                 }
-                Turn::WaitUntil(moment) => return Some(moment),
-                Turn::Wait => return Some(Moment::MAX),
-                Turn::Done(end) => {
-                    self.over(end);
-                    return None;
-                }
+                Turn::WaitUntil(moment) => return Next::Wait(moment),
+                Turn::Wait => return Next::Wait(Moment::MAX),
+                Turn::Done(end) => return Next::Over(end),
             }
         }
     }
@@ -171,7 +187,14 @@ where
             }
             Poll::Ready(Some(input)) => {
                 let (id, request) = self.naming.name(input);
-                let index = self.scheduler.pulled(self.readiness.key(&request));
+                let (key, panic) = match caught(|| self.readiness.key(&request)) {
+                    Ok(key) => (key, None),
+                    Err(panic) => (None, Some(panic)),
+                };
+                let index = self.scheduler.pulled(key);
+                if let Some(panic) = panic {
+                    self.broken.insert(index, Panicked::new(panic));
+                }
                 if let Some((before, id, request)) = self.fresh.replace((index, id, request)) {
                     self.waiting.insert(before, (id, request));
                 }
@@ -179,7 +202,7 @@ where
         }
     }
 
-    /// Whether it is started, and not held back.
+    /// Whether it is started, or has failed before that, and is not held back.
     fn start(&mut self, mut start: Start, now: &Now) -> bool {
         let input = start.input();
         let fresh = self.fresh.take_if(|fresh| fresh.0 == input);
@@ -187,7 +210,15 @@ where
         let Some((id, request)) = taken.or_else(|| self.waiting.remove(&input)) else {
             return true;
         };
-        if let Some(until) = self.readiness.waits_until(&request, now) {
+        let waits = match self.broken.remove(&input) {
+            None => caught(|| self.readiness.waits_until(&request, now)),
+            Some(panic) => Err(panic.into_panic()),
+        };
+        let waits = match waits {
+            Ok(waits) => waits,
+            Err(panic) => return self.fails(start, id, panic),
+        };
+        if let Some(until) = waits {
             start = match self.scheduler.blocked(start, until) {
                 Held::Not(start) => start,
                 Held::Back => {
@@ -196,8 +227,18 @@ where
                 }
             };
         }
+        let work = match caught(|| self.work.clone()) {
+            Ok(work) => work,
+            Err(panic) => return self.fails(start, id, panic),
+        };
         self.under.begins();
-        self.pool.put((start, id), Item::new(self.work.clone(), request));
+        self.pool.put((start, id), Item::new(work, request));
+        true
+    }
+
+    fn fails(&mut self, start: Start, id: Id, panic: Box<dyn Any + Send>) -> bool {
+        let failed = self.ended(start, id, Err(panic));
+        self.rest.push_back(failed);
         true
     }
 
@@ -218,7 +259,7 @@ where
             let mut rest: Vec<_> = running.chain(waiting).chain(fresh).collect();
             rest.sort_unstable_by_key(|(index, _)| *index);
             let late = |(index, id)| Completed::new(index, id, Err(ItemError::Deadline));
-            self.rest = rest.into_iter().map(late).collect();
+            self.rest.extend(rest.into_iter().map(late));
         }
     }
 

@@ -46,9 +46,10 @@
 //! # What ends an input
 //!
 //! Its answer, or what is made of it; an error; the [deadline](Batch::deadline) of the batch; a
-//! panic of the service or of what is made of its answer, which ends that input and no other. A panic
-//! of the iterator or stream that inputs come from is the caller's: it ends the batch. Dropping the
-//! batch drops whatever runs.
+//! panic of the service, of what is made of its answer or of what says its host, which ends that
+//! input and no other. A panic of the iterator or stream that inputs come from, or of the clone of
+//! one that is kept, is the caller's: it ends the batch. Dropping the batch drops whatever runs. What
+//! has its answer when the time is over keeps it.
 //!
 //! # What is shared
 //!

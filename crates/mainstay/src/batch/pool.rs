@@ -18,8 +18,8 @@ use super::under::Under;
 pub(super) struct Pool<F, A> {
     places: Vec<Place<F, A>>,
     free: Vec<usize>,
-    /// Who is polled in this round. Who is woken in it comes into the next, so that one that wakes
-    /// itself holds nobody up.
+    /// Who is polled next. Who is woken meanwhile comes in behind them when this is polled again, so
+    /// that one that wakes itself holds nobody up.
     round: VecDeque<usize>,
     /// Who came last, until somebody is polled.
     fresh: Option<usize>,
@@ -57,6 +57,11 @@ struct Rung {
 /// What a future came to, or the panic that it ended in.
 pub(super) type Came<T> = Result<T, Box<dyn Any + Send>>;
 
+/// Runs what is somebody else's, and may panic.
+pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Came<T> {
+    catch_unwind(AssertUnwindSafe(run))
+}
+
 impl<F: Future, A> Pool<F, A> {
     pub(super) fn new() -> Self {
         let (places, free) = (Vec::new(), Vec::new());
@@ -83,16 +88,17 @@ impl<F: Future, A> Pool<F, A> {
         }
     }
 
-    /// Begins a round, unless one goes on; from now on this task is woken.
+    /// Takes in who was woken; from now on this task is.
+    ///
+    /// Also where there are others to be polled still: whoever was woken while nobody polled has
+    /// woken the task then, and will not do so again.
     pub(super) fn listen(&mut self, cx: &Context<'_>) {
         let mut rung = self.bells.lock();
         match &mut rung.task {
             Some(task) => task.clone_from(cx.waker()),
             None => rung.task = Some(cx.waker().clone()),
         }
-        if self.round.is_empty() {
-            std::mem::swap(&mut self.round, &mut rung.places);
-        }
+        self.round.append(&mut rung.places);
     }
 
     /// Polls who is left in this round, until one has ended.
@@ -104,13 +110,12 @@ impl<F: Future, A> Pool<F, A> {
             let Some(future) = place.future.as_mut().as_pin_mut() else { continue };
             let mut cx = Context::from_waker(&place.waker);
             // As in a task of its own, a panic ends this one and nobody else.
-            let poll = || under.poll(&mut cx, |cx| future.poll(cx));
-            let came = match catch_unwind(AssertUnwindSafe(poll)) {
+            let came = match caught(|| under.poll(&mut cx, |cx| future.poll(cx))) {
                 Ok(Poll::Pending) => continue,
-                Ok(Poll::Ready(output)) => Ok(output),
-                Err(panic) => Err(panic),
+                Ok(Poll::Ready(output)) => place.empties().map(|()| output),
+                // One that panics again while it is dropped says nothing more.
+                Err(panic) => place.empties().and(Err(panic)),
             };
-            place.future.set(None);
             self.free.push(number);
             self.was_fresh = is_fresh;
             if let Some(about) = place.about.take() {
@@ -124,7 +129,13 @@ impl<F: Future, A> Pool<F, A> {
     pub(super) fn clear(&mut self) -> Vec<A> {
         self.round.clear();
         self.free.clear();
-        std::mem::take(&mut self.places).into_iter().filter_map(|place| place.about).collect()
+        let places = std::mem::take(&mut self.places).into_iter();
+        let about = places.filter_map(|mut place| {
+            // They end by something else than a panic in their drop.
+            let _ = place.empties();
+            place.about
+        });
+        about.collect()
     }
 
     fn add(&mut self) -> usize {
@@ -134,6 +145,13 @@ impl<F: Future, A> Pool<F, A> {
         let waker = Waker::from(Arc::clone(&bell));
         self.places.push(Place { future: Box::pin(None), about: None, bell, waker });
         number
+    }
+}
+
+impl<F, A> Place<F, A> {
+    /// Drops what is in it, which may panic.
+    fn empties(&mut self) -> Came<()> {
+        caught(|| self.future.set(None))
     }
 }
 

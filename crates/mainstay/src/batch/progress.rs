@@ -187,7 +187,7 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// The side of the batch. Its drop says that all is over.
+/// The side of the batch. Its drop says that all is over, if nobody said so before.
 pub(super) struct Board {
     shared: Arc<Shared>,
 }
@@ -225,19 +225,24 @@ impl Board {
         drop(told);
         followers.into_iter().for_each(Waker::wake);
     }
+
+    /// Nothing is told any more.
+    pub(super) fn is_over(&self) {
+        if Arc::strong_count(&self.shared) == 1 {
+            return;
+        }
+        let now = clock::now();
+        let mut told = self.shared.lock();
+        told.over.get_or_insert(now);
+        let followers = std::mem::take(&mut told.followers);
+        drop(told);
+        followers.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl Drop for Board {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.shared) == 1 {
-            return;
-        }
-        let over = clock::now();
-        let mut told = self.shared.lock();
-        told.over = Some(over);
-        let followers = std::mem::take(&mut told.followers);
-        drop(told);
-        followers.into_iter().for_each(Waker::wake);
+        self.is_over();
     }
 }
 

@@ -58,6 +58,10 @@ impl<C, T> InOrder<C, T> {
         self.held[place] = Some(result);
     }
 
+    fn is_next_there(&self) -> bool {
+        self.held.front().is_some_and(Option::is_some)
+    }
+
     fn take(&mut self) -> Option<T> {
         let result = self.held.front_mut()?.take()?;
         self.held.pop_front();
@@ -93,16 +97,22 @@ where
     type Item = Completed<T, E, Id>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            if let Some(result) = self.take() {
-                self.course.yielded();
-                return Poll::Ready(Some(result));
+        if self.is_next_there() {
+            self.course.yielded();
+            // While those that are held are taken, the others go on.
+            if let Poll::Ready(Some(ended)) = self.course.poll_ended(cx) {
+                self.hold(ended.index, ended);
             }
+            return Poll::Ready(self.take());
+        }
+        while !self.is_next_there() {
             match ready!(self.course.poll_ended(cx)) {
                 Some(ended) => self.hold(ended.index, ended),
                 None => return Poll::Ready(None),
             }
         }
+        self.course.yielded();
+        Poll::Ready(self.take())
     }
 }
 

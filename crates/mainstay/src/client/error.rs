@@ -5,12 +5,13 @@ mod words;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use ::http::{HeaderName, Method, StatusCode};
 use ::reqwest::Url;
 
 use crate::error::{BoxError, CallError, Error, Refused, beneath};
-use crate::http::{Cause, Failure};
+use crate::http::{Cause, Failure, Hints};
 use crate::observe::CallReport;
 pub(super) use transport::{RedirectError, TransportError};
 pub(crate) use transport::{follows_none, is_of_redirects};
@@ -181,6 +182,13 @@ impl ClientError {
     pub fn refused(&self) -> Option<&Refused> {
         let source: &(dyn StdError + 'static) = self.inner.source.as_deref()?;
         beneath::chain(source).find_map(|error| error.downcast_ref())
+    }
+
+    /// For how long it is not to be asked for again, by a refusal of ours or by the answer.
+    pub(super) fn asked(&self) -> Option<Duration> {
+        let refusal = self.refused().and_then(Refused::retry_in);
+        let response = self.inner.response.as_ref();
+        refusal.or_else(|| Hints::read(response?.headers()).wait())
     }
 
     /// What happened to the call, if [a report](super::RequestBuilder::report) was asked for.

@@ -101,6 +101,11 @@ impl Sending {
         }
         self
     }
+
+    /// How many requests it has sent by now.
+    pub(super) const fn sent(&self) -> u32 {
+        self.sent
+    }
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]

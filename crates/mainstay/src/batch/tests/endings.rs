@@ -129,6 +129,42 @@ async fn what_has_not_ended_at_the_deadline_fails_and_what_was_not_pulled_never_
     assert!(failed.id.is_none() && matches!(failed.error, ItemError::Deadline));
 }
 
+/// Its time was over while the caller did something else.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_there_is_not_thrown_away_at_the_deadline() {
+    let server = Server::default();
+    let batch = || Batch::over(server.service()).deadline(ms(50));
+    let mut results = batch().as_completed([7, 49, 999, 48]);
+    results.next().await.unwrap();
+    tokio::time::advance(ms(60)).await;
+    let mut ends = Vec::new();
+    while let Some(done) = results.next().await {
+        ends.push((done.index, done.result.ok()));
+    }
+    assert_eq!(ends, [(3, Some(48)), (1, Some(49)), (2, None)]);
+    assert!(results.is_cut_short());
+
+    let mut results = batch().as_completed([7, 49]);
+    results.next().await.unwrap();
+    tokio::time::advance(ms(60)).await;
+    assert!(results.next().await.unwrap().result.is_ok());
+    assert!(results.next().await.is_none() && !results.is_cut_short());
+}
+
+/// While the second is waited for, sixteen are held; then the caller takes its time with each.
+#[tokio::test(start_paused = true)]
+async fn in_input_order_others_go_on_while_those_that_are_held_are_taken() {
+    let server = Server::default();
+    let batch = Batch::over(server.service()).concurrency(4).window(16);
+    let mut results = batch.in_order((0..40).map(|n| if n == 0 { 101 } else { 1 }));
+    for taken in 1..=16 {
+        results.next().await.unwrap();
+        tokio::time::advance(ms(1)).await;
+        assert!(server.started() >= 12 + taken, "{} at {taken}", server.started());
+    }
+    assert_eq!(server.most(), 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_at_all_is_a_batch_too() {
     let server = Server::default();

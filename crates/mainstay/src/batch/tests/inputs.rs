@@ -1,6 +1,8 @@
 use futures_util::stream as streams;
-use std::task::{Context, Poll};
-use tokio_test::{assert_pending, task};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, Waker};
+use tokio_test::{assert_pending, assert_ready, task};
 
 use super::*;
 
@@ -166,4 +168,48 @@ async fn an_input_is_called_as_soon_as_it_has_a_place() {
     assert_eq!(server.started(), 2, "nothing is started before somebody asks for more");
     assert!(results.poll_next().is_ready());
     assert_eq!(server.started(), 3, "the next one has been called before the second has ended");
+}
+
+/// What others move on: woken as often as they like, and done when they say so.
+#[derive(Default)]
+struct Gate {
+    is_open: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Gate {
+    fn wakes(&self) {
+        self.waker.lock().unwrap().as_ref().unwrap().wake_by_ref();
+    }
+
+    fn opens(&self) {
+        self.is_open.store(true, SeqCst);
+        self.wakes();
+    }
+}
+
+/// The first ends, the second is only woken; before it is polled, the third ends.
+#[tokio::test(start_paused = true)]
+async fn who_ends_between_two_results_is_seen_when_the_next_is_asked_for() {
+    let gates: [Arc<Gate>; 3] = Default::default();
+    let known = gates.clone();
+    let service = service_fn(move |input: usize| {
+        let gate = Arc::clone(&known[input]);
+        std::future::poll_fn(move |cx| {
+            *gate.waker.lock().unwrap() = Some(cx.waker().clone());
+            let is_open = gate.is_open.load(SeqCst);
+            if is_open { Poll::Ready(Ok::<_, Infallible>(input)) } else { Poll::Pending }
+        })
+    });
+    let mut results = task::spawn(Batch::over(service).as_completed(0..3));
+    assert_pending!(results.poll_next());
+    gates[0].opens();
+    gates[1].wakes();
+    assert_eq!(assert_ready!(results.poll_next()).unwrap().index, 0);
+    gates[2].opens();
+    assert_eq!(assert_ready!(results.poll_next()).unwrap().index, 2);
+    assert_pending!(results.poll_next());
+    gates[1].opens();
+    assert!(results.is_woken());
+    assert_eq!(assert_ready!(results.poll_next()).unwrap().index, 1);
 }

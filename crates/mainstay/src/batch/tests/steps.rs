@@ -1,5 +1,9 @@
+use std::task::Poll;
+
 use super::*;
 use crate::error::BoxError;
+use crate::guard::Now;
+use crate::http::Key;
 
 fn results<T, E>(all: Vec<Completed<T, E>>) -> Vec<Result<T, ItemError<E>>> {
     all.into_iter().map(|done| done.result).collect()
@@ -45,6 +49,65 @@ async fn a_panic_fails_its_input_and_no_other() {
         let Err(ItemError::Panicked(panic)) = &all[1] else { panic!("{all:?}") };
         assert_eq!(panic.to_string(), "two is too many");
     }
+}
+
+/// Panics with this number where it is told to.
+#[derive(Clone, Copy, PartialEq)]
+enum Spoilt {
+    Key,
+    Readiness,
+    Drop,
+    DropAtTheEnd,
+}
+
+impl Spoilt {
+    fn panics(self, other: Self, n: u64) {
+        assert!(self != other || n != 2, "two is too many");
+    }
+}
+
+impl Readiness<u64> for Spoilt {
+    fn key(&mut self, n: &u64) -> Option<Key> {
+        self.panics(Self::Key, *n);
+        None
+    }
+
+    fn waits_until(&mut self, n: &u64, _: &Now) -> Option<Until> {
+        self.panics(Self::Readiness, *n);
+        None
+    }
+}
+
+struct Bomb(Spoilt, u64);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.0.panics(Spoilt::Drop, self.1);
+        self.0.panics(Spoilt::DropAtTheEnd, self.1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_panics_for_an_input_fails_that_one_alone() {
+    for odd in [Spoilt::Key, Spoilt::Readiness, Spoilt::Drop] {
+        let service = service_fn(move |n: u64| {
+            let bomb = Bomb(odd, n);
+            std::future::poll_fn(move |_| Poll::Ready(Ok::<_, Infallible>(bomb.1)))
+        });
+        let all = Batch::over(service).concurrency(1).asking(odd).keep_everything([1, 2, 3]).await;
+        assert!(matches!((&all[0].result, &all[2].result), (Ok(1), Ok(3))));
+        let Err(ItemError::Panicked(panic)) = &all[1].result else { panic!("{all:?}") };
+        assert_eq!(panic.to_string(), "two is too many");
+    }
+    let hangs = service_fn(|n: u64| {
+        let bomb = Bomb(Spoilt::DropAtTheEnd, n);
+        std::future::poll_fn(move |_| {
+            let _ = &bomb;
+            Poll::<Result<(), Infallible>>::Pending
+        })
+    });
+    let all = Batch::over(hangs).deadline(ms(1)).keep_everything([1, 2, 3]).await;
+    assert!(all.iter().all(|done| matches!(done.result, Err(ItemError::Deadline))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -169,6 +169,16 @@ async fn progress_is_a_stream_that_ends_with_the_batch() {
     let (counted, _) = timed(counting).await;
     let counted = counted.unwrap();
     assert!(counted.is_sorted() && counted.last() == Some(&3), "{counted:?}");
+
+    let batch = Batch::over(Server::default().service()).concurrency(1).deadline(ms(5));
+    let mut progress = batch.progress();
+    let mut results = batch.in_order([3, 3, 3]);
+    while results.next().await.is_some() {}
+    assert_eq!(progress.next().await.unwrap().done, 1);
+    let (next, _) = timed(progress.next()).await;
+    assert_eq!(next, None, "though the results are still there");
+    drop(results);
+
     let dropped = Batch::over(Server::default().service());
     let mut progress = dropped.progress();
     drop(dropped);

@@ -61,7 +61,8 @@ impl Download {
         self.with(|download| download.on_report(run))
     }
 
-    /// Keeps what there is of a file until all of it is there, for a later run to go on with.
+    /// Keeps what there is of a file until all of it is there, and goes on with it later; see
+    /// [the other one](crate::client::Download::kept).
     pub fn kept(self) -> Self {
         self.with(Inner::kept)
     }
@@ -75,7 +76,7 @@ impl Download {
         self.client.thread.waits(self.inner.to_file(path))
     }
 
-    /// Writes it to this, in order.
+    /// Writes it to this, in order. While it blocks, no timeout ends that.
     ///
     /// # Errors
     ///

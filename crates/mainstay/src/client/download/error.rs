@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ::http::HeaderValue;
 
 use crate::client::ClientError;
 
@@ -19,18 +22,17 @@ pub enum DownloadError {
         #[source]
         source: ClientError,
     },
-    /// It was cut off so often that it was given up.
-    #[error(
-        "the download was cut off {}{}; a greater `patience` goes on for longer",
-        Times(*.cuts), Of(*.bytes, *.total)
-    )]
+    /// It was cut off, and is not gone on with.
+    #[error("the download was cut off{}{}; {why}", Times(*.cuts), Of(*.bytes, *.total))]
     Cut {
-        /// How often in a row.
+        /// How often in a row with nothing new.
         cuts: u32,
         /// So many bytes were there.
         bytes: u64,
         /// Of so many, if that is known.
         total: Option<u64>,
+        /// Why it is not gone on with.
+        why: Stopped,
         /// How it was cut off the last time.
         #[source]
         source: ClientError,
@@ -49,6 +51,14 @@ pub enum DownloadError {
         /// So large it may be.
         at_most: u64,
     },
+    /// It is packed, though it was asked for as it is.
+    #[error(
+        "the download is packed ({how:?}), though it was asked for as it is; with an `accept-encoding` of its own it is taken so"
+    )]
+    Packed {
+        /// Its `Content-Encoding`.
+        how: HeaderValue,
+    },
     /// The file cannot be written.
     #[error("{path:?} cannot be {doing}", path = .path)]
     File {
@@ -63,6 +73,20 @@ pub enum DownloadError {
     /// The writer does not take it.
     #[error("the writer does not take the download")]
     Writer(#[source] io::Error),
+}
+
+/// Why a download that was cut off is not gone on with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// Its [patience](super::Download::patience) is used up.
+    Patience,
+    /// What is no GET is asked for once.
+    Once,
+    /// Its time was over, or would have been before it could be asked for again.
+    Time,
+    /// It was not to be asked for again for so long.
+    Asked(Duration),
 }
 
 /// What was being done with a file.
@@ -87,9 +111,11 @@ impl DownloadError {
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::File { source, .. } | Self::Writer(source) => Some(source.kind()),
-            Self::Call { .. } | Self::Cut { .. } | Self::Changed { .. } | Self::TooLarge { .. } => {
-                None
-            }
+            Self::Call { .. }
+            | Self::Cut { .. }
+            | Self::Changed { .. }
+            | Self::TooLarge { .. }
+            | Self::Packed { .. } => None,
         }
     }
 }
@@ -101,6 +127,17 @@ pub(super) enum Unfit {
     Length,
     #[error("the part that came is not the one that was asked for, or of something else by now")]
     Part,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Patience => f.write_str("a greater `patience` goes on for longer"),
+            Self::Once => f.write_str("what is no GET is asked for once"),
+            Self::Time => f.write_str("a greater `timeout` gives it longer"),
+            Self::Asked(wait) => write!(f, "it was not to be asked for again for {wait:?}"),
+        }
+    }
 }
 
 impl fmt::Display for Doing {
@@ -118,8 +155,9 @@ struct Times(u32);
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            1 => f.write_str("with nothing new"),
-            times => write!(f, "{times} times in a row with nothing new"),
+            0 => Ok(()),
+            1 => f.write_str(" with nothing new"),
+            times => write!(f, " {times} times in a row with nothing new"),
         }
     }
 }

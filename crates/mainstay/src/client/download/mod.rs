@@ -14,12 +14,17 @@
 //! A body that breaks off, or falls silent, is asked for again from where it ended (`Range`), but
 //! only if it is still the same (`If-Range`). For that the server must have said how long it is, and
 //! by what it can be known again: a strong `ETag`, or a `Last-Modified` that is older than the
-//! answer. What comes back must fit: the place, the length, and the validator. Where one of them
-//! does not, or where the server knows no ranges, it begins anew, and nothing of before is kept.
+//! answer. What comes back must fit: the place, the length, the validator, and how it is packed.
+//! Where one of them does not, or where the server knows no ranges, it begins anew, and nothing of
+//! before is kept.
 //!
-//! The waits between are those of a [`Backoff`]; after [so many](Download::patience) cuts in a row
-//! that brought nothing new, the download fails. Each request is a call of its own through the
-//! pipeline, and whatever is not GET is asked for once.
+//! The waits between are those of a [`Backoff`], and never shorter than the server asks for; where it
+//! asks for more than a minute, and after [so many](Download::patience) cuts in a row that brought
+//! nothing new, the download fails. Each request is a call of its own through the pipeline, and
+//! whatever is not GET is asked for once. A `timeout`, that of the client too, is for all of it.
+//!
+//! It is asked for as it is (`Accept-Encoding: identity`), and what comes packed all the same is an
+//! error. With an `Accept-Encoding` of its own it is written as it comes.
 //!
 //! # What is on the disk
 //!
@@ -40,13 +45,13 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use ::http::HeaderMap;
+use ::http::{HeaderMap, StatusCode};
 use mainstay_policy::backoff::Backoff;
 use tokio::io::AsyncWrite;
 
 use super::request::RequestBuilder;
 use crate::observe::CallReport;
-pub use error::{Doing, DownloadError};
+pub use error::{Doing, DownloadError, Stopped};
 use part::Part;
 use run::Run;
 use sink::Sink;
@@ -133,10 +138,12 @@ impl Download {
     }
 
     /// Keeps what there is of a file, as `NAME.part`, until all of it is there: whoever downloads the
-    /// same to the same name later goes on with it, in another process too. What it is of stands
-    /// beside it, in `NAME.part.validator`.
+    /// same to the same name later goes on with it, in another process too, if it has a strong `ETag`
+    /// that is still the same. What it is of stands beside it, in `NAME.part.validator`, without
+    /// what may be secret in its URL.
     ///
-    /// A name is for one download at a time.
+    /// A name is for one download at a time. What is no plain file, or what no download has noted
+    /// anything of, is not touched, and the download fails.
     pub const fn kept(mut self) -> Self {
         self.is_kept = true;
         self
@@ -154,9 +161,9 @@ impl Download {
         let part = match is_kept {
             false => Part::create(path).await?,
             true => {
-                let (part, before) = Part::keep(path, &run.url()).await?;
-                if let Some((have, known)) = before {
-                    run.goes_on_from(have, known);
+                let (mut part, before) = Part::keep(path, run.url()).await?;
+                if let Some((there, known)) = before {
+                    part.goes_on_from(run.goes_on_from(there, known)).await?;
                 }
                 part
             }
@@ -182,10 +189,7 @@ impl Download {
     where
         W: AsyncWrite + Unpin + Send,
     {
-        let mut sink = Sink::Writer(writer);
-        let done = self.prepared()?.run(&mut sink).await?;
-        sink.finish().await?;
-        Ok(done)
+        self.prepared()?.run(&mut Sink::Writer(writer)).await
     }
 
     fn prepared(self) -> Result<Run, DownloadError> {
@@ -218,6 +222,7 @@ pub struct Downloaded {
     bytes: u64,
     resumes: u32,
     restarts: u32,
+    status: StatusCode,
     headers: HeaderMap,
 }
 
@@ -240,7 +245,14 @@ impl Downloaded {
         self.restarts
     }
 
-    /// The header fields of the answer in which it began.
+    /// The status of the answer in which it began; of one that goes on with what was
+    /// [kept](Download::kept), that of its first answer.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The header fields of that answer.
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
         &self.headers

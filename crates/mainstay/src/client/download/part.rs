@@ -1,15 +1,16 @@
 //! A file that is not there yet.
 
-use std::fs::OpenOptions;
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
 
-use tokio::fs::{self, File};
+use ::reqwest::Url;
+use tokio::fs::File;
 use tokio::io::{self, AsyncSeekExt, AsyncWriteExt, BufWriter};
 use tokio::task::spawn_blocking;
 
 use super::error::{Doing, DownloadError};
-use super::note::{Known, Note};
+use super::note::{Known, Note, Noted};
 use crate::chance;
 
 /// How much is written at a time.
@@ -25,7 +26,7 @@ pub(super) struct Part {
 }
 
 /// Where a part is that is kept, and what is noted of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     part: PathBuf,
     note: Note,
@@ -43,55 +44,56 @@ impl Part {
         let name = format!(".download-{:016x}.part", chance::unique() >> 64);
         let name = path.with_file_name(name);
         // Whoever is dropped meanwhile leaves to this thread what it has made, and it removes it.
-        let created = spawn_blocking(move || {
+        let created = blocks(move || {
             let file = OpenOptions::new().write(true).create_new(true).open(&name)?;
             Ok((file, Temporary(Some(name))))
         });
-        let (file, temporary) =
-            created.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(fails)?;
+        let (file, temporary) = created.await.map_err(fails)?;
         let file = BufWriter::with_capacity(AT_A_TIME, File::from_std(file));
         Ok(Self { file, temporary, path: path.to_owned(), kept: None })
     }
 
-    /// One that stays as `NAME.part` until it is whole, and what there is of it from before.
+    /// One that stays as `NAME.part` until it is whole, and how much there is of what from before.
+    ///
+    /// What is there stays as it is until an answer takes its place.
     pub(super) async fn keep(
         path: &Path,
-        url: &str,
+        url: &Url,
     ) -> Result<(Self, Option<(u64, Known)>), DownloadError> {
         let fails = |error| DownloadError::file(Doing::Create, path, error);
         is_no_directory(path).await?;
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
-        let note = Note::beside(&part, url);
-        let mut opens = fs::OpenOptions::new();
-        opens.write(true).create(true).truncate(false);
-        let mut file = opens.open(&part).await.map_err(fails)?;
-        let have = file.metadata().await.map_err(fails)?.len();
-        let known = note.read().await.filter(|known| 0 < have && have <= known.total);
-        if known.is_none() {
-            note.remove().await.map_err(fails)?;
-            file.set_len(0).await.map_err(fails)?;
-        }
-        file.seek(SeekFrom::End(0)).await.map_err(fails)?;
-        let file = BufWriter::with_capacity(AT_A_TIME, file);
-        let (path, kept) = (path.to_owned(), Some(Kept { part, note }));
-        let before = known.map(|known| (have, known));
+        let kept = Kept { note: Note::beside(&part, url), part };
+        let opens = kept.clone();
+        let (file, before) = blocks(move || opens.open()).await.map_err(fails)?;
+        let file = BufWriter::with_capacity(AT_A_TIME, File::from_std(file));
+        let (path, kept) = (path.to_owned(), Some(kept));
         Ok((Self { file, temporary: Temporary(None), path, kept }, before))
     }
 
+    /// What is written from now on comes after so many bytes.
+    pub(super) async fn goes_on_from(&mut self, have: u64) -> Result<(), DownloadError> {
+        let sought = self.file.seek(SeekFrom::Start(have)).await;
+        sought.map(|_| ()).map_err(|error| DownloadError::file(Doing::Write, &self.path, error))
+    }
+
     /// What is written from now on is of this.
-    pub(super) async fn is_of(&mut self, known: Option<&Known>) -> Result<(), DownloadError> {
-        let Some(kept) = &self.kept else { return Ok(()) };
-        let noted = kept.note.write(known).await;
+    pub(super) async fn is_of(&mut self, known: Option<Known>) -> Result<(), DownloadError> {
+        let Some(Kept { note, .. }) = self.kept.clone() else { return Ok(()) };
+        let noted = blocks(move || note.write(known.as_ref())).await;
         noted.map_err(|error| DownloadError::file(Doing::Write, &self.path, error))
     }
 
     /// What is there of it will be gone on with.
     pub(super) async fn leave(&mut self) {
-        if self.kept.is_some() {
-            // What is not written is asked for again.
-            let _ = self.file.flush().await;
+        let Some(Kept { part, note }) = self.kept.clone() else { return };
+        // What is not written is asked for again.
+        let _ = self.file.flush().await;
+        if self.file.get_ref().metadata().await.is_ok_and(|it| it.len() == 0) {
+            // There is nothing to be gone on with, and nobody to tell where it stays.
+            let _ = blocks(move || fs::remove_file(part).and_then(|()| note.remove())).await;
         }
     }
 
@@ -100,9 +102,13 @@ impl Part {
         written.map_err(|error| DownloadError::file(Doing::Write, &self.path, error))
     }
 
-    /// Nothing was written.
+    pub(super) async fn flush(&mut self) -> Result<(), DownloadError> {
+        let written = self.file.flush().await;
+        written.map_err(|error| DownloadError::file(Doing::Write, &self.path, error))
+    }
+
+    /// Nothing was written. What is noted of it may stay: of nothing, nobody goes on with it.
     pub(super) async fn begin_anew(&mut self) -> Result<(), DownloadError> {
-        self.is_of(None).await?;
         let emptied = async {
             self.file.flush().await?;
             self.file.get_mut().set_len(0).await?;
@@ -125,20 +131,77 @@ impl Part {
         written.await.map_err(|error| DownloadError::file(Doing::Write, path, error))?;
         let name = temporary.0.as_ref().or(kept.as_ref().map(|kept| &kept.part));
         if let Some(name) = name {
-            let renamed = fs::rename(name, &path).await;
+            let renamed = tokio::fs::rename(name, &path).await;
             renamed.map_err(|error| DownloadError::file(Doing::Rename, path, error))?;
         }
         temporary.0 = None;
-        if let Some(kept) = kept {
+        if let Some(Kept { note, .. }) = kept.take() {
             // It is of nothing that is there; the next one finds that out too.
-            let _ = kept.note.remove().await;
+            let _ = blocks(move || note.remove()).await;
         }
         Ok(())
     }
 }
 
+impl Kept {
+    fn open(&self) -> io::Result<(fs::File, Option<(u64, Known)>)> {
+        let file = opens_plain(&self.part)?;
+        let have = file.metadata()?.len();
+        let known = match self.note.read()? {
+            // Others call their files so, too.
+            Noted::Nothing if have > 0 => {
+                return Err(taken(&self.part, "no download has noted of what it is"));
+            }
+            Noted::Of(known) if have > 0 => Some((have, known)),
+            Noted::Nothing | Noted::Other | Noted::Of(_) => None,
+        };
+        Ok((file, known))
+    }
+}
+
+/// Opens what lies there, or makes it; whatever a link leads to is neither made nor opened.
+fn opens_plain(name: &Path) -> io::Result<fs::File> {
+    let mut opens = OpenOptions::new();
+    match opens.write(true).clone().create_new(true).open(name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    let lies = fs::symlink_metadata(name)?;
+    if lies.is_file() {
+        let file = opens.open(name)?;
+        // It may have become a link in between.
+        if is_same(&lies, &file.metadata()?) {
+            return Ok(file);
+        }
+    }
+    Err(taken(name, "it is no plain file"))
+}
+
+#[cfg(unix)]
+fn is_same(lies: &Metadata, open: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    (lies.dev(), lies.ino()) == (open.dev(), open.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, open: &Metadata) -> bool {
+    open.is_file()
+}
+
+fn taken(name: &Path, why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, format!("{name:?} is there, and {why}"))
+}
+
+/// Runs this on a thread that may block.
+async fn blocks<T: Send + 'static>(
+    does: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    spawn_blocking(does).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
 async fn is_no_directory(path: &Path) -> Result<(), DownloadError> {
-    if path.file_name().is_none() || fs::metadata(path).await.is_ok_and(|it| it.is_dir()) {
+    if path.file_name().is_none() || tokio::fs::metadata(path).await.is_ok_and(|it| it.is_dir()) {
         let error = io::ErrorKind::IsADirectory.into();
         return Err(DownloadError::file(Doing::Create, path, error));
     }
@@ -148,7 +211,7 @@ async fn is_no_directory(path: &Path) -> Result<(), DownloadError> {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if let Some(name) = &self.0 {
-            let _ = std::fs::remove_file(name); // there is nobody to tell, and nothing more to do
+            let _ = fs::remove_file(name); // there is nobody to tell, and nothing more to do
         }
     }
 }

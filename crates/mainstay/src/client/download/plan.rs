@@ -1,10 +1,10 @@
 //! What there is of a body, and what is asked for next: values in, values out.
 
-use ::http::header::{ACCEPT_RANGES, CONTENT_LENGTH};
+use ::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, ETAG};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::note::Known;
-use super::validator::{Part, Validator, number};
+use super::validator::{Part, Validator, number, packing};
 
 /// How far a download is.
 #[derive(Clone, Debug)]
@@ -14,6 +14,9 @@ pub(super) struct Plan {
     pub(super) have: u64,
     pub(super) total: Option<u64>,
     validator: Option<Validator>,
+    /// Whether it may be packed, since that was asked for.
+    may_be_packed: bool,
+    packing: Option<HeaderValue>,
     knows_ranges: bool,
     /// The furthest that it ever was.
     furthest: u64,
@@ -31,7 +34,7 @@ pub(super) enum Asks {
 }
 
 /// What is to be done with the body of an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Does {
     /// It goes on where the last one ended.
     GoesOn,
@@ -41,17 +44,21 @@ pub(super) enum Does {
     BeginsAnew,
     /// It is not what was asked for, and is to be asked for anew.
     AsksAnew,
+    /// It is packed so, and was not to be.
+    IsPacked(HeaderValue),
     /// It is no body to be downloaded.
     Fails,
 }
 
 impl Plan {
-    pub(super) const fn new(patience: u32) -> Self {
+    pub(super) const fn new(patience: u32, may_be_packed: bool) -> Self {
         Self {
             patience,
             have: 0,
             total: None,
             validator: None,
+            may_be_packed,
+            packing: None,
             knows_ranges: true,
             furthest: 0,
             fruitless: 0,
@@ -60,16 +67,26 @@ impl Plan {
         }
     }
 
-    /// So many bytes are there from before.
-    pub(super) fn goes_on_from(&mut self, have: u64, Known { total, validator }: Known) {
-        (self.have, self.furthest) = (have, have);
-        (self.total, self.validator) = (Some(total), Some(validator));
+    /// So many bytes are there from before; says after how many it goes on.
+    pub(super) fn goes_on_from(&mut self, there: u64, Known { total, tag }: Known) -> u64 {
+        let have = match there {
+            // Of what is whole the last byte is asked for, and with it whether it is still the same.
+            _ if there == total => total.saturating_sub(1),
+            _ if there > total => 0,
+            _ => there,
+        };
+        if have > 0 {
+            (self.have, self.furthest) = (have, have);
+            (self.total, self.validator) = (Some(total), Some(Validator::tag(tag)));
+        }
+        have
     }
 
-    /// What it is of, where another can go on with it.
+    /// What it is of, where another process can go on with it: only by a tag, since whatever else was
+    /// asked for at this URL may have the same date.
     pub(super) fn known(&self) -> Option<Known> {
-        let (total, validator) = (self.total?, self.validator.clone()?);
-        Some(Known { total, validator })
+        let validator = self.validator.as_ref().filter(|it| it.field == ETAG)?;
+        Some(Known { total: self.total?, tag: validator.value.clone() })
     }
 
     /// What is to be asked for; from where it ended only if it can be known again, and if it is known
@@ -103,7 +120,10 @@ impl Plan {
                 self.forgets();
                 Does::AsksAnew
             }
-            (StatusCode::OK, _) => self.begins(headers),
+            (
+                StatusCode::OK | StatusCode::CREATED | StatusCode::NON_AUTHORITATIVE_INFORMATION,
+                _,
+            ) => self.begins(status, headers),
             (_, Asks::All | Asks::From { .. }) => Does::Fails,
         }
     }
@@ -111,18 +131,27 @@ impl Plan {
     fn goes_on(&self, headers: &HeaderMap) -> bool {
         let Some(part) = Part::of(headers) else { return false };
         let is_known = self.validator.as_ref().is_some_and(|known| known.fits(headers));
+        // The others have no need to say again how they are packed.
+        let is_packed_so = packing(headers).is_none_or(|how| Some(how) == self.packing.as_ref());
         is_known
+            && is_packed_so
             && part.first == self.have
             && part.total.is_none_or(|total| Some(total) == self.total)
             && self.total.is_some_and(|total| part.last < total)
     }
 
-    fn begins(&mut self, headers: &HeaderMap) -> Does {
+    fn begins(&mut self, status: StatusCode, headers: &HeaderMap) -> Does {
+        let packing = packing(headers);
+        if let Some(how) = packing.filter(|_| !self.may_be_packed) {
+            return Does::IsPacked(how.clone());
+        }
         let total = headers.get(CONTENT_LENGTH).and_then(|it| number(it.to_str().ok()?));
-        let validator = Validator::of(headers);
+        // What else is answered with has been made just now, or on its way.
+        let validator = Validator::of(headers).filter(|_| status == StatusCode::OK);
         let is_same = self.have > 0
             && validator.is_some()
             && validator == self.validator
+            && packing == self.packing.as_ref()
             && total == self.total;
         self.knows_ranges = headers.get(ACCEPT_RANGES).is_none_or(|it| it != "none");
         if is_same {
@@ -132,7 +161,7 @@ impl Plan {
         if self.have > 0 {
             self.forgets();
         }
-        (self.total, self.validator) = (total, validator);
+        (self.total, self.validator, self.packing) = (total, validator, packing.cloned());
         Does::BeginsAnew
     }
 
@@ -174,7 +203,7 @@ mod tests {
 
     /// A hundred bytes of which forty are there.
     fn forty() -> Plan {
-        let mut plan = Plan::new(2);
+        let mut plan = Plan::new(2, false);
         let asks = plan.asks();
         let answer = headers(&[("content-length", "100"), ("etag", "\"a\"")]);
         assert_eq!(
@@ -215,11 +244,17 @@ mod tests {
             ("bytes 40-99/101", "\"a\""),
             ("bytes 40-200/*", "\"a\""),
             ("bytes 40-99/100", "\"b\""),
+            ("bytes 40-99/100", "W/\"a\""),
             ("multipart", "\"a\""),
         ] {
             let (does, plan) = answers(PART, &[("content-range", range), ("etag", tag)]);
             assert_eq!((does, plan.restarts), (Does::AsksAnew, 1), "{range} {tag}");
             assert_eq!((plan.have, plan.asks()), (0, Asks::All));
+        }
+        let range = ("content-range", "bytes 40-99/100");
+        let packed = [range, ("etag", "\"a\""), ("content-encoding", "gzip")];
+        for fields in [&[range][..], &packed] {
+            assert_eq!(answers(PART, fields).0, Does::AsksAnew, "{fields:?}");
         }
         let (does, _) = answers(StatusCode::RANGE_NOT_SATISFIABLE, &[]);
         assert_eq!(does, Does::AsksAnew);
@@ -248,7 +283,7 @@ mod tests {
             &[("etag", "\"a\"")],
             &[("content-length", "100"), ("etag", "\"a\""), ("accept-ranges", "none")],
         ] {
-            let mut plan = Plan::new(2);
+            let mut plan = Plan::new(2, false);
             let asks = plan.asks();
             plan.answered(&asks, OK, &headers(fields));
             plan.wrote(40);
@@ -258,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_part_that_nobody_asked_for_and_errors_fail() {
-        let mut plan = Plan::new(2);
+        let mut plan = Plan::new(2, false);
         let asks = plan.asks();
         let part = headers(&[("content-range", "bytes 0-9/10")]);
         assert_eq!(plan.answered(&asks, PART, &part), Does::Fails);
@@ -268,14 +303,57 @@ mod tests {
     }
 
     #[test]
+    fn what_is_packed_is_taken_only_where_that_was_asked_for() {
+        let packed = headers(&[("content-length", "9"), ("content-encoding", "gzip")]);
+        let begins = |may| Plan::new(2, may).answered(&Asks::All, OK, &packed);
+        let how = HeaderValue::from_static("gzip");
+        assert_eq!((begins(false), begins(true)), (Does::IsPacked(how), Does::BeginsAnew));
+    }
+
+    #[test]
+    fn what_was_made_just_now_cannot_be_known_again() {
+        for (status, is_known) in [(200, true), (201, false), (203, false)] {
+            let mut plan = Plan::new(2, false);
+            let answer = headers(&[("content-length", "100"), ("etag", "\"a\"")]);
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(plan.answered(&Asks::All, status, &answer), Does::BeginsAnew);
+            assert_eq!(plan.known().is_some(), is_known, "{status}");
+        }
+    }
+
+    #[test]
     fn what_is_there_from_before_is_gone_on_with_as_if_it_had_been_cut_off() {
         let before = forty();
-        let mut plan = Plan::new(2);
-        plan.goes_on_from(40, before.known().unwrap());
+        let mut plan = Plan::new(2, false);
+        assert_eq!(plan.goes_on_from(40, before.known().unwrap()), 40);
         assert_eq!(plan.asks(), before.asks());
         assert_eq!(plan.known(), before.known());
         assert_eq!(plan.cut(), Some(1), "it has brought nothing new yet");
-        assert_eq!(Plan::new(2).known(), None);
+        assert_eq!(Plan::new(2, false).known(), None);
+    }
+
+    #[test]
+    fn of_what_is_whole_the_last_byte_is_asked_for_and_of_what_is_too_long_all() {
+        let asks = |there| {
+            let mut plan = Plan::new(2, false);
+            let have = plan.goes_on_from(there, forty().known().unwrap());
+            match plan.asks() {
+                Asks::All => (have, None),
+                Asks::From { range, .. } => (have, Some(range)),
+            }
+        };
+        assert_eq!(asks(100), (99, Some("bytes=99-".to_owned())));
+        assert_eq!((asks(101), asks(0)), ((0, None), (0, None)));
+    }
+
+    #[test]
+    fn by_a_date_no_other_process_goes_on() {
+        let mut plan = Plan::new(2, false);
+        let (then, now) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 2004 08:49:37 GMT");
+        let fields = [("content-length", "100"), ("last-modified", then), ("date", now)];
+        plan.answered(&Asks::All, OK, &headers(&fields));
+        plan.wrote(40);
+        assert!(matches!(plan.asks(), Asks::From { .. }) && plan.known().is_none());
     }
 
     #[test]
@@ -302,6 +380,6 @@ mod tests {
         assert!(plan.is_whole());
         plan.wrote(1);
         assert!(!plan.is_whole());
-        assert!(Plan::new(0).is_whole());
+        assert!(Plan::new(0, false).is_whole());
     }
 }

@@ -1,16 +1,18 @@
 //! A download, from its first request to its last byte.
 
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use ::http::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
-use ::http::{HeaderMap, HeaderValue, Method, Response};
+use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use ::reqwest::Url;
 use http_body_util::BodyExt;
 
-use super::error::{DownloadError, Unfit};
+use super::error::{DownloadError, Stopped, Unfit};
 use super::note::Known;
 use super::plan::{Asks, Does, Plan};
-use super::sink::Sink;
+use super::sink::{Sink, within};
 use super::{Downloaded, Progress, Settings, Tells};
 use crate::client::Client;
 use crate::client::body::Bounded;
@@ -20,10 +22,12 @@ use crate::client::request::RequestBuilder;
 use crate::client::send::Sending;
 use crate::client::wishes::Wishes;
 use crate::deadline::Deadline;
-use crate::http::Cause;
+use crate::error::{Reason, Refused};
+use crate::http::{CallOptions, Cause};
+use crate::observe::{Event, tell};
 use crate::{chance, clock};
 
-/// A wait that a refusal asks for is waited for up to this.
+/// A wait that is asked for is waited for up to this.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
 pub(super) struct Run {
@@ -35,7 +39,9 @@ pub(super) struct Run {
     plan: Plan,
     /// When the time of all of it is over.
     ends: Option<Deadline>,
-    headers: HeaderMap,
+    /// The head of the answer in which it began, and how many requests the last call has sent.
+    head: Option<(StatusCode, HeaderMap)>,
+    sent: u32,
 }
 
 /// How a request of it ended.
@@ -64,53 +70,67 @@ impl Run {
             ));
         }
         // What is packed on its way is as long as nobody knows.
+        let may_be_packed = request.headers().contains_key(ACCEPT_ENCODING);
         let plain = HeaderValue::from_static("identity");
         request.headers_mut().entry(ACCEPT_ENCODING).or_insert(plain);
         wishes.is_status_an_error = Some(false);
-        let ends = wishes.timeout.map(Deadline::within);
-        let plan = Plan::new(settings.patience);
-        let headers = HeaderMap::new();
-        Ok(Self { client, request, wishes, settings, tells, plan, ends, headers })
+        // From now on, for all requests of it together.
+        let options = wishes.options_within(client.shared.defaults.timeout);
+        let ends = options.as_ref().and_then(CallOptions::deadline);
+        (wishes.timeout, wishes.options) = (None, options);
+        let plan = Plan::new(settings.patience, may_be_packed);
+        Ok(Self { client, request, wishes, settings, tells, plan, ends, head: None, sent: 0 })
     }
 
     pub(super) async fn run(mut self, sink: &mut Sink<'_>) -> Result<Downloaded, DownloadError> {
-        if self.plan.have > 0 && self.plan.is_whole() {
-            // What was there from before is all of it, and only its name was not given.
-            return Ok(self.done());
-        }
         loop {
             let cut = match self.ask(sink).await? {
-                End::Whole => break,
+                End::Whole => return Ok(self.done()),
                 End::Cut(cut) => cut,
             };
-            let is_asked_once = *self.request.method() != Method::GET;
-            let wait = self.plan.cut().filter(|_| !is_asked_once).map(|fruitless| {
-                let wait = self.settings.backoff.delay(fruitless + 1, None, chance::draw());
-                let asked = cut.refused().and_then(|refused| refused.retry_in());
-                wait.max(asked.unwrap_or_default().min(LONGEST_ASKED))
-            });
-            let has_time = |wait: &Duration| self.ends.is_none_or(|ends| ends.left() > *wait);
-            match wait.filter(has_time) {
-                Some(wait) => clock::sleep(wait).await,
-                None => {
-                    let Plan { fruitless, have, total, .. } = self.plan;
-                    let cuts = fruitless.max(1);
-                    return Err(DownloadError::Cut { cuts, bytes: have, total, source: cut });
+            let wait = match self.waits(&cut) {
+                Ok(wait) => wait,
+                Err(why) => {
+                    let Plan { fruitless: cuts, have: bytes, total, .. } = self.plan;
+                    return Err(DownloadError::Cut { cuts, bytes, total, why, source: cut });
                 }
-            }
+            };
+            drop(cut); // an answer in it holds its connection
+            clock::sleep(wait).await;
         }
-        Ok(self.done())
+    }
+
+    /// After how long it is gone on with, or why it is not.
+    fn waits(&mut self, cut: &ClientError) -> Result<Duration, Stopped> {
+        let fruitless = self.plan.cut();
+        if *self.request.method() != Method::GET {
+            return Err(Stopped::Once);
+        }
+        if self.ends.is_some_and(|ends| ends.left().is_zero()) {
+            return Err(Stopped::Time);
+        }
+        let fruitless = fruitless.ok_or(Stopped::Patience)?;
+        let asked = cut.asked().unwrap_or_default();
+        if asked > LONGEST_ASKED {
+            return Err(Stopped::Asked(asked));
+        }
+        let wait = self.settings.backoff.delay(fruitless + 1, None, chance::draw()).max(asked);
+        match self.ends {
+            Some(ends) if ends.left() <= wait => Err(Stopped::Time),
+            _ => Ok(wait),
+        }
     }
 
     fn done(self) -> Downloaded {
-        let Plan { have, resumes, restarts, .. } = self.plan;
-        Downloaded { bytes: have, resumes, restarts, headers: self.headers }
+        let Plan { have: bytes, resumes, restarts, .. } = self.plan;
+        let (status, headers) = self.head.unwrap_or_default();
+        Downloaded { bytes, resumes, restarts, status, headers }
     }
 
     /// Asks for what is not there yet, and writes what comes.
     async fn ask(&mut self, sink: &mut Sink<'_>) -> Result<End, DownloadError> {
         let asks = self.plan.asks();
-        let response = match self.send(&asks).await {
+        let mut response = match self.send(&asks).await {
             Ok(response) => response,
             Err(error) => return self.not_answered(error),
         };
@@ -120,8 +140,8 @@ impl Run {
             Does::Skips(bytes) => bytes,
             Does::BeginsAnew => {
                 sink.begin_anew(had).await?;
-                sink.is_of(self.plan.known().as_ref()).await?;
-                self.headers.clone_from(response.headers());
+                sink.is_of(self.plan.known()).await?;
+                self.head = None;
                 0
             }
             Does::AsksAnew => {
@@ -132,10 +152,13 @@ impl Run {
             Does::Fails => {
                 let (method, url) = (self.request.method().clone(), response.url().clone());
                 let asked = Asked { method, url, is_once: false };
-                let error = ClientError::answered(response).of_call(asked, 1, None);
+                let report = response.extensions_mut().remove();
+                let error = ClientError::answered(response).of_call(asked, self.sent, report);
                 return self.not_answered(error);
             }
+            Does::IsPacked(how) => return Err(DownloadError::Packed { how }),
         };
+        self.head.get_or_insert_with(|| (response.status(), response.headers().clone()));
         if self.plan.total.is_some_and(|total| total > self.settings.at_most) {
             return Err(DownloadError::TooLarge { at_most: self.settings.at_most });
         }
@@ -153,9 +176,10 @@ impl Run {
             request.headers_mut().insert(IF_RANGE, if_range.clone());
         }
         let mut wishes = self.wishes.clone();
-        wishes.timeout = self.ends.map(|ends| ends.left());
         wishes.is_report |= self.tells.report.is_some();
-        let answer = Sending::new(self.client.clone(), Ok((request, wishes))).await;
+        let mut sending = pin!(Sending::new(self.client.clone(), Ok((request, wishes))));
+        let answer = sending.as_mut().await;
+        self.sent = sending.sent();
         if let Some(tell) = &mut self.tells.report {
             let report = answer.as_ref().map_or_else(ClientError::report, Reported::report);
             report.into_iter().for_each(tell);
@@ -163,17 +187,14 @@ impl Run {
         answer
     }
 
-    /// Where it is from, as far as it may be noted.
-    pub(super) fn url(&self) -> String {
-        let mut url = self.request.url().clone();
-        // Every URL of HTTP could have one.
-        let _ = url.set_password(None);
-        url.to_string()
+    /// Where it is from.
+    pub(super) fn url(&self) -> &Url {
+        self.request.url()
     }
 
-    /// So many bytes of this are there from before.
-    pub(super) fn goes_on_from(&mut self, have: u64, known: Known) {
-        self.plan.goes_on_from(have, known);
+    /// So many bytes of this are there from before; says after how many it goes on.
+    pub(super) fn goes_on_from(&mut self, there: u64, known: Known) -> u64 {
+        self.plan.goes_on_from(there, known)
     }
 
     /// A first request that fails has failed; a later one may come too soon.
@@ -221,17 +242,29 @@ impl Run {
             if self.plan.have.saturating_add(bytes) > self.settings.at_most {
                 return Err(DownloadError::TooLarge { at_most: self.settings.at_most });
             }
-            sink.write(&data).await?;
+            match within(self.ends, sink.write(&data)).await {
+                Some(written) => written?,
+                None => return Ok(End::Cut(timed_out(&url))),
+            }
             self.plan.wrote(bytes);
             if let Some(tell) = &mut self.tells.progress {
                 tell(Progress { bytes: self.plan.have, total: self.plan.total });
             }
         }
         if self.plan.is_whole() && skips == 0 {
-            return Ok(End::Whole);
+            return match within(self.ends, sink.flush()).await {
+                Some(flushed) => flushed.map(|()| End::Whole),
+                None => Ok(End::Cut(timed_out(&url))),
+            };
         }
         Ok(End::Cut(ClientError::cut_off(Box::new(Unfit::Length), &url)))
     }
+}
+
+fn timed_out(url: &Url) -> ClientError {
+    let refused = Refused::new("timeout of the call", Reason::TimedOut);
+    tell(Event::Refused(&refused));
+    ClientError::of_body(refused.into(), url)
 }
 
 impl fmt::Debug for Run {

@@ -1,12 +1,17 @@
 //! Where a download goes.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::error::DownloadError;
 use super::note::Known;
 use super::part::Part;
+use crate::clock::Timer;
+use crate::deadline::Deadline;
 
 /// A file, or what somebody gave us to write to.
 pub(super) enum Sink<'a> {
@@ -25,14 +30,14 @@ impl Sink<'_> {
     /// What was written does not count, if that can be.
     pub(super) async fn begin_anew(&mut self, written: u64) -> Result<(), DownloadError> {
         match self {
-            _ if written == 0 => Ok(()),
             Self::File(part) => part.begin_anew().await,
+            Self::Writer(_) if written == 0 => Ok(()),
             Self::Writer(_) => Err(DownloadError::Changed { written }),
         }
     }
 
     /// What is written from now on is of this.
-    pub(super) async fn is_of(&mut self, known: Option<&Known>) -> Result<(), DownloadError> {
+    pub(super) async fn is_of(&mut self, known: Option<Known>) -> Result<(), DownloadError> {
         match self {
             Self::File(part) => part.is_of(known).await,
             Self::Writer(_) => Ok(()),
@@ -47,12 +52,31 @@ impl Sink<'_> {
         }
     }
 
-    pub(super) async fn finish(self) -> Result<(), DownloadError> {
+    /// All of it was written.
+    pub(super) async fn flush(&mut self) -> Result<(), DownloadError> {
         match self {
-            Self::File(part) => part.finish().await,
+            Self::File(part) => part.flush().await,
             Self::Writer(writer) => writer.flush().await.map_err(DownloadError::Writer),
         }
     }
+
+    pub(super) async fn finish(self) -> Result<(), DownloadError> {
+        match self {
+            Self::File(part) => part.finish().await,
+            Self::Writer(_) => Ok(()),
+        }
+    }
+}
+
+/// Nothing, if the time is over first: what writes may take for ever.
+pub(super) async fn within<T>(ends: Option<Deadline>, does: impl Future<Output = T>) -> Option<T> {
+    let (mut does, mut timer) = (pin!(does), Timer::default());
+    poll_fn(|cx| match (does.as_mut().poll(cx), ends) {
+        (Poll::Ready(done), _) => Poll::Ready(Some(done)),
+        (Poll::Pending, Some(ends)) => timer.poll(ends.moment(), cx).map(|()| None),
+        (Poll::Pending, None) => Poll::Pending,
+    })
+    .await
 }
 
 impl fmt::Debug for Sink<'_> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::http::header::{CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED};
+use ::http::header::{CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock;
@@ -31,10 +31,23 @@ impl Validator {
         is_strong.then(|| Self { field: LAST_MODIFIED, value: value.clone() })
     }
 
-    /// Whether an answer says, or at least does not deny, that it is of the same body.
-    pub(super) fn fits(&self, headers: &HeaderMap) -> bool {
-        headers.get(&self.field).is_none_or(|value| *value == self.value)
+    pub(super) const fn tag(value: HeaderValue) -> Self {
+        Self { field: ETAG, value }
     }
+
+    /// Whether a part says that it is of the same body. Every part has the tag of the whole; its
+    /// date may be left out, and then it is enough that it does not deny it.
+    pub(super) fn fits(&self, headers: &HeaderMap) -> bool {
+        match headers.get(&self.field) {
+            Some(value) => *value == self.value,
+            None => self.field != ETAG,
+        }
+    }
+}
+
+/// How a body is packed, if it is.
+pub(super) fn packing(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(CONTENT_ENCODING).filter(|how| !how.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// `Content-Range: bytes 100-199/1000`
@@ -92,12 +105,25 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_the_field_does_not_deny_that_it_is_the_same() {
+    fn a_part_has_the_tag_of_the_whole_or_does_not_deny_its_date() {
         let validator = Validator::of(&headers(&[("etag", "\"a\"")])).unwrap();
         assert!(validator.fits(&headers(&[("etag", "\"a\"")])));
-        assert!(validator.fits(&headers(&[])));
+        assert!(!validator.fits(&headers(&[])));
         assert!(!validator.fits(&headers(&[("etag", "\"b\"")])));
         assert!(!validator.fits(&headers(&[("etag", "W/\"a\"")])));
+
+        let (old, new) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 2004 08:49:37 GMT");
+        let validator = Validator::of(&headers(&[("last-modified", old), ("date", new)])).unwrap();
+        assert!(validator.fits(&headers(&[("last-modified", old)])));
+        assert!(validator.fits(&headers(&[])));
+        assert!(!validator.fits(&headers(&[("last-modified", new)])));
+    }
+
+    #[test]
+    fn what_is_packed_says_so() {
+        assert_eq!(packing(&headers(&[])), None);
+        assert_eq!(packing(&headers(&[("content-encoding", "Identity")])), None);
+        assert_eq!(packing(&headers(&[("content-encoding", "gzip")])).unwrap(), "gzip");
     }
 
     #[test]
