@@ -28,10 +28,14 @@ pub(crate) fn real() -> Moment {
 
 #[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
 #[inline]
-fn moment(now: Instant) -> Moment {
+fn origin() -> &'static Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    ORIGIN.get_or_init(Instant::now)
+}
 
-    let origin = ORIGIN.get_or_init(Instant::now);
+#[inline]
+fn moment(now: Instant) -> Moment {
+    let origin = origin();
     match now.checked_duration_since(*origin) {
         Some(after) => Moment::ORIGIN + after,
         None => before(origin, &now),
@@ -60,6 +64,14 @@ pub(crate) fn sleep(duration: Duration) -> Sleep {
     tokio::time::sleep(duration)
 }
 
+/// A timer for this moment.
+fn sleep_until(until: Moment) -> Sleep {
+    match origin().checked_add(until.since(Moment::ORIGIN)) {
+        Some(instant) => tokio::time::sleep_until(instant.into()),
+        None => sleep(Duration::MAX),
+    }
+}
+
 /// Asks a timer, also in a task that has used up its budget with tokio.
 ///
 /// Such a task is told by every timer that it has not fired, and work beneath that uses the budget
@@ -84,15 +96,30 @@ pub(crate) struct Timer {
 impl Timer {
     /// Ready once this moment has come. The moment may move on from poll to poll: the timer follows
     /// when it fires, and is not touched before.
+    #[inline]
     pub(crate) fn poll(&mut self, until: Moment, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_in_steps(until, Duration::MAX, cx)
+    }
+
+    /// The same, but the timer is never set for longer than this, so that the moment may come nearer
+    /// by as much as is left of the step.
+    pub(crate) fn poll_in_steps(
+        &mut self,
+        until: Moment,
+        step: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         loop {
-            if let Some(sleep) = &mut self.sleep {
-                ready!(poll(sleep.as_mut(), cx));
-            }
-            let Some(left) = deadline::left(until, now()) else { return Poll::Ready(()) };
             match &mut self.sleep {
-                Some(sleep) => sleep.as_mut().reset(after(left)),
-                None => self.sleep = Some(Box::pin(sleep(left))),
+                Some(sleep) => {
+                    ready!(poll(sleep.as_mut(), cx));
+                    let left = deadline::left(until, now());
+                    let Some(left) = left else { return Poll::Ready(()) };
+                    sleep.as_mut().reset(after(left.min(step)));
+                }
+                // Without a look at the clock, which is a good part of what a timer costs.
+                None if step == Duration::MAX => self.sleep = Some(Box::pin(sleep_until(until))),
+                None => self.sleep = Some(Box::pin(sleep(until.since(now()).min(step)))),
             }
         }
     }
@@ -174,6 +201,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_timer_that_goes_in_steps_fires_for_a_moment_that_comes_nearer() {
+        let (mut timer, begin) = (Timer::default(), now());
+        let mut task = task::spawn(());
+        task.enter(|cx, _| {
+            assert_pending!(timer.poll_in_steps(begin + SECOND * 60, SECOND * 2, cx));
+            assert_pending!(timer.poll(begin + SECOND * 3, cx));
+        });
+        for _ in 0..3 {
+            assert!(!task.is_woken());
+            advance(SECOND).await;
+            task.enter(|cx, _| timer.poll(begin + SECOND * 3, cx).is_ready());
+        }
+        task.enter(|cx, _| assert_ready!(timer.poll(begin + SECOND * 3, cx)));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_timer_fires_also_where_the_task_has_used_its_budget_up() {
         let (mut timer, end) = (Timer::default(), now() + SECOND);
         task::spawn(()).enter(|cx, _| assert_pending!(timer.poll(end, cx)));
@@ -187,10 +230,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_moment_that_has_passed_needs_no_timer() {
+    async fn a_moment_that_has_passed_or_never_comes_needs_no_clock() {
+        for passed in [now(), now() - SECOND, Moment::MIN] {
+            task::spawn(()).enter(|cx, _| assert_ready!(Timer::default().poll(passed, cx)));
+        }
         let mut timer = Timer::default();
-        task::spawn(()).enter(|cx, _| assert_ready!(timer.poll(now(), cx)));
-        assert!(!timer.is_made());
+        task::spawn(()).enter(|cx, _| assert_pending!(timer.poll(Moment::MAX, cx)));
+        advance(SECOND * 3600 * 24 * 365).await;
+        task::spawn(()).enter(|cx, _| assert_pending!(timer.poll(Moment::MAX, cx)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,11 +12,15 @@
 //! part of the attempt: it has the attempt's number, and beneath a second attempt it pays into no
 //! budget.
 
+mod alarm;
+
 use std::cell::Cell;
 use std::ptr;
 use std::task::{Context, RawWakerVTable};
 
 use mainstay_policy::{Moment, Outcome};
+
+pub(crate) use alarm::{rings, wakes_at};
 
 /// What holds for whatever is called or polled now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -47,8 +47,8 @@ pin_project! {
     #[project = StateProj]
     enum State {
         Begins { wished: Option<Wished> },
-        // Until the service is ready: the client's own, or that of the call alone.
-        Waits { service: Stack, outgoing: Option<Outgoing>, is_own: bool },
+        // Until the service is ready.
+        Waits { service: Option<Stack>, outgoing: Option<Outgoing> },
         Calls { #[pin] call: Call },
         Ended,
     }
@@ -115,32 +115,41 @@ impl Future for Sending {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let (end, report) = loop {
-            let next = match this.state.as_mut().project() {
+            match this.state.as_mut().project() {
                 StateProj::Begins { wished } => {
                     let (request, mut wishes) = wished.take().expect("it begins once")?;
-                    let outgoing = Some(this.client.outgoing(request, &mut wishes, this.known));
-                    let other = wishes.pipeline.as_ref().map(|other| this.client.through(other));
-                    let is_own = other.is_none();
-                    let service = other.unwrap_or_else(|| this.client.stack());
-                    State::Waits { service, outgoing, is_own }
+                    let own = wishes.pipeline.as_ref().map(|own| this.client.through(own));
+                    let mut service = own.unwrap_or_else(|| this.client.stack());
+                    let outgoing = this.client.outgoing(request, &mut wishes, this.known);
+                    let next = match service.poll_ready(cx) {
+                        // At once, so that the request is not put away in between.
+                        Poll::Ready(Ok(())) => {
+                            State::calls(service, outgoing, this.client, this.sent)
+                        }
+                        Poll::Ready(Err(dead)) => break (Err(dead), None),
+                        Poll::Pending => {
+                            let outgoing = Some(outgoing);
+                            this.state.set(State::Waits { service: Some(service), outgoing });
+                            return Poll::Pending;
+                        }
+                    };
+                    this.state.set(next);
                 }
-                StateProj::Waits { service, outgoing, is_own } => {
-                    if let Err(dead) = ready!(service.poll_ready(cx)) {
+                StateProj::Waits { service, outgoing } => {
+                    let ready = service.as_mut().expect("it waits once").poll_ready(cx);
+                    if let Err(dead) = ready!(ready) {
                         break (Err(dead), None);
                     }
-                    let outgoing = outgoing.take().expect("it is sent once");
-                    let call = counted(this.sent, || service.call(outgoing));
-                    if *is_own {
-                        this.client.remembers(service);
-                    }
-                    State::Calls { call }
+                    let (service, outgoing) = (service.take(), outgoing.take());
+                    let (service, outgoing) = service.zip(outgoing).expect("it is sent once");
+                    let next = State::calls(service, outgoing, this.client, this.sent);
+                    this.state.set(next);
                 }
                 StateProj::Calls { mut call } => {
                     break ready!(counted(this.sent, || call.as_mut().poll_end(cx)));
                 }
                 StateProj::Ended => unreachable_end(),
-            };
-            this.state.set(next);
+            }
         };
         this.state.set(State::Ended);
         let known = this.known.take().expect("it has begun");
@@ -150,8 +159,18 @@ impl Future for Sending {
 
 #[cold]
 #[expect(clippy::panic, reason = "a future that is polled after its end may panic")]
-fn unreachable_end() -> State {
+fn unreachable_end() {
     panic!("polled after it was ready")
+}
+
+impl State {
+    /// Calls the service, which is ready.
+    #[inline]
+    fn calls(mut service: Stack, outgoing: Outgoing, client: &Client, sent: &mut u32) -> Self {
+        let call = counted(sent, || service.call(outgoing));
+        client.remembers(&service);
+        Self::Calls { call }
+    }
 }
 
 impl Known {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ::http::{Request, Response};
@@ -76,7 +77,7 @@ impl Transport {
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        Self::Other(Other(Box::new(service)))
+        Self::Other(Other { shared: Arc::new(service), own: None })
     }
 }
 
@@ -89,7 +90,7 @@ impl Service<Outgoing> for Transport {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         match self {
             Self::Reqwest(client) => client.poll_ready(cx).map_err(TransportError::Reqwest),
-            Self::Other(Other(service)) => service.poll_ready(cx).map_err(TransportError::Other),
+            Self::Other(other) => other.own().poll_ready(cx).map_err(TransportError::Other),
         }
     }
 
@@ -100,7 +101,7 @@ impl Service<Outgoing> for Transport {
         let upload = limit.and_then(|limit| Upload::watch(&mut outgoing.request, limit));
         let state = match self {
             Self::Reqwest(client) => State::Reqwest { future: client.call(outgoing.request) },
-            Self::Other(Other(service)) => State::Other { future: service.send(outgoing) },
+            Self::Other(other) => State::Other { future: other.own().send(outgoing) },
         };
         TransportFuture { state, upload }
     }
@@ -155,11 +156,23 @@ impl fmt::Debug for TransportFuture {
 }
 
 /// Any other service, whose type is forgotten.
-pub(super) struct Other(Box<dyn Sends>);
+///
+/// What is cloned shares one that nobody calls, and has its own from when it is first asked whether
+/// it is ready: most clones are kept for an attempt that never comes.
+pub(super) struct Other {
+    shared: Arc<dyn Sends>,
+    own: Option<Box<dyn Sends>>,
+}
+
+impl Other {
+    fn own(&mut self) -> &mut dyn Sends {
+        &mut **self.own.get_or_insert_with(|| self.shared.copy())
+    }
+}
 
 impl Clone for Other {
     fn clone(&self) -> Self {
-        Self(self.0.copy())
+        Self { shared: Arc::clone(&self.shared), own: None }
     }
 }
 

@@ -1,21 +1,18 @@
 //! The life of one attempt behind a guard: refused, waiting, running.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use mainstay_policy::{Moment, Outcome, deadline, turn};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::live::{Live, LiveOf, Shared};
-use super::{Admission, Ask, Guard, Now, ask_at_once};
-use crate::clock;
-use crate::deadline::LAYER;
-use crate::error::{CallError, Reason, Refused};
-use crate::observe::{Event, tell};
+use super::Guard;
+use super::live::{LiveOf, Shared};
+use super::waiting::{Waiter, Waiting};
+use crate::error::{CallError, Refused};
 use crate::protocol::{Ending, Protocol};
 use crate::scope;
 
@@ -39,11 +36,8 @@ pin_project! {
 /// Not let go: apart from what runs, so that whoever runs is asked for no more than that.
 enum HeldBack<F, E, A> {
     Refused(Option<Refused>),
-    Waiting(Waiting<F, E, A>),
+    Waiting(Waiting<(F, A), E>),
 }
-
-/// What waits is boxed, since the future of a guard has no name, and owns all it needs.
-type Waiting<F, E, A> = Pin<Box<dyn Future<Output = Result<(F, A), E>> + Send>>;
 
 /// What is known of an attempt that has been let go.
 pub struct Attempt<Req, G: Guard<Req>, P, A> {
@@ -94,13 +88,7 @@ where
         Self { state: State::Running { future, attempt } }
     }
 
-    pub(super) fn waits<S>(
-        mut service: S,
-        request: Req,
-        shared: Arc<Shared<G, P>>,
-        mut subject: G::Subject,
-        ask: Ask,
-    ) -> Self
+    pub(super) fn waits<S>(waiter: Waiter<Req, S, G, Arc<Shared<G, P>>>) -> Self
     where
         Req: Send + 'static,
         S: Service<Req, Error = E, Future = F> + Clone + Send + 'static,
@@ -110,44 +98,17 @@ where
         P: Protocol<Req, S::Response, E, About = A> + Send + Sync + 'static,
         A: Send,
     {
-        let waiting = Box::pin(async move {
-            let mut is_last = false;
-            loop {
-                let permit = shared.guard.admit(&subject, ask).await.map_err(refused::<E>)?;
-                let mut live = Live::waits(Arc::clone(&shared), subject, permit);
+        let waiting = waiter.waits(
+            |shared, request, error| {
+                let protocol = &shared.protocol;
+                (protocol.end(&protocol.about(request), Err(&error)), error)
+            },
+            |service, request, mut live, _| {
                 let about = live.protocol().about(&request);
-                let since = if G::GIVES_TURNS { clock::now() } else { Moment::MAX };
-                let ready = poll_fn(|cx| live.watch(|| service.poll_ready(cx))).await;
-                if let Err(error) = ready {
-                    return Err(live.fails(&about, error));
-                }
-                if deadline::left(ask.until, clock::now()).is_none() {
-                    // Whoever ends it has not been polled yet; sent now, it would have failed.
-                    live.settle(&Ending::new(Outcome::Refused));
-                    return Err(refused(Refused::new(LAYER, Reason::Deadline)));
-                }
-                if G::GIVES_TURNS && !is_last && turn::is_stale(since, clock::now()) {
-                    // The service was long in getting ready: used now, the turn would be used with
-                    // others at once. Once only, since that may be how the service is.
-                    live.settle(&Ending::new(Outcome::Refused));
-                    subject = shared.guard.subject(&request);
-                    let permit = match ask_at_once(&shared.guard, &subject, ask, &Now::default()) {
-                        Admission::Go(permit) => permit,
-                        Admission::Refuse(no) => return Err(refused(no)),
-                        Admission::Wait => {
-                            // What it has reserved must not wait along.
-                            service = service.clone();
-                            is_last = true;
-                            continue;
-                        }
-                    };
-                    live = Live::new(shared, subject, permit);
-                }
-                live.starts();
                 let future = live.watch(|| service.call(request));
-                return Ok((future, Attempt { live, about }));
-            }
-        });
+                (future, Attempt { live, about })
+            },
+        );
         Self { state: State::Held { held: HeldBack::Waiting(waiting) } }
     }
 }
@@ -232,11 +193,6 @@ impl<Req, G: Guard<Req>, P, A: fmt::Debug> fmt::Debug for Attempt<Req, G, P, A> 
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt").field("about", &self.about).finish_non_exhaustive()
     }
-}
-
-fn refused<E: CallError>(refused: Refused) -> E {
-    tell(Event::Refused(&refused));
-    refused.into()
 }
 
 impl<F, E, A> fmt::Debug for GuardedFuture<F, E, A> {

@@ -10,6 +10,7 @@ use tower_service::Service;
 use super::body::HoldLayer;
 use super::future::{Attempt, GuardedFuture};
 use super::live::{Live, Shared};
+use super::waiting::Waiter;
 use super::{Admission, Ask, Guard, Now, Shadow, ask_at_once};
 use crate::error::CallError;
 use crate::http::Http;
@@ -117,27 +118,6 @@ impl<S: Clone, G, P> Guarded<S, G, P> {
     }
 }
 
-impl<S, G, P> Guarded<S, G, P> {
-    /// An attempt that has asked the guard, and must wait for it.
-    pub(crate) fn waits<Req>(
-        self,
-        request: Req,
-        subject: G::Subject,
-        ask: Ask,
-    ) -> <Self as Service<Req>>::Future
-    where
-        S: Service<Req> + Clone + Send + 'static,
-        S::Error: CallError,
-        S::Future: Send,
-        Req: Send + 'static,
-        G: Guard<Req> + Send + Sync + 'static,
-        P: Protocol<Req, S::Response, S::Error> + Send + Sync + 'static,
-        P::About: Send,
-    {
-        GuardedFuture::waits(self.inner, request, self.shared, subject, ask)
-    }
-}
-
 impl<S: Clone, G, P> Clone for Guarded<S, G, P> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
@@ -184,7 +164,8 @@ where
             Admission::Wait => {
                 // A clone that is made ready after the wait goes into the future.
                 self.give_readiness_back();
-                self.clone().waits(request, subject, ask)
+                let (service, holder) = (self.inner.clone(), Arc::clone(&self.shared));
+                GuardedFuture::waits(Waiter { service, request, subject, ask, holder })
             }
         }
     }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use mainstay_policy::Outcome;
 
 use super::{Admission, Ask, Guard, Now};
-use crate::protocol::{Ending, Protocol};
+use crate::protocol::Ending;
 use crate::scope::{self, dropped};
 
 /// What all services of a layer share.
@@ -50,6 +50,11 @@ impl<Req, G: Guard<Req>, H: Holds<G>> Live<Req, G, H> {
         Self { holder, given: Some((subject, permit)), is_queued: false }
     }
 
+    /// For an attempt that does not start yet.
+    pub(super) const fn waits(holder: H, subject: G::Subject, permit: G::Permit) -> Self {
+        Self { holder, given: Some((subject, permit)), is_queued: true }
+    }
+
     /// What was polled of it is pending: whether all that it does stands in a queue of ours.
     #[inline]
     pub(crate) const fn stands(&mut self, is_queued: bool) {
@@ -72,10 +77,10 @@ impl<Req, G: Guard<Req>, H: Holds<G>> Live<Req, G, H> {
     }
 
     /// The attempt that waited starts now.
-    pub(super) fn starts(&mut self) {
+    pub(super) fn starts(&mut self, now: &Now) {
         self.is_queued = false;
         if let Some((subject, permit)) = &mut self.given {
-            self.holder.guard().starts(subject, permit, &Now::default());
+            self.holder.guard().starts(subject, permit, now);
         }
     }
 
@@ -97,15 +102,6 @@ impl<Req, G: Guard<Req>, H: Holds<G>> Live<Req, G, H> {
 }
 
 impl<Req, G: Guard<Req>, P> LiveOf<Req, G, P> {
-    /// For an attempt that does not start yet.
-    pub(super) const fn waits(
-        holder: Arc<Shared<G, P>>,
-        subject: G::Subject,
-        permit: G::Permit,
-    ) -> Self {
-        Self { holder, given: Some((subject, permit)), is_queued: true }
-    }
-
     /// Polls the attempt that has started.
     #[inline]
     pub(super) fn poll<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
@@ -120,16 +116,6 @@ impl<Req, G: Guard<Req>, P> LiveOf<Req, G, P> {
     #[inline]
     pub(super) fn protocol(&self) -> &P {
         &self.holder.protocol
-    }
-
-    /// The service died before the attempt could start.
-    pub(super) fn fails<Res, E>(&mut self, about: &P::About, error: E) -> E
-    where
-        P: Protocol<Req, Res, E>,
-    {
-        let ending = self.holder.protocol.end(about, Err(&error));
-        self.settle(&ending);
-        error
     }
 
     /// The head of the answer is there, and its body is held on to.
@@ -210,6 +196,11 @@ impl<'a, Req, G: Guard<Req>> Given<'a, Req, G> {
             Admission::Wait => Admission::Wait,
             Admission::Refuse(refused) => Admission::Refuse(refused),
         }
+    }
+
+    /// The permit came after a wait.
+    pub(super) fn gets(&mut self, permit: G::Permit) {
+        self.permit = Some(permit);
     }
 
     /// The permit, which is the taker's to settle from now on.

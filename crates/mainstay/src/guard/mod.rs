@@ -46,6 +46,7 @@ mod sets;
 mod shadow;
 mod slots;
 mod turns;
+mod waiting;
 mod watch;
 
 pub use body::{HeldBody, HoldLayer, Holding, HoldingFuture};
@@ -59,6 +60,7 @@ use queue::{Queue, Spot};
 pub use shadow::Shadow;
 pub(crate) use slots::{GivesSlots, SlotQueue};
 pub use turns::{TurnGuard, Turns};
+pub(crate) use waiting::{Waiter, Waiting};
 pub(crate) use watch::{State, Watch, Watchers};
 
 use std::future::Future;

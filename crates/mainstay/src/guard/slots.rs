@@ -1,22 +1,25 @@
 //! The queue of those who wait for slots.
 
 mod by_hand;
+mod line;
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mainstay_policy::concurrency::{Claim, Entry, Slot, Slots, Vacancy, Waiting, Wake};
 use mainstay_policy::{Moment, deadline};
 
+use line::Line;
+
 use super::{Admission, Ask, Now};
-use crate::clock;
+use crate::clock::{self, Timer};
 use crate::error::{Reason, Refused};
 use crate::observe::Wait;
+use crate::scope;
 
 /// What gives slots, and knows how many wait for one.
 pub(crate) trait GivesSlots: Send + Sync {
@@ -81,15 +84,6 @@ pub(crate) struct SlotQueue<S> {
     patience: AtomicU64,
     /// It is not as its settings made it.
     by_hand: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Line {
-    next: u64,
-    /// By the order in which they came; none has a waker before it was polled.
-    standing: BTreeMap<u64, (Waiting, Option<Waker>)>,
-    /// What has been given and not yet been fetched.
-    given: BTreeMap<u64, Slot>,
 }
 
 /// Why nobody got a slot.
@@ -166,11 +160,15 @@ impl<S: GivesSlots> SlotQueue<S> {
 
     /// Waits for a slot, but no longer than it may and not beyond the end of the call.
     pub(crate) async fn admit(&self, ask: Ask) -> Result<Slot, Refused> {
-        let admitted = match self.patience(ask, &Now::default()) {
-            Ok((patience, reason)) => self.wait(patience).await.map_err(|why| match why {
-                NoSlot::Full => Reason::NoSlot,
-                NoSlot::TooLong => reason,
-            }),
+        let now = Now::default();
+        let admitted = match self.patience(ask, &now) {
+            Ok((patience, reason)) => {
+                let slot = self.wait(now.get() + patience).await;
+                slot.map_err(|why| match why {
+                    NoSlot::Full => Reason::NoSlot,
+                    NoSlot::TooLong => reason,
+                })
+            }
             Err(reason) => Err(reason),
         };
         admitted.and_then(|slot| self.in_time(slot, ask)).map_err(|reason| self.refused(reason))
@@ -201,7 +199,7 @@ impl<S: GivesSlots> SlotQueue<S> {
         Refused::new(S::LAYER, reason).named_if(self.name.as_ref())
     }
 
-    async fn wait(&self, patience: Duration) -> Result<Slot, NoSlot> {
+    async fn wait(&self, end: Moment) -> Result<Slot, NoSlot> {
         let waiting = match self.slots.enter() {
             Entry::Granted(slot) => return Ok(slot),
             Entry::Full => return Err(NoSlot::Full),
@@ -209,20 +207,25 @@ impl<S: GivesSlots> SlotQueue<S> {
         };
         let mut spot = self.stand(waiting);
         let _waits = Wait::begins(S::LAYER, self.name.as_deref(), None);
-        let mut timer = pin!(clock::sleep(patience));
-        poll_fn(|cx| match spot.poll(cx) {
-            Poll::Ready(slot) => Poll::Ready(Ok(slot)),
-            Poll::Pending => clock::poll(timer.as_mut(), cx).map(|()| Err(NoSlot::TooLong)),
+        let (mut timer, mut is_new) = (Timer::default(), true);
+        poll_fn(|cx| {
+            if let Poll::Ready(slot) = spot.poll(cx) {
+                return Poll::Ready(Ok(slot));
+            }
+            let is_new = mem::take(&mut is_new);
+            let is_over = match scope::wakes_at(end, cx) {
+                // Whoever polls here has the timer, so who is woken looks at the clock.
+                true if is_new || deadline::left(end, clock::now()).is_some() => Poll::Pending,
+                true => Poll::Ready(()),
+                false => timer.poll(end, cx),
+            };
+            is_over.map(|()| Err(NoSlot::TooLong))
         })
         .await
     }
 
     fn stand(&self, waiting: Waiting) -> Spot<'_, S> {
-        let mut line = self.lock();
-        let number = line.next;
-        line.next += 1;
-        line.standing.insert(number, (waiting, None));
-        drop(line);
+        let number = self.lock().join(waiting);
         let spot = Spot { queue: self, number, is_done: false };
         // The slot may have come back between the place in the count and the one in the line.
         self.hand_over();
@@ -233,14 +236,14 @@ impl<S: GivesSlots> SlotQueue<S> {
     fn hand_over(&self) {
         loop {
             let mut line = self.lock();
-            let Some((number, (waiting, waker))) = line.standing.pop_first() else { return };
+            let Some((number, (waiting, waker))) = line.pop_first() else { return };
             let more = match self.slots.claim(waiting) {
                 Claim::Granted(slot, more) => {
-                    line.given.insert(number, slot);
+                    line.gives(number, slot);
                     more
                 }
                 Claim::NotYet(waiting) => {
-                    line.standing.insert(number, (waiting, waker));
+                    line.stays_first(number, (waiting, waker));
                     return;
                 }
             };
@@ -271,12 +274,11 @@ impl<S: GivesSlots> Spot<'_, S> {
         // Cloned before and dropped after the lock is held: a waker is somebody else's code.
         let waker = cx.waker().clone();
         let mut line = self.queue.lock();
-        if let Some(slot) = line.given.remove(&self.number) {
+        if let Some(slot) = line.fetch(self.number) {
             self.is_done = true;
             return Poll::Ready(slot);
         }
-        let own = line.standing.get_mut(&self.number);
-        let old = own.and_then(|(_, own)| own.replace(waker));
+        let old = line.waker(self.number).and_then(|own| own.replace(waker));
         drop(line);
         drop(old);
         Poll::Pending
@@ -289,8 +291,8 @@ impl<S: GivesSlots> Drop for Spot<'_, S> {
             return;
         }
         let mut line = self.queue.lock();
-        let standing = line.standing.remove(&self.number);
-        let given = line.given.remove(&self.number);
+        let standing = line.leave(self.number);
+        let given = line.fetch(self.number);
         drop(line);
         if let Some((waiting, _waker)) = standing {
             self.queue.wake(self.queue.slots.give_up(waiting));

@@ -43,13 +43,6 @@ where
     }
 }
 
-impl<F, C> HedgeFuture<F, C> {
-    /// An attempt beside which there is no other.
-    pub(crate) const fn alone(first: F) -> Self {
-        Self { first: Some(first), course: None }
-    }
-}
-
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
 impl<Req, S, P, H, B> Future for HedgeFuture<S::Future, CourseOf<Req, S, P, H, B>>
 where

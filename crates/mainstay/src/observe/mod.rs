@@ -171,9 +171,20 @@ pub(crate) fn tell(event: Event<'_>) {
     #[cfg(test)]
     testing::note(&event);
     tally::note(&event);
-    if trace::may_be_heard(&event) || log::is_kept() || is_metered() {
+    if is_listened_to(&event) {
         aloud(&event);
     }
+}
+
+/// Whether anybody listens to an event of this kind; before it is known what it says.
+#[inline]
+fn is_heard(event: &Event<'_>) -> bool {
+    cfg!(test) || is_listened_to(event)
+}
+
+#[inline]
+fn is_listened_to(event: &Event<'_>) -> bool {
+    trace::may_be_heard(event) || log::is_kept() || is_metered()
 }
 
 #[cold]

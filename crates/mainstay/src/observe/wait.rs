@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mainstay_policy::Moment;
 
-use super::{Event, tell};
+use super::{Event, is_heard, tell};
 use crate::clock;
 
 /// Who waits holds it. It ends with the wait: granted, refused or given up.
@@ -13,7 +13,8 @@ use crate::clock;
 pub(crate) struct Wait<'a> {
     layer: &'static str,
     name: Option<&'a str>,
-    since: Moment,
+    /// None where nobody listens.
+    since: Option<Moment>,
 }
 
 impl<'a> Wait<'a> {
@@ -23,14 +24,18 @@ impl<'a> Wait<'a> {
         name: Option<&'a str>,
         wait: Option<Duration>,
     ) -> Self {
-        tell(Event::Waits { layer, name, wait });
-        Self { layer, name, since: clock::now() }
+        let event = Event::Waits { layer, name, wait };
+        let since = is_heard(&event).then(clock::now);
+        tell(event);
+        Self { layer, name, since }
     }
 }
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        let took = clock::now().since(self.since);
-        tell(Event::Waited { layer: self.layer, name: self.name, took });
+        if let Some(since) = self.since {
+            let took = clock::now().since(since);
+            tell(Event::Waited { layer: self.layer, name: self.name, took });
+        }
     }
 }

@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::body::{PipelineAnswer, PipelineBody};
 use super::spec::Hold;
 use crate::error::CallError;
-use crate::guard::{Ask, Attempt, Guard, Guarded, GuardedFuture, HeldBody};
+use crate::guard::{Attempt, Guard, Guarded, GuardedFuture, HeldBody};
 use crate::protocol::{EndOfBody, Protocol};
 
 /// How the body of an answer is watched.
@@ -67,28 +67,6 @@ type FutureOf<Req, S, G, P, A, C> = AnswersFuture<
     Attempt<Req, G, P, A>,
     C,
 >;
-
-impl<S, G, P, C> Answers<S, G, P, C> {
-    /// An attempt that has asked the guards, and must wait for them.
-    pub(super) fn waits<Req>(
-        self,
-        request: Req,
-        subject: G::Subject,
-        ask: Ask,
-    ) -> FutureOf<Req, S, G, P, P::About, C>
-    where
-        S: Service<Req> + Clone + Send + 'static,
-        S::Error: CallError,
-        S::Future: Send,
-        Req: Send + 'static,
-        G: Guard<Req> + Send + Sync + 'static,
-        P: Protocol<Req, S::Response, S::Error> + Send + Sync + 'static,
-        P::About: Send,
-    {
-        let inner = self.inner.waits(request, subject, ask);
-        AnswersFuture { inner, watch: self.watch, carries: PhantomData }
-    }
-}
 
 impl<S: Clone, G, P, C> Clone for Answers<S, G, P, C> {
     fn clone(&self) -> Self {

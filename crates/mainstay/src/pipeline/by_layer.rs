@@ -8,15 +8,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::{FromFixed, PipelineAnswer};
-use super::first::{Call, Subject};
+use super::first::Call;
 use super::host::{Host, HostBudget};
 use crate::budget::Account;
 use crate::deadline::DeadlineFuture;
 use crate::error::{CallError, Carry};
-use crate::guard::Ask;
-use crate::hedge::HedgeFuture;
 use crate::http::{RequestView, ResponseView};
-use crate::retry::{Again, Rest, RetriedFuture, rest};
+use crate::retry::{Again, Rest, rest};
 
 /// The layers of a host before a service, in a box.
 pub(super) struct ByLayer<Req, S, C, D>(PhantomData<(Req, S, C, D)>);
@@ -42,24 +40,6 @@ where
             None => Box::pin(service.call(request)),
             Some(fallback) => Box::pin(fallback.layer(service).call(request)),
         }
-    }
-
-    /// The guards have been asked, and the first attempt must wait for them.
-    pub(super) fn waits(
-        host: &Host,
-        service: S,
-        request: Req,
-        call: Call<Req, S>,
-        subject: Subject<Req>,
-        ask: Ask,
-    ) -> Rest<Result<T, E>> {
-        let (scope, name) = (call.scope, host.deadline().name().cloned());
-        let guarded = host.guarded::<S, C, D>(service);
-        let first = HedgeFuture::alone(guarded.waits(request, subject, ask));
-        let (kept, about) = call.over(|service| host.attempts::<S, C, D>(service));
-        let retries = Arc::clone(host.retries());
-        let call = RetriedFuture::begun(first, retries, about, scope, kept);
-        Box::pin(DeadlineFuture::starts(call, scope.until, name))
     }
 
     /// The first attempt has ended, and there is another.

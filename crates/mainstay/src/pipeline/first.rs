@@ -73,8 +73,18 @@ impl<Req> Sent<Req> {
         permit: <Each<Guards> as Guard<Req>>::Permit,
         until: Moment,
     ) -> Self {
-        let live = Live::new(host, subject, permit);
+        Self::of(Live::new(host, subject, permit), until)
+    }
+
+    /// An attempt that was let go after a wait.
+    #[inline]
+    pub(super) fn of(live: Live<Req, Each<Guards>, Held>, until: Moment) -> Self {
         Self { live, until, timer: Timer::default(), beneath: Beneath::NOTHING }
+    }
+
+    /// Goes on with the timer that was there while it waited.
+    pub(super) fn with(self, timer: Timer) -> Self {
+        Self { timer, ..self }
     }
 
     #[inline]
@@ -84,8 +94,8 @@ impl<Req> Sent<Req> {
 
     /// Hands the request on.
     #[inline]
-    pub(super) fn send<F>(&mut self, scope: Scope, call: impl FnOnce() -> F) -> F {
-        self.live.watch(|| scope.around(call))
+    pub(super) fn send<F>(&mut self, call: impl FnOnce() -> F) -> F {
+        self.live.watch(call)
     }
 
     /// Polls the attempt.

@@ -13,12 +13,12 @@ use tower_service::Service;
 
 use super::body::{FromFixed, PipelineAnswer};
 use super::by_layer::ByLayer;
-use super::first::{Call, Held, Over, Sent, Subject};
-use super::host::HostBudget;
+use super::first::{Call, Held, Over, Sent};
+use super::host::{Host, HostBudget};
+use super::queued::{First, Left, Queued};
 use crate::budget::Account;
 use crate::deadline;
 use crate::error::{CallError, Carry, Refused};
-use crate::guard::Ask;
 use crate::http::{RequestView, ResponseView};
 use crate::observe::{Event, tell};
 use crate::retry::{Again, Rest};
@@ -28,9 +28,9 @@ use crate::timeout;
 pin_project! {
     /// The response future of [`PipelineService`](super::PipelineService).
     #[must_use = "futures do nothing unless polled"]
-    pub struct PipelineFuture<F, A, K, T, C> {
+    pub struct PipelineFuture<F, A, K, T, E, C> {
         #[pin]
-        state: State<F, A, K, T>,
+        state: State<F, A, K, T, E>,
         carries: PhantomData<fn() -> C>,
     }
 }
@@ -38,20 +38,22 @@ pin_project! {
 pin_project! {
     // What stands before the host is held in all of them until the call has ended.
     #[project = StateProj]
-    enum State<F, A, K, T> {
+    enum State<F, A, K, T, E> {
         First { #[pin] future: Option<F>, sent: A, call: K },
         // A guard has refused the first attempt.
         NotSent { refused: Option<Refused>, call: K, host: Held },
+        // A guard has the first attempt wait.
+        Waits { queued: Queued<F, A, E>, call: K, host: Held },
         // All of it, or what follows its first attempt.
-        ByLayer { all: Rest<T>, host: Held },
+        ByLayer { all: Rest<Result<T, E>>, host: Held },
         // Nothing was begun.
         Refused { refused: Option<Refused> },
     }
 }
 
-impl<F, A, K, T, C> PipelineFuture<F, A, K, T, C> {
+impl<F, A, K, T, E, C> PipelineFuture<F, A, K, T, E, C> {
     #[inline]
-    const fn new(state: State<F, A, K, T>) -> Self {
+    const fn new(state: State<F, A, K, T, E>) -> Self {
         Self { state, carries: PhantomData }
     }
 
@@ -60,13 +62,13 @@ impl<F, A, K, T, C> PipelineFuture<F, A, K, T, C> {
     }
 }
 
-type StateOf<Req, S, T> = State<<S as Service<Req>>::Future, Sent<Req>, Call<Req, S>, T>;
+type StateOf<Req, S, T, E> = State<<S as Service<Req>>::Future, Sent<Req>, Call<Req, S>, T, E>;
 
 /// The future of a call to this service.
-type FutureOf<Req, S, T, C, D> =
-    PipelineFuture<<S as Service<Req>>::Future, Sent<Req>, Call<Req, S>, T, (C, D)>;
+type FutureOf<Req, S, T, E, C, D> =
+    PipelineFuture<<S as Service<Req>>::Future, Sent<Req>, Call<Req, S>, T, E, (C, D)>;
 
-impl<Req, S, T, E, C, D> FutureOf<Req, S, Result<T, E>, C, D>
+impl<Req, S, T, E, C, D> FutureOf<Req, S, T, E, C, D>
 where
     S: Service<Req> + Clone + Send + 'static,
     S::Response: PipelineAnswer<D, Out = T>,
@@ -108,17 +110,33 @@ where
 
     /// A guard has the first attempt wait.
     #[inline(never)]
-    pub(super) fn waits(
-        service: S,
-        mut request: Req,
-        subject: Subject<Req>,
-        ask: Ask,
-        host: Held,
-        scope: Scope,
-    ) -> Self {
-        let call = Call::begins::<T, E>(&host, &mut request, &service, scope);
-        let all = ByLayer::<Req, S, C, D>::waits(&host, service, request, call, subject, ask);
-        Self::new(State::ByLayer { all, host })
+    pub(super) fn waits(mut waiter: First<Req, S>, scope: Scope) -> Self {
+        let host = waiter.holder.clone();
+        let call = Call::begins::<T, E>(&host, &mut waiter.request, &waiter.service, scope);
+        Self::new(State::Waits { queued: Queued::new::<S, C>(waiter), call, host })
+    }
+
+    /// The first attempt was not sent: what comes next, or the error again.
+    #[inline(never)]
+    fn was_not_sent(
+        host: &Held,
+        call: &mut Call<Req, S>,
+        error: E,
+        beneath: Beneath,
+    ) -> Result<StateOf<Req, S, T, E>, E> {
+        let ending = call.failed(host.http(), &error);
+        match call.next::<T, E>(host, &ending, beneath) {
+            None => Err(error),
+            Some(again) => Ok(Self::later(host, call, Err(error), again)),
+        }
+    }
+
+    /// The time of the call is over; what was still on its way is gone before anybody is told.
+    fn too_late(host: &Host, drop: impl FnOnce()) -> E {
+        let refused = deadline::timed_out(host.deadline().name());
+        run_out(drop);
+        tell(Event::Refused(&refused));
+        refused.into()
     }
 
     /// The first attempt ended with an error: what comes next, or the error again.
@@ -127,7 +145,7 @@ where
         sent: &mut Sent<Req>,
         call: &mut Call<Req, S>,
         error: E,
-    ) -> Result<StateOf<Req, S, Result<T, E>>, E> {
+    ) -> Result<StateOf<Req, S, T, E>, E> {
         let ending = call.failed(sent.host().http(), &error);
         sent.settle(&ending);
         match call.next::<T, E>(sent.host(), &ending, sent.beneath) {
@@ -143,14 +161,14 @@ where
         call: &mut Call<Req, S>,
         end: Result<T, E>,
         again: Again<<HostBudget as Account>::Paid>,
-    ) -> StateOf<Req, S, Result<T, E>> {
+    ) -> StateOf<Req, S, T, E> {
         let all = ByLayer::<Req, S, C, D>::later(host, call.take(), end, again);
         State::ByLayer { all, host: host.clone() }
     }
 }
 
 #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
-impl<Req, S, T, E, C, D> Future for FutureOf<Req, S, Result<T, E>, C, D>
+impl<Req, S, T, E, C, D> Future for FutureOf<Req, S, T, E, C, D>
 where
     S: Service<Req> + Clone + Send + 'static,
     S::Response: PipelineAnswer<D, Out = T>,
@@ -196,21 +214,30 @@ where
                                 Self::failed(sent, call, refused.into())
                             }
                             Over::Call => {
-                                let refused = deadline::timed_out(sent.host().deadline().name());
-                                run_out(|| state.set(State::Refused { refused: None }));
-                                tell(Event::Refused(&refused));
-                                Err(refused.into())
+                                let host = sent.host().clone();
+                                let drops = || state.set(State::Refused { refused: None });
+                                Err(Self::too_late(&host, drops))
                             }
                         },
                     }
                 }
                 StateProj::NotSent { refused, call, host } => {
                     let refused = refused.take().expect("polled after it was ready");
-                    let error = E::from(refused);
-                    let ending = call.failed(host.http(), &error);
-                    match call.next::<T, E>(host, &ending, Beneath::NOTHING) {
-                        None => Err(error),
-                        Some(again) => Ok(Self::later(host, call, Err(error), again)),
+                    Self::was_not_sent(host, call, refused.into(), Beneath::NOTHING)
+                }
+                StateProj::Waits { queued, call, host } => {
+                    match ready!(queued.poll(host, call.scope, cx)) {
+                        Left::Sent(future, sent) => {
+                            Ok(State::First { future: Some(future), sent, call: call.take() })
+                        }
+                        Left::NotSent(error, beneath) => {
+                            Self::was_not_sent(host, call, error, beneath)
+                        }
+                        Left::TooLate => {
+                            let host = host.clone();
+                            let drops = || state.set(State::Refused { refused: None });
+                            Err(Self::too_late(&host, drops))
+                        }
                     }
                 }
                 StateProj::ByLayer { all, .. } => return all.as_mut().poll(cx),
@@ -228,11 +255,12 @@ where
     }
 }
 
-impl<F, A, K, T, C> fmt::Debug for PipelineFuture<F, A, K, T, C> {
+impl<F, A, K, T, E, C> fmt::Debug for PipelineFuture<F, A, K, T, E, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {
             State::First { .. } => "PipelineFuture(first attempt)",
             State::NotSent { .. } => "PipelineFuture(first attempt, refused)",
+            State::Waits { .. } => "PipelineFuture(first attempt, waiting)",
             State::ByLayer { .. } => "PipelineFuture(layer by layer)",
             State::Refused { .. } => "PipelineFuture(refused)",
         })

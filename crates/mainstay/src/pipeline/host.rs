@@ -136,13 +136,8 @@ impl Host {
 
     /// What every attempt passes.
     pub(super) fn attempts<S, C, D>(&self, service: S) -> Attempts<S, C, D> {
-        self.hedge.over(self.guarded(service))
-    }
-
-    /// The same without what may send several at once.
-    pub(super) fn guarded<S, C, D>(&self, service: S) -> Before<S, C, D> {
         let timed = self.timeout.layer(Lift::of(service));
-        Answers::new(self.guards.layer(timed), self.watch.clone())
+        self.hedge.over(Answers::new(self.guards.layer(timed), self.watch.clone()))
     }
 
     /// Whether the first attempt of a call is all there is to it, unless it fails: there is no other

@@ -73,6 +73,7 @@ mod living;
 mod pattern;
 mod pipelines;
 mod presets;
+mod queued;
 mod readiness;
 mod routes;
 mod service;

@@ -15,7 +15,7 @@ use super::host::Host;
 use super::living::Living;
 use super::{LAYER, Pipeline};
 use crate::error::{CallError, Carry, Lifted, Reason, Refused};
-use crate::guard::{Admission, Guard, Now, ask_at_once};
+use crate::guard::{Admission, Guard, Now, Waiter, ask_at_once};
 use crate::http::{RequestView, ResponseView};
 use crate::keyed::Recent;
 use crate::observe::{Event, tell};
@@ -77,8 +77,7 @@ impl<S: Clone, C, D> Clone for PipelineService<S, C, D> {
     }
 }
 
-/// How a call ends.
-type End<Req, S, C, D> = Result<Out<Req, S, D>, <C as Carry<<S as Service<Req>>::Error>>::Error>;
+type Fails<Req, S, C> = <C as Carry<<S as Service<Req>>::Error>>::Error;
 
 type Out<Req, S, D> = <<S as Service<Req>>::Response as PipelineAnswer<D>>::Out;
 
@@ -106,7 +105,14 @@ where
 {
     type Response = Out<Req, S, D>;
     type Error = C::Error;
-    type Future = PipelineFuture<S::Future, Sent<Req>, Call<Req, S>, End<Req, S, C, D>, (C, D)>;
+    type Future = PipelineFuture<
+        S::Future,
+        Sent<Req>,
+        Call<Req, S>,
+        Out<Req, S, D>,
+        Fails<Req, S, C>,
+        (C, D),
+    >;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
         self.inner.poll_ready(cx).map_err(C::inner)
@@ -149,13 +155,14 @@ where
                     inner,
                     scope,
                 );
-                let future = sent.send(call.scope, || inner.call(request));
+                let future = sent.send(|| call.scope.around(|| inner.call(request)));
                 PipelineFuture::first(future, sent, call)
             }
             Admission::Wait => {
                 drop(self.take()); // a clone that is made ready after the wait goes into the future
-                let clone = self.inner.clone();
-                PipelineFuture::waits(clone, request, subject, ask, host, scope)
+                let service = self.inner.clone();
+                let waiter = Waiter { service, request, subject, ask, holder: host };
+                PipelineFuture::waits(waiter, scope)
             }
             Admission::Refuse(refused) => {
                 tell(Event::Refused(&refused));

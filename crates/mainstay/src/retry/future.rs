@@ -75,25 +75,6 @@ where
     }
 }
 
-impl<Req, S, P, B> RetriedFuture<S::Future, End<Req, S>, CallOf<Req, S, P, B>>
-where
-    S: Service<Req>,
-    P: Protocol<Req, S::Response, S::Error>,
-    B: Budgets<Req>,
-{
-    /// A call whose first attempt was begun elsewhere.
-    pub(crate) fn begun(
-        future: S::Future,
-        shared: Arc<Shared<P, B>>,
-        about: P::About,
-        scope: Scope,
-        kept: Option<Box<Kept<Req, S, B::Account>>>,
-    ) -> Self {
-        let call = Call { shared, about, scope, kept };
-        Self { state: State::First { future, call: Some(call) } }
-    }
-}
-
 impl<Req, S, P, B> CallOf<Req, S, P, B>
 where
     S: Service<Req> + Send + 'static,

@@ -84,6 +84,10 @@ impl TimeoutLayer {
         now + self.limit
     }
 
+    pub(crate) const fn limit(&self) -> Duration {
+        self.limit
+    }
+
     pub(crate) const fn name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
     }

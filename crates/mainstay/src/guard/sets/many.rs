@@ -3,7 +3,8 @@
 use mainstay_policy::Moment;
 
 use super::Asked;
-use super::rounds::both;
+use super::in_order::{has_waited, is_in_order, place};
+use super::rounds::{both, is_of_a_set};
 use crate::error::Refused;
 use crate::guard::live::{Given, Kept};
 use crate::guard::{Admission, Ask, Guard, Now};
@@ -70,9 +71,20 @@ macro_rules! set {
                 subject: &Self::Subject,
                 ask: Ask,
             ) -> Result<Self::Permit, Refused> {
-                let rest = values!($(&self.$j),+);
-                let (first, rest) = (Asked(&self.$i, &subject.0), Asked(&rest, &subject.1));
-                both(first, rest, ask).await
+                let are_in_order =
+                    const { is_in_order(&[place::<Req, $first>() $(, place::<Req, $rest>())+]) };
+                if !are_in_order || is_of_a_set() {
+                    let rest = values!($(&self.$j),+);
+                    let (first, rest) = (Asked(&self.$i, &subject.0), Asked(&rest, &subject.1));
+                    // Boxed: it is as large as all its guards, and few sets need it.
+                    return Box::pin(both(first, rest, ask)).await;
+                }
+                let names!($a, $($b),+) = subject;
+                let mut $x = Given::nothing(&self.$i, $a);
+                $(let mut $y = Given::nothing(&self.$j, $b);)+
+                let mut now = Now::default();
+                in_order!(ask, now, self, $x $a $i $(, $y $b $j)+);
+                Ok(values!($x.take(), $($y.take()),+))
             }
 
             fn starts(&self, subject: &Self::Subject, permit: &mut Self::Permit, now: &Now) {
@@ -148,6 +160,33 @@ macro_rules! take {
                 Admission::Wait => return Admission::Wait,
                 Admission::Refuse(refused) => return Admission::Refuse(refused),
             }
+        }
+    };
+}
+
+/// Asks one guard after the other, and waits for each that says so; after a wait, those behind it
+/// are glanced at.
+macro_rules! in_order {
+    ($ask:ident, $now:ident, $set:ident, $x:ident $a:ident $i:tt, $($y:ident $b:ident $j:tt),+) => {
+        match $x.asks($ask, &$now) {
+            Admission::Go(()) => {}
+            Admission::Refuse(refused) => return Err(refused),
+            Admission::Wait => {
+                let (permit, has_waited) = has_waited($set.$i.admit($a, $ask)).await;
+                $x.gets(permit?);
+                if has_waited {
+                    $now = Now::default();
+                    $($set.$j.glance($b, $ask, &$now)?;)+
+                }
+            }
+        }
+        in_order!($ask, $now, $set, $($y $b $j),+);
+    };
+    ($ask:ident, $now:ident, $set:ident, $x:ident $a:ident $i:tt) => {
+        match $x.asks($ask, &$now) {
+            Admission::Go(()) => {}
+            Admission::Refuse(refused) => return Err(refused),
+            Admission::Wait => $x.gets($set.$i.admit($a, $ask).await?),
         }
     };
 }

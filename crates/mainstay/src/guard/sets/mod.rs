@@ -3,6 +3,7 @@
 //! What only passes a question on is always put in place: pairs of references to pairs cost more
 //! than the guards that they lead to.
 
+mod in_order;
 mod many;
 mod pointers;
 mod rounds;

@@ -1,9 +1,10 @@
-//! In which order a set is asked that has to wait, whatever the order in which it was written.
+//! In which order a set is asked that has to wait, where it was not written in that order.
 //!
 //! First what may have a call wait, then turns, which must be used at once, and last what never has
 //! one wait: so no probe of a breaker is held through a queue. A guard of a set may be a set itself,
 //! or one for each key, so that what is first in one may come after what is last in another. Hence
-//! all are polled in rounds, and each knows from the thread whether the round is its own.
+//! all are polled in rounds, and each knows from the thread whether the round is its own. A set of
+//! single guards that is written in that order needs none of it.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -15,15 +16,16 @@ use crate::error::Refused;
 use crate::guard::live::Given;
 use crate::guard::{Admission, Ask, Guard, Now};
 
+/// When a guard of a set is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     Waits,
     GivesTurns,
     NeverWaits,
 }
 
 impl Class {
-    const fn of<Req, G: Guard<Req>>() -> Self {
+    pub(super) const fn of<Req, G: Guard<Req>>() -> Self {
         if G::GIVES_TURNS {
             Self::GivesTurns
         } else if G::WAITS {
@@ -66,6 +68,11 @@ impl Drop for Before {
     fn drop(&mut self) {
         ROUND.set(self.0);
     }
+}
+
+/// Whether who is polled here is a part of a set that is asked in rounds.
+pub(super) fn is_of_a_set() -> bool {
+    ROUND.get().is_some()
 }
 
 /// Asks two guards, and whatever they are made of, in rounds.
