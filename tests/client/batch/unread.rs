@@ -74,6 +74,11 @@ async fn where_bodies_hold_slots_for_long_a_batch_ends_in_its_time_and_says_what
     while let Some(done) = results.next().await {
         match done.result {
             Ok(head) => held.push(head),
+            // What is on its way at the end says itself what it waited for.
+            Err(ItemError::Call(error)) => {
+                assert_eq!(error.refused().unwrap().reason(), Reason::Deadline);
+                late += 1;
+            }
             Err(ItemError::Deadline) => late += 1,
             Err(other) => panic!("{other:?}"),
         }
