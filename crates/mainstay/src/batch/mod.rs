@@ -74,6 +74,7 @@ mod steps;
 mod under;
 mod work;
 
+#[cfg(feature = "client")]
 pub(crate) use builder::BODY;
 pub use builder::Batch;
 pub use course::Course;
