@@ -145,6 +145,28 @@ async fn every_host_on_the_way_is_known_to_the_pipeline() {
     assert_eq!(answer.report().unwrap().outcome(), mainstay::policy::Outcome::Success);
 }
 
+/// Paused time, and no socket.
+#[tokio::test(start_paused = true)]
+async fn all_that_are_followed_have_one_deadline_together() {
+    let goes_on = tower::service_fn(|_: Request<reqwest::Body>| async {
+        tokio::time::sleep(7 * LONG / 60).await;
+        let answer = Response::builder().status(302).header("location", "/on");
+        Ok::<_, std::convert::Infallible>(answer.body(Full::<Bytes>::default()).unwrap())
+    });
+    let client = builder().over(goes_on).redirects(20).build().unwrap(); // of 30 s
+    let own = PipelineSpec::named("own").deadline(LONG).build().unwrap();
+    for (call, ends) in [
+        (client.get("http://mock/"), LONG / 2),
+        (client.get("http://mock/").timeout(LONG / 6), LONG / 6),
+        (client.get("http://mock/").timeout(LONG), LONG / 2),
+        (client.get("http://mock/").pipeline(&own), LONG),
+    ] {
+        let began = tokio::time::Instant::now();
+        let error = call.send().await.unwrap_err();
+        assert_eq!((error.refused().unwrap().layer(), began.elapsed()), ("deadline", ends));
+    }
+}
+
 /// What reqwest is told of redirects and retries does not count.
 #[tokio::test]
 async fn reqwest_s_own_redirects_stay_off() {

@@ -111,7 +111,8 @@ impl ClientBuilder {
     /// Follows so many redirects of a call; one more is an error. Unless set, the answer that leads
     /// elsewhere is the answer.
     ///
-    /// Each is a call of its own through the pipeline, to the host that it leads to. As everywhere,
+    /// Each is a call of its own through the pipeline, to the host that it leads to; they have one
+    /// deadline together. As everywhere,
     /// a `POST` becomes a `GET` after 301 and 302, and whatever is no `HEAD` after 303; after 307
     /// and 308 the body is sent again, if it is in memory, else the answer is the answer.
     /// `Authorization`, `Cookie` and `Proxy-Authorization` stay with the host that they were meant

@@ -48,7 +48,7 @@
 //!
 //! | of what | set by |
 //! |---|---|
-//! | the head of the answer, all attempts and waits together | [`deadline`](crate::pipeline::PipelineSpec::deadline) of the pipeline; 30 s in the standard one |
+//! | the head of the answer, all attempts, waits and redirects together | [`deadline`](crate::pipeline::PipelineSpec::deadline) of the pipeline; 30 s in the standard one |
 //! | the call with its body | [`timeout`](RequestBuilder::timeout), of a call or a client |
 //! | the head of one attempt's answer | [`attempt_timeout`](crate::pipeline::PipelineSpec::attempt_timeout); 8 s |
 //! | connect | [`connect_timeout`](ClientBuilder::connect_timeout); that of the attempt, unless set |

@@ -6,6 +6,7 @@ use ::http::{Extensions, HeaderMap, Method};
 
 use super::answer::Answer;
 use super::error::TransportError;
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::http::{Copies, Origin, RequestView};
 
@@ -19,6 +20,8 @@ pub(super) struct Outgoing {
     pub(super) extensions: Extensions,
     /// How long the server may take for each piece of a body that is a stream.
     pub(super) write_timeout: Option<Duration>,
+    /// When the pipeline's deadline for the first is over, where redirects may be followed.
+    pub(super) head_by: Option<Deadline>,
     /// How many redirects may be followed from here.
     pub(super) redirects: u32,
     /// How many were followed to get here.
@@ -34,7 +37,8 @@ pub(super) type Ended = Result<Answer, Error<TransportError>>;
 impl Outgoing {
     pub(super) fn new(request: ::reqwest::Request) -> Self {
         let extensions = Extensions::new();
-        Self { request, extensions, write_timeout: None, redirects: 0, followed: 0 }
+        let (write_timeout, head_by) = (None, None);
+        Self { request, extensions, write_timeout, head_by, redirects: 0, followed: 0 }
     }
 
     /// The same request with nothing behind its head.

@@ -23,7 +23,7 @@ use super::answer::Answer;
 use super::error::{RedirectError, TransportError, without_secrets};
 use super::outgoing::{Ended, Outgoing};
 use crate::error::Error;
-use crate::http::RequestView;
+use crate::http::{CallOptions, RequestView};
 
 /// Fields that stay with the host that they were meant for.
 pub(super) const SECRETS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
@@ -190,6 +190,11 @@ impl Kept {
         }
         next.request.headers_mut().remove(HOST); // it was that of the host before
         *next.request.url_mut() = target;
+        if let Some(then) = next.head_by {
+            // Its own deadline would begin anew with each.
+            let options = next.extensions.remove::<CallOptions>().unwrap_or_default();
+            next.extensions.insert(options.by(then));
+        }
         next.redirects = left;
         next.followed = next.followed.saturating_add(1);
         Some(Ok(next))

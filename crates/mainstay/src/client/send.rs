@@ -165,6 +165,10 @@ impl Client {
             self.shared.defaults;
         let mut outgoing = Outgoing::new(request);
         outgoing.redirects = wishes.redirects.unwrap_or(redirects);
+        if outgoing.redirects > 0 {
+            let pipeline = wishes.pipeline.as_ref().unwrap_or(&self.shared.pipeline);
+            outgoing.head_by = pipeline.deadline().map(Deadline::within);
+        }
         outgoing.write_timeout = write_timeout;
         default_headers(outgoing.request.headers_mut(), &self.shared.headers);
         let options = wishes.options_within(timeout);

@@ -47,6 +47,13 @@ impl CallOptions {
         self.deadline
     }
 
+    /// The call must end by then, or as soon as it says itself.
+    #[cfg(feature = "client")]
+    pub(crate) fn by(mut self, then: Deadline) -> Self {
+        self.deadline = Some(self.deadline.map_or(then, |own| own.min(then)));
+        self
+    }
+
     /// Other rules for whether it may be sent again.
     pub fn rules(mut self, rules: impl Into<Arc<RetryRules>>) -> Self {
         self.rules = Some(rules.into());

@@ -66,6 +66,11 @@ impl Living {
         self.current.common().spec.clone()
     }
 
+    #[cfg(feature = "client")]
+    pub(super) fn deadline(&self) -> Option<std::time::Duration> {
+        self.current.common().spec.deadline
+    }
+
     pub(super) fn name(&self) -> Arc<str> {
         Arc::clone(&self.current.common().spec.name)
     }

@@ -145,6 +145,12 @@ impl Pipeline {
         self.living.spec()
     }
 
+    /// How long a call may take by now.
+    #[cfg(feature = "client")]
+    pub(crate) fn deadline(&self) -> Option<std::time::Duration> {
+        self.living.deadline()
+    }
+
     /// Goes on by another spec, under another name if that says so.
     ///
     /// What is known of each host stays: changed numbers are applied to the guards that live, slots
