@@ -56,6 +56,11 @@
 //! | write: each piece of a streaming body | [`write_timeout`](ClientBuilder::write_timeout) |
 //! | pool | nobody waits for a connection: reqwest makes one. What is waited for is a slot, as long as [`max_wait`](crate::concurrency::Concurrency::max_wait) says; 10 s |
 //!
+//! The head of an answer comes after the body of its request, so the deadline and the attempt's
+//! timeout bound uploads too, however well they move on. Where they take longer than that, give them
+//! a [pipeline](RequestBuilder::pipeline) with longer ones, and a write timeout to notice a server
+//! that takes nothing any more.
+//!
 //! # What is shared
 //!
 //! Everything: clones of a client have the same connections, and know the same of each host. So one

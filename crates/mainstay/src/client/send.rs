@@ -128,7 +128,11 @@ impl Known {
     ) -> Result<::reqwest::Response, ClientError> {
         let response = match end {
             Ok(answer) => answer.response,
-            Err(error) => return Err(ClientError::failed(error).of_call(self.asked, sent, report)),
+            Err(error) => {
+                let is_over = self.ends.is_some_and(|ends| ends.left().is_zero());
+                let error = ClientError::failed(error, is_over);
+                return Err(error.of_call(self.asked, sent, report));
+            }
         };
         let mut response = self.bounded(response);
         let status = response.status();
