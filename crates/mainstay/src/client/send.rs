@@ -218,9 +218,16 @@ impl Client {
 
 /// Adds what the request does not say itself.
 pub(super) fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
+    let mut added = None;
     for (name, value) in defaults {
-        if let Entry::Vacant(vacant) = headers.entry(name) {
-            vacant.insert(value.clone());
+        match headers.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(value.clone());
+                added = Some(name);
+            }
+            // Values of one name stand behind one another.
+            Entry::Occupied(mut values) if added == Some(name) => values.append(value.clone()),
+            Entry::Occupied(_) => {}
         }
     }
 }
