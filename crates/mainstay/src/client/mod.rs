@@ -196,8 +196,9 @@ impl Client {
     ///
     /// Whatever is wrong with the URL is told when it is sent.
     pub fn request(&self, method: Method, url: impl AsRef<str>) -> RequestBuilder {
-        let builder = self.target(url.as_ref()).map(|url| self.shared.reqwest.request(method, url));
-        RequestBuilder::new(self.clone(), builder)
+        let target = self.target(url.as_ref()).map_err(ClientError::invalid);
+        let request = target.map(|url| self.shared.reqwest.request(method, url));
+        RequestBuilder::new(self.clone(), request)
     }
 
     /// Sends a request that was built elsewhere.

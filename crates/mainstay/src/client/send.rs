@@ -21,7 +21,7 @@ use super::wishes::{Defaults, Wishes};
 use super::{Client, Stack};
 use crate::deadline::Deadline;
 use crate::http::reqwest::with_body;
-use crate::http::{CallOptions, RequestView};
+use crate::http::{CallOptions, IDEMPOTENCY_KEY, RequestView};
 use crate::observe::{CallReport, WithReport};
 use crate::pipeline::Pipeline;
 
@@ -176,6 +176,7 @@ impl Client {
         outgoing.write_timeout = write_timeout;
         default_headers(outgoing.request.headers_mut(), &self.shared.headers);
         let options = wishes.options_within(timeout);
+        let is_keyed = options.as_ref().is_some_and(|options| options.is_keyed);
         outgoing.extensions = mem::take(&mut wishes.extensions);
         let ends = options.as_ref().and_then(CallOptions::deadline);
         if let Some(options) = options {
@@ -188,7 +189,7 @@ impl Client {
             asked: Asked {
                 method: outgoing.method().clone(),
                 url: outgoing.request.url().clone(),
-                is_once: is_once(&outgoing),
+                is_once: !is_keyed && is_once(&outgoing),
             },
             is_status_an_error: wishes.is_status_an_error.unwrap_or(is_status_an_error),
             read_timeout: wishes.read_timeout.or(read_timeout),
@@ -234,7 +235,7 @@ pub(super) fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
 
 /// Whether it is not sent again where it may have been done.
 fn is_once(outgoing: &Outgoing) -> bool {
-    !outgoing.method().is_idempotent() && !outgoing.headers().contains_key("idempotency-key")
+    !outgoing.method().is_idempotent() && !outgoing.headers().contains_key(IDEMPOTENCY_KEY)
 }
 
 impl fmt::Debug for Sending {

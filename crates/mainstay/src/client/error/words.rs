@@ -92,7 +92,8 @@ impl ClientError {
         let is_known = self.inner.method.is_some();
         let layer = self.refused().map(Refused::layer);
         f.write_str(match self.cause() {
-            Cause::TimedOut | Cause::Broken if self.inner.is_once => {
+            // One that its pipeline gave a key was sent again.
+            Cause::TimedOut | Cause::Broken if self.inner.is_once && self.attempts() == 1 => {
                 "; it may have been done, so it was not sent again: an idempotency key would allow that"
             }
             Cause::Connect if is_known => "; is the address right, and does something listen there?",
