@@ -32,7 +32,8 @@
 //! [`reqwest`](https://docs.rs/reqwest) sends the requests and gives the answers; whatever its
 //! builders can, these can, by the same names. The application picks its TLS: with
 //! `reqwest = { version = "0.13", default-features = false, features = ["rustls"] }` beside this
-//! crate, or any other of its features. Or something else sends them: see
+//! crate, or any other of its features: without `charset` texts are UTF-8, without `cookies` and
+//! `gzip` none are kept and nothing is unpacked. Or something else sends them: see
 //! [`over`](ClientBuilder::over).
 //!
 //! # Nothing is repeated in secret
