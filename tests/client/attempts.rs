@@ -46,6 +46,27 @@ async fn a_post_with_a_key_is_sent_again_with_the_same_one() {
     assert!(keys[2] == keys[3] && keys[2].len() == 36, "{keys:?}");
 }
 
+/// Also where the pipeline knows of no such field, and whatever key was said before.
+#[tokio::test]
+async fn a_post_with_a_key_in_another_field_is_sent_again_and_has_one_key() {
+    let keys = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&keys);
+    let server = Server::answers(Speaks::Http1, move |_, request| {
+        let fields = ["idempotency-key", "paypal-request-id"];
+        let keys = fields.map(|name| request.headers().get_all(name).iter().count());
+        seen.lock().unwrap().push(keys);
+        async { server::status(503) }
+    })
+    .await;
+    let paypal = IdempotencyKeys::new().header(http::HeaderName::from_static("paypal-request-id"));
+    // Each has a breaker of its own.
+    let (one, other) = (client().post(&server.url), client().post(&server.url));
+    finishes(one.unique_key(&paypal).unique_key(&paypal).send()).await.unwrap();
+    assert_eq!(std::mem::take(&mut *keys.lock().unwrap()), [[0, 1]; 3]);
+    finishes(other.idempotency_key("one").idempotency_key("two").send()).await.unwrap();
+    assert_eq!(std::mem::take(&mut *keys.lock().unwrap()), [[1, 0]; 3]);
+}
+
 #[tokio::test]
 async fn a_connection_that_is_refused_is_tried_again_whatever_the_method() {
     let (_port, url) = nobody();

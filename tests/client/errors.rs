@@ -72,8 +72,21 @@ async fn a_request_that_cannot_be_sent_says_what_is_wrong_with_it() {
     let error = finishes(client.get("/users").send()).await.unwrap_err();
     assert_eq!(error.to_string(), "it cannot be sent");
     assert!(error.source().unwrap().to_string().starts_with("\"/users\" is no URL"));
-    let bad_header = client.get("http://127.0.0.1/").header("a b", "c").build();
-    assert_eq!(bad_header.unwrap_err().cause(), Cause::Invalid);
+    let post = || client.post("http://127.0.0.1/x?key=1");
+    for bad in [
+        post().header("a b", "c"),
+        post().header("a", "b\n").header("a b", "c"),
+        post().bearer_auth("as it was read from a file\n"),
+        post().idempotency_key("one\n"),
+        post().query("no pairs"),
+        post().form(&7),
+        post().json(&std::collections::BTreeMap::from([([1], 1)])),
+    ] {
+        let error = bad.build().unwrap_err();
+        assert_eq!((error.cause(), error.attempts()), (Cause::Invalid, 0));
+        assert_eq!(error.to_string(), "POST http://127.0.0.1/x?…: it cannot be sent");
+        assert!(error.source().is_some());
+    }
     let error = finishes(client.get("ftp://127.0.0.1/").send()).await.unwrap_err();
     assert_eq!((error.cause(), error.attempts()), (Cause::Invalid, 1));
 }

@@ -61,6 +61,28 @@ async fn a_request_arrives_as_it_was_put_together() {
 }
 
 #[tokio::test]
+async fn all_values_of_a_default_field_are_sent_or_none_of_them() {
+    let server = echo().await;
+    let mut fields = HeaderMap::new();
+    for (name, value) in [("x-tag", "one"), ("x-other", "1"), ("x-tag", "two"), ("x-tag", "three")]
+    {
+        fields.append(name, value.parse().unwrap());
+    }
+    let client = builder().base_url(&server.url).default_headers(fields).build().unwrap();
+    let tags = |text: String| {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("x-tag: "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (call, arrive) in [
+        (client.get("/"), &["one", "two", "three"][..]),
+        (client.get("/").header("x-tag", "its own"), &["its own"]),
+    ] {
+        let text = finishes(finishes(call.send()).await.unwrap().text()).await.unwrap();
+        assert_eq!(tags(text), arrive);
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_many_parts_arrives() {
     let server = echo().await;
     let form = reqwest::multipart::Form::new().text("name", "Ana").text("city", "Sines");

@@ -71,6 +71,26 @@ async fn the_timeout_of_a_call_ends_it_before_its_head() {
     );
 }
 
+/// Paused time, and no socket.
+#[tokio::test(start_paused = true)]
+async fn an_error_says_which_of_the_times_would_have_to_be_longer() {
+    let silent = tower::service_fn(|_: http::Request<reqwest::Body>| {
+        std::future::pending::<Result<Response<String>, std::convert::Infallible>>()
+    });
+    let client = |spec: PipelineSpec| {
+        Client::builder().over(silent).pipeline(spec.build().unwrap()).build().unwrap()
+    };
+    let (bare, once) = (PipelineSpec::named("bare"), quick().retry(Retry::up_to(1)));
+    for (call, advice) in [
+        (client(bare.clone()).get("http://a/").timeout(SHORT), "`timeout` gives it longer"),
+        (client(once).get("http://a/").timeout(LONG), "its pipeline's `attempt_timeout` gives"),
+        (client(bare.deadline(SHORT)).get("http://a/"), "its pipeline's `deadline` gives it"),
+    ] {
+        let error = call.send().await.unwrap_err().to_string();
+        assert!(error.contains(&format!("no answer in time; {advice}")), "{error}");
+    }
+}
+
 /// Where the length was said, nobody asks for an end: that it is let go of says that it was taken.
 #[tokio::test]
 async fn an_upload_that_was_taken_whole_is_let_go_of_before_its_answer() {

@@ -85,7 +85,12 @@ impl ClientBuilder {
     }
 
     /// Fields of every request that does not have them itself.
-    pub fn default_headers(mut self, fields: HeaderMap) -> Self {
+    pub fn default_headers(mut self, mut fields: HeaderMap) -> Self {
+        for (name, value) in &mut fields {
+            if SECRETS.contains(name) {
+                value.set_sensitive(true);
+            }
+        }
         if let Ok(headers) = &mut self.headers {
             headers.extend(fields);
         }

@@ -51,6 +51,8 @@ struct Inner {
     url: Option<Url>,
     /// To ask twice is not as good as to ask once.
     is_once: bool,
+    /// Whether the time was over that the call itself, or its client, gave it.
+    is_over: bool,
     sent: u32,
     source: Option<BoxError>,
     response: Option<::reqwest::Response>,
@@ -72,6 +74,7 @@ impl ClientError {
             method: None,
             url: None,
             is_once: false,
+            is_over: false,
             sent: 0,
             source,
             response: None,
@@ -85,10 +88,12 @@ impl ClientError {
         Self::of(Cause::Invalid, Some(why))
     }
 
-    /// The end of a call that has no answer.
-    pub(super) fn failed(error: Error<TransportError>) -> Self {
+    /// The end of a call that has no answer, and whether its own time was over.
+    pub(super) fn failed(error: Error<TransportError>, is_over: bool) -> Self {
         let cause = Failure::of(&error).cause();
-        Self::of(cause, Some(error.shown()))
+        let mut failed = Self::of(cause, Some(error.shown()));
+        failed.inner.is_over = is_over;
+        failed
     }
 
     /// An answer that says it went wrong.

@@ -43,7 +43,8 @@
 //! [`reqwest`](https://docs.rs/reqwest) sends the requests and gives the answers; whatever its
 //! builders can, these can, by the same names. The application picks its TLS: with
 //! `reqwest = { version = "0.13", default-features = false, features = ["rustls"] }` beside this
-//! crate, or any other of its features. Or something else sends them: see
+//! crate, or any other of its features: without `charset` texts are UTF-8, without `cookies` and
+//! `gzip` none are kept and nothing is unpacked. Or something else sends them: see
 //! [`over`](ClientBuilder::over).
 //!
 //! # Nothing is repeated in secret
@@ -66,6 +67,11 @@
 //! | read: each piece of a body | [`read_timeout`](ClientBuilder::read_timeout) |
 //! | write: each piece of a streaming body | [`write_timeout`](ClientBuilder::write_timeout) |
 //! | pool | nobody waits for a connection: reqwest makes one. What is waited for is a slot, as long as [`max_wait`](crate::concurrency::Concurrency::max_wait) says; 10 s |
+//!
+//! The head of an answer comes after the body of its request, so the deadline and the attempt's
+//! timeout bound uploads too, however well they move on. Where they take longer than that, give them
+//! a [pipeline](RequestBuilder::pipeline) with longer ones, and a write timeout to notice a server
+//! that takes nothing any more.
 //!
 //! # What is shared
 //!
@@ -204,8 +210,9 @@ impl Client {
     ///
     /// Whatever is wrong with the URL is told when it is sent.
     pub fn request(&self, method: Method, url: impl AsRef<str>) -> RequestBuilder {
-        let builder = self.target(url.as_ref()).map(|url| self.shared.reqwest.request(method, url));
-        RequestBuilder::new(self.clone(), builder)
+        let target = self.target(url.as_ref()).map_err(ClientError::invalid);
+        let request = target.map(|url| self.shared.reqwest.request(method, url));
+        RequestBuilder::new(self.clone(), request)
     }
 
     /// Sends a request that was built elsewhere. Its timeout is that of the call with its body, as

@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::Client;
 use super::download::Download;
-use super::error::ClientError;
+use super::error::{Asked, ClientError};
 use super::send::Sending;
 use super::wishes::Wishes;
 use crate::BoxError;
-use crate::http::{IdempotencyKeys, Key, RetryRules};
+use crate::http::{IDEMPOTENCY_KEY, IdempotencyKeys, Key, RetryRules};
 use crate::pipeline::Pipeline;
 
 /// The verbs of reqwest's own builder, which does what they say; both clients have them.
@@ -26,7 +26,11 @@ macro_rules! verbs {
             HeaderName: TryFrom<K, Error: Into<::http::Error>>,
             HeaderValue: TryFrom<V, Error: Into<::http::Error>>,
         {
-            self.with(|request| request.header(name, value))
+            let name = HeaderName::try_from(name).map_err(Into::into);
+            self.field(name.and_then(|name| {
+                let value = HeaderValue::try_from(value).map_err(Into::into)?;
+                Ok((name, value))
+            }))
         }
 
         /// Puts these fields in the place of those of their names.
@@ -45,12 +49,16 @@ macro_rules! verbs {
 
         /// Says who asks, by a token.
         pub fn bearer_auth(self, token: impl std::fmt::Display) -> Self {
-            self.with(|request| request.bearer_auth(token))
+            let value = HeaderValue::try_from(format!("Bearer {token}"));
+            self.field(value.map_err(Into::into).map(|mut value| {
+                value.set_sensitive(true);
+                (::http::header::AUTHORIZATION, value)
+            }))
         }
 
         /// Adds these pairs to the query of the URL.
         pub fn query<T: Serialize + ?Sized>(self, pairs: &T) -> Self {
-            self.with(|request| request.query(pairs))
+            self.writes(|request| request.query(pairs))
         }
 
         /// A body: of bytes, which can be sent again, or a stream, which is sent once.
@@ -60,12 +68,12 @@ macro_rules! verbs {
 
         /// This as a body of JSON.
         pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
-            self.with(|request| request.json(value))
+            self.writes(|request| request.json(value))
         }
 
         /// This as a body as HTML's forms send it.
         pub fn form<T: Serialize + ?Sized>(self, fields: &T) -> Self {
-            self.with(|request| request.form(fields))
+            self.writes(|request| request.form(fields))
         }
 
         /// A body of many parts, files among them. It is a stream, and sent once.
@@ -90,14 +98,14 @@ pub(super) use verbs;
 #[must_use = "nothing is sent until `send` is awaited"]
 pub struct RequestBuilder {
     client: Client,
-    request: Result<::reqwest::RequestBuilder, BoxError>,
+    request: Result<::reqwest::RequestBuilder, ClientError>,
     wishes: Wishes,
 }
 
 impl RequestBuilder {
     pub(super) fn new(
         client: Client,
-        request: Result<::reqwest::RequestBuilder, BoxError>,
+        request: Result<::reqwest::RequestBuilder, ClientError>,
     ) -> Self {
         Self { client, request, wishes: Wishes::default() }
     }
@@ -107,6 +115,32 @@ impl RequestBuilder {
         change: impl FnOnce(::reqwest::RequestBuilder) -> ::reqwest::RequestBuilder,
     ) -> Self {
         self.request = self.request.map(change);
+        self
+    }
+
+    /// Adds a field, or says of which request it is none. reqwest would forget which it was.
+    pub(super) fn field(mut self, field: Result<(HeaderName, HeaderValue), ::http::Error>) -> Self {
+        self.request = self.request.and_then(|request| match field {
+            Ok((name, value)) => Ok(request.header(name, value)),
+            Err(why) => Err(invalid(&request.build().map_err(not_built)?, why.into())),
+        });
+        self
+    }
+
+    /// Writes a value into the request, or says of which request it is none.
+    pub(super) fn writes(
+        mut self,
+        change: impl FnOnce(::reqwest::RequestBuilder) -> ::reqwest::RequestBuilder,
+    ) -> Self {
+        self.request = self.request.and_then(|request| {
+            let (client, request) = request.build_split();
+            let request = request.map_err(not_built)?;
+            let before = ::reqwest::Request::new(request.method().clone(), request.url().clone());
+            let request = ::reqwest::RequestBuilder::from_parts(client, request);
+            let (client, written) = change(request).build_split();
+            let request = written.map_err(|why| invalid(&before, why.into()))?;
+            Ok(::reqwest::RequestBuilder::from_parts(client, request))
+        });
         self
     }
 
@@ -158,15 +192,22 @@ impl RequestBuilder {
     /// By this the server knows it if it comes again, so that it may be sent again: the name that
     /// you have for what is to be done once. Only for servers that promise to honour it.
     pub fn idempotency_key(self, key: impl AsRef<str>) -> Self {
-        let key = key.as_ref().to_owned();
-        self.with(|request| request.header("idempotency-key", key))
+        match HeaderValue::try_from(key.as_ref()) {
+            Ok(key) => self.keyed(HeaderMap::from_iter([(IDEMPOTENCY_KEY, key)])),
+            Err(error) => self.field(Err(error.into())),
+        }
     }
 
     /// The same with a key that no other call has, in the field that this says.
     pub fn unique_key(self, keys: &IdempotencyKeys) -> Self {
         let mut fields = HeaderMap::new();
         keys.mint(&mut fields);
-        self.headers(fields)
+        self.keyed(fields)
+    }
+
+    fn keyed(mut self, key: HeaderMap) -> Self {
+        self.wishes.keyed();
+        self.headers(key)
     }
 
     /// An answer whose status is 400 or more is an error, once no further attempt would better it.
@@ -223,9 +264,20 @@ impl RequestBuilder {
     pub(super) fn built(
         self,
     ) -> Result<(Client, ::reqwest::Request, Wishes), (Client, ClientError)> {
-        match self.request.and_then(|request| Ok(request.build()?)) {
+        match self.request.and_then(|request| request.build().map_err(not_built)) {
             Ok(request) => Ok((self.client, request, self.wishes)),
-            Err(why) => Err((self.client, ClientError::invalid(why))),
+            Err(error) => Err((self.client, error)),
         }
     }
+}
+
+/// What is wrong with this request.
+fn invalid(request: &::reqwest::Request, why: BoxError) -> ClientError {
+    let (method, url) = (request.method().clone(), request.url().clone());
+    ClientError::invalid(why).of_call(Asked { method, url, is_once: false }, 0, None)
+}
+
+/// What is wrong with a request of which nothing is left.
+fn not_built(why: ::reqwest::Error) -> ClientError {
+    ClientError::invalid(why.without_url().into())
 }

@@ -21,7 +21,7 @@ use super::wishes::{Defaults, Wishes};
 use super::{Client, Stack};
 use crate::deadline::Deadline;
 use crate::http::reqwest::with_body;
-use crate::http::{CallOptions, RequestView};
+use crate::http::{CallOptions, IDEMPOTENCY_KEY, RequestView};
 use crate::observe::{CallReport, WithReport};
 use crate::pipeline::Pipeline;
 
@@ -183,7 +183,11 @@ impl Known {
     ) -> Result<::reqwest::Response, ClientError> {
         let response = match end {
             Ok(answer) => answer.response,
-            Err(error) => return Err(ClientError::failed(error).of_call(self.asked, sent, report)),
+            Err(error) => {
+                let is_over = self.ends.is_some_and(|ends| ends.left().is_zero());
+                let error = ClientError::failed(error, is_over);
+                return Err(error.of_call(self.asked, sent, report));
+            }
         };
         let mut response = self.bounded(response);
         let status = response.status();
@@ -227,6 +231,7 @@ impl Client {
         outgoing.write_timeout = write_timeout;
         default_headers(outgoing.request.headers_mut(), &self.shared.headers);
         let options = wishes.options_within(timeout);
+        let is_keyed = options.as_ref().is_some_and(|options| options.is_keyed);
         outgoing.extensions = mem::take(&mut wishes.extensions);
         let ends = options.as_ref().and_then(CallOptions::deadline);
         if let Some(options) = options {
@@ -239,7 +244,7 @@ impl Client {
             asked: Asked {
                 method: outgoing.method().clone(),
                 url: outgoing.request.url().clone(),
-                is_once: is_once(&outgoing),
+                is_once: !is_keyed && is_once(&outgoing),
             },
             is_status_an_error: wishes.is_status_an_error.unwrap_or(is_status_an_error),
             read_timeout: wishes.read_timeout.or(read_timeout),
@@ -270,16 +275,23 @@ impl Client {
 
 /// Adds what the request does not say itself.
 pub(super) fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
+    let mut added = None;
     for (name, value) in defaults {
-        if let Entry::Vacant(vacant) = headers.entry(name) {
-            vacant.insert(value.clone());
+        match headers.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(value.clone());
+                added = Some(name);
+            }
+            // Values of one name stand behind one another.
+            Entry::Occupied(mut values) if added == Some(name) => values.append(value.clone()),
+            Entry::Occupied(_) => {}
         }
     }
 }
 
 /// Whether it is not sent again where it may have been done.
 fn is_once(outgoing: &Outgoing) -> bool {
-    !outgoing.method().is_idempotent() && !outgoing.headers().contains_key("idempotency-key")
+    !outgoing.method().is_idempotent() && !outgoing.headers().contains_key(IDEMPOTENCY_KEY)
 }
 
 impl fmt::Debug for Sending {

@@ -45,6 +45,11 @@ impl Wishes {
         self.change(|options| options.key(key));
     }
 
+    /// Its server knows it if it comes again.
+    pub(super) fn keyed(&mut self) {
+        self.change(CallOptions::keyed);
+    }
+
     fn change(&mut self, change: impl FnOnce(CallOptions) -> CallOptions) {
         self.options = Some(change(self.options.take().unwrap_or_default()));
     }

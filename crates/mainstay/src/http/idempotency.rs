@@ -5,7 +5,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 use crate::chance;
 
 /// The field of draft-ietf-httpapi-idempotency-key-header.
-pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Whether a field is there that few requests have.
 #[inline(always)] // a name that is known is compared in half the time

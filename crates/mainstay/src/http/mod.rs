@@ -59,6 +59,8 @@ pub use attempt::{Attempt, End};
 pub use body::{Copies, Replay, ReplayBody, ReplayLayer};
 pub use failure::{Cause, Failure, Reached};
 pub use hints::{Hints, Quota, Scope, Unit};
+#[cfg(feature = "client")]
+pub(crate) use idempotency::IDEMPOTENCY_KEY;
 pub use idempotency::IdempotencyKeys;
 pub use key::{ByHost, Key, KeyBy, Origin};
 pub(crate) use key::{own_port, split_port};

@@ -27,12 +27,14 @@ pub struct CallOptions {
     pub(super) rules: Option<Arc<RetryRules>>,
     pub(crate) cost: Option<u32>,
     pub(crate) key: Option<Key>,
+    /// Whether its server knows it if it comes again, by whatever field.
+    pub(crate) is_keyed: bool,
 }
 
 impl CallOptions {
     /// Nothing otherwise.
     pub const fn new() -> Self {
-        Self { deadline: None, rules: None, cost: None, key: None }
+        Self { deadline: None, rules: None, cost: None, key: None, is_keyed: false }
     }
 
     /// The call must end within so long from now on; where a layer gives it less, that counts.
@@ -69,6 +71,13 @@ impl CallOptions {
     /// Whose state it shares in a [`Pipeline`](crate::pipeline::Pipeline), in place of its host's.
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// Its server knows it if it comes again.
+    #[cfg(feature = "client")]
+    pub(crate) const fn keyed(mut self) -> Self {
+        self.is_keyed = true;
         self
     }
 

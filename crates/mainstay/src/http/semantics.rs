@@ -92,8 +92,10 @@ impl Http {
     #[inline]
     pub fn about<Req: RequestView>(&self, request: &Req) -> About {
         let method = request.method();
-        let rules = CallOptions::of(request).and_then(|options| options.rules.clone());
+        let options = CallOptions::of(request);
+        let rules = options.and_then(|options| options.rules.clone());
         let is_idempotent = rules.as_deref().unwrap_or(&self.rules).is_idempotent(method)
+            || options.is_some_and(|options| options.is_keyed)
             || self.is_keyed(request.headers());
         let is_in_memory = request.copies() == Copies::Alongside;
         About { method: method.clone(), is_idempotent, is_in_memory, rules }

@@ -5,7 +5,6 @@ use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 #[cfg(feature = "client")]
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -69,7 +68,7 @@ impl Living {
     }
 
     #[cfg(feature = "client")]
-    pub(super) fn deadline(&self) -> Option<Duration> {
+    pub(super) fn deadline(&self) -> Option<std::time::Duration> {
         self.current.common().spec.deadline
     }
 

@@ -4,8 +4,7 @@
 //! use mainstay::pipeline::Pipeline;
 //! use mainstay::rate_limit::RateLimit;
 //! use mainstay::retry::Retry;
-//! use std::time::Duration;
-//! use tower::ServiceBuilder;
+//! //! use tower::ServiceBuilder;
 //!
 //! let pipeline = Pipeline::named("github")
 //!     .deadline(Duration::from_secs(20))
@@ -84,7 +83,6 @@ mod waits;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tower_layer::Layer;
 
@@ -149,7 +147,7 @@ impl Pipeline {
 
     /// How long a call may take by now.
     #[cfg(feature = "client")]
-    pub(crate) fn deadline(&self) -> Option<Duration> {
+    pub(crate) fn deadline(&self) -> Option<std::time::Duration> {
         self.living.deadline()
     }
 

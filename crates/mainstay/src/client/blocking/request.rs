@@ -32,6 +32,17 @@ impl RequestBuilder {
         Self { inner: change(self.inner), ..self }
     }
 
+    fn field(self, field: Result<(HeaderName, HeaderValue), ::http::Error>) -> Self {
+        self.with(|request| request.field(field))
+    }
+
+    fn writes(
+        self,
+        change: impl FnOnce(::reqwest::RequestBuilder) -> ::reqwest::RequestBuilder,
+    ) -> Self {
+        self.with(|request| request.writes(change))
+    }
+
     verbs!();
 
     /// A body that is read as it is sent, on a thread for that. It is a stream, and sent once.

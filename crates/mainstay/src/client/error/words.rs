@@ -7,6 +7,7 @@ use ::http::StatusCode;
 use ::reqwest::Url;
 
 use super::ClientError;
+use crate::error::Refused;
 use crate::http::Cause;
 
 /// A URL without what may be secret in it: user, password and query.
@@ -89,12 +90,22 @@ impl ClientError {
             return write!(f, "; it would be taken in {wait:?}");
         }
         let is_known = self.inner.method.is_some();
+        let layer = self.refused().map(Refused::layer);
         f.write_str(match self.cause() {
-            Cause::TimedOut | Cause::Broken if self.inner.is_once => {
+            // One that its pipeline gave a key was sent again.
+            Cause::TimedOut | Cause::Broken if self.inner.is_once && self.attempts() == 1 => {
                 "; it may have been done, so it was not sent again: an idempotency key would allow that"
             }
             Cause::Connect if is_known => "; is the address right, and does something listen there?",
-            Cause::TimedOut if is_known => "; `timeout` gives it longer, a report says what was slow",
+            Cause::TimedOut if is_known => match layer {
+                _ if self.inner.is_over => "; `timeout` gives it longer, a report says what was slow",
+                Some("attempt timeout") => "; its pipeline's `attempt_timeout` gives each attempt longer",
+                Some("write timeout") => "; `write_timeout` gives each piece of its body longer",
+                Some("deadline") => {
+                    "; its pipeline's `deadline` gives it longer, a report says what was slow"
+                }
+                _ => "; a report says what was slow",
+            },
             Cause::Refused if self.attempts() == 0 => "; nothing was sent",
             _ => "",
         })
