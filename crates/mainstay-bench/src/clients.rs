@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p mainstay-bench --features client --bin clients              a table
+//! cargo run --release -p mainstay-bench --features client --bin clients -- rounds 5 200000
 //! cargo run --release -p mainstay-bench --features client --bin clients -- download  a GiB, cut off
 //! ```
 //!
@@ -31,15 +32,19 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
-        [] => table(ROUNDS),
-        ["rounds", rounds] => rounds.parse().map_err(Into::into).and_then(table),
+        [] => table(ROUNDS, CALLS),
+        ["rounds", rounds] => rounds.parse().map_err(Into::into).and_then(|it| table(it, CALLS)),
+        ["rounds", rounds, calls] => match (rounds.parse(), calls.parse()) {
+            (Ok(rounds), Ok(calls)) => table(rounds, calls),
+            _ => Err("how many rounds, and of how many calls?".into()),
+        },
         ["download"] => download::all(),
         // What the processes are told that the others begin.
         ["serve-calls"] => server::calls(),
         ["serve-parts"] => server::parts(),
-        ["run-client", client, url] => run::tell(client, url),
+        ["run-client", client, url, calls] => run::tell(client, url, calls),
         ["run-download", url, file] => download::tell(url, file),
-        _ => Err("clients [rounds N | download]".into()),
+        _ => Err("clients [rounds N [CALLS] | download]".into()),
     };
     done.unwrap_or_else(|error| {
         println!("{error}");
@@ -49,17 +54,18 @@ fn main() -> ExitCode {
 
 type Done = Result<ExitCode, Box<dyn std::error::Error>>;
 
-fn table(rounds: usize) -> Done {
+fn table(rounds: usize, calls: usize) -> Done {
     let server = Process::begin(&["serve-calls"])?;
     let mut all: Vec<[Cost; Client::ALL.len()]> = Vec::with_capacity(rounds);
     for _ in 0..rounds {
         let mut costs = [Cost::default(); Client::ALL.len()];
         for (client, cost) in Client::ALL.iter().zip(&mut costs) {
-            *cost = Process::begin(&["run-client", client.name(), &server.said])?.said.parse()?;
+            let run = ["run-client", client.name(), &server.said, &calls.to_string()];
+            *cost = Process::begin(&run)?.said.parse()?;
         }
         all.push(costs);
     }
-    println!("{CALLS} calls, 100 at a time, {rounds} rounds; medians");
+    println!("{calls} calls, 100 at a time, {rounds} rounds; medians");
     println!(
         "{:<26} {:>9} {:>9} {:>17} {:>10} {:>9}",
         "client", "CPU µs", "ratio", "[10..90 %]", "resident", "net MiB"

@@ -85,31 +85,32 @@ pub(super) fn runtime() -> io::Result<Runtime> {
 }
 
 /// Runs this client and says what it cost.
-pub(super) fn tell(client: &str, url: &str) -> Done {
+pub(super) fn tell(client: &str, url: &str, calls: &str) -> Done {
     let client = Client::named(client).ok_or("no such client")?;
+    let calls = calls.parse()?;
     let micros = runtime()?.block_on(async {
         match client {
             Client::Reqwest => {
                 let client = reqwest::Client::builder().no_proxy().build()?;
-                measured(|| async { Ok(client.get(url).send().await?.bytes().await?) }).await
+                measured(calls, || async { Ok(client.get(url).send().await?.bytes().await?) }).await
             }
-            Client::Ours => ours(ours_builder().build()?, url).await,
+            Client::Ours => ours(calls, ours_builder().build()?, url).await,
             Client::OursUnlimited => {
-                ours(ours_builder().pipeline(unlimited()?).build()?, url).await
+                ours(calls, ours_builder().pipeline(unlimited()?).build()?, url).await
             }
             Client::Hyper => {
                 let client = Hyper::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
                 let url: http::Uri = url.parse()?;
-                measured(|| async {
+                measured(calls, || async {
                     let request = Request::get(url.clone()).body(Full::default())?;
                     Ok(client.request(request).await?.into_body().collect().await?.to_bytes())
                 })
                 .await
             }
-            Client::OursOverHyper => ours(ours_builder().over(hyper()).build()?, url).await,
+            Client::OursOverHyper => ours(calls, ours_builder().over(hyper()).build()?, url).await,
             Client::OursOverHyperUnlimited => {
                 let builder = ours_builder().pipeline(unlimited()?).over(hyper());
-                ours(builder.build()?, url).await
+                ours(calls, builder.build()?, url).await
             }
         }
     })?;
@@ -130,14 +131,14 @@ fn ours_builder() -> ClientBuilder {
     Ours::builder().reqwest(reqwest::ClientBuilder::no_proxy)
 }
 
-async fn ours(client: Ours, url: &str) -> Measured {
-    measured(|| async { Ok(client.get(url).send().await?.bytes().await?) }).await
+async fn ours(calls: usize, client: Ours, url: &str) -> Measured {
+    measured(calls, || async { Ok(client.get(url).send().await?.bytes().await?) }).await
 }
 
 type Measured = Result<f64, Box<dyn std::error::Error>>;
 
 /// How much is computed for each call, in microseconds.
-async fn measured<F, Fut>(call: F) -> Measured
+async fn measured<F, Fut>(calls: usize, call: F) -> Measured
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<Bytes, Box<dyn std::error::Error>>>,
@@ -154,8 +155,8 @@ where
     };
     all(WARM).await?;
     let begin = clock::computed();
-    all(CALLS).await?;
-    Ok((clock::computed() - begin).as_secs_f64() * 1e6 / CALLS as f64)
+    all(calls).await?;
+    Ok((clock::computed() - begin).as_secs_f64() * 1e6 / calls as f64)
 }
 
 /// The most memory that this process has had, in MiB.
