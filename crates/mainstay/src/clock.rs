@@ -101,6 +101,15 @@ impl Timer {
         self.poll_in_steps(until, Duration::MAX, cx)
     }
 
+    /// The same for a moment that is most likely to come: the timer is made without a look at the
+    /// clock, which is a good part of what it costs.
+    pub(crate) fn poll_ahead(&mut self, until: Moment, cx: &mut Context<'_>) -> Poll<()> {
+        if self.sleep.is_none() {
+            self.sleep = Some(Box::pin(sleep_until(until)));
+        }
+        self.poll(until, cx)
+    }
+
     /// The same, but the timer is never set for longer than this, so that the moment may come nearer
     /// by as much as is left of the step.
     pub(crate) fn poll_in_steps(
@@ -110,16 +119,14 @@ impl Timer {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         loop {
+            if let Some(sleep) = &mut self.sleep {
+                ready!(poll(sleep.as_mut(), cx));
+            }
+            let Some(left) = deadline::left(until, now()) else { return Poll::Ready(()) };
+            let left = left.min(step);
             match &mut self.sleep {
-                Some(sleep) => {
-                    ready!(poll(sleep.as_mut(), cx));
-                    let left = deadline::left(until, now());
-                    let Some(left) = left else { return Poll::Ready(()) };
-                    sleep.as_mut().reset(after(left.min(step)));
-                }
-                // Without a look at the clock, which is a good part of what a timer costs.
-                None if step == Duration::MAX => self.sleep = Some(Box::pin(sleep_until(until))),
-                None => self.sleep = Some(Box::pin(sleep(until.since(now()).min(step)))),
+                Some(sleep) => sleep.as_mut().reset(after(left)),
+                None => self.sleep = Some(Box::pin(sleep(left))),
             }
         }
     }
@@ -230,14 +237,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_moment_that_has_passed_or_never_comes_needs_no_clock() {
-        for passed in [now(), now() - SECOND, Moment::MIN] {
-            task::spawn(()).enter(|cx, _| assert_ready!(Timer::default().poll(passed, cx)));
-        }
+    async fn a_moment_that_has_passed_needs_no_timer() {
         let mut timer = Timer::default();
-        task::spawn(()).enter(|cx, _| assert_pending!(timer.poll(Moment::MAX, cx)));
+        task::spawn(()).enter(|cx, _| assert_ready!(timer.poll(now(), cx)));
+        assert!(!timer.is_made());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_is_made_without_a_clock_fires_at_its_moment_or_never() {
+        let (mut timer, end) = (Timer::default(), now() + SECOND);
+        let (mut never, mut task) = (Timer::default(), task::spawn(()));
+        task.enter(|cx, _| assert_pending!(timer.poll_ahead(end, cx)));
+        task.enter(|cx, _| assert_pending!(never.poll_ahead(Moment::MAX, cx)));
+        advance(SECOND / 2).await;
+        task.enter(|cx, _| assert_pending!(timer.poll_ahead(end, cx)));
+        advance(SECOND / 2 + Duration::from_millis(1)).await;
+        assert!(task.is_woken());
+        task.enter(|cx, _| assert_ready!(timer.poll_ahead(end, cx)));
         advance(SECOND * 3600 * 24 * 365).await;
-        task::spawn(()).enter(|cx, _| assert_pending!(timer.poll(Moment::MAX, cx)));
+        task.enter(|cx, _| assert_pending!(never.poll_ahead(Moment::MAX, cx)));
+        task.enter(|cx, _| assert_ready!(Timer::default().poll_ahead(end, cx)));
     }
 
     #[tokio::test(start_paused = true)]

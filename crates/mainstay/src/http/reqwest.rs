@@ -45,7 +45,9 @@ impl RequestView for ::reqwest::Request {
         }
         // The same for what most requests are; that allocates for a timeout also where there is none.
         let mut copy = Self::new(self.method().clone(), self.url().clone());
-        *copy.headers_mut() = self.headers().clone();
+        if !self.headers().is_empty() {
+            *copy.headers_mut() = self.headers().clone();
+        }
         *copy.version_mut() = self.version();
         Some(copy)
     }

@@ -73,11 +73,11 @@ impl<Req> Sent<Req> {
         permit: <Each<Guards> as Guard<Req>>::Permit,
         until: Moment,
     ) -> Self {
-        Self::of(Live::new(host, subject, permit), until)
+        let live = Live::new(host, subject, permit);
+        Self { live, until, timer: Timer::default(), beneath: Beneath::NOTHING }
     }
 
     /// An attempt that was let go after a wait.
-    #[inline]
     pub(super) fn of(live: Live<Req, Each<Guards>, Held>, until: Moment) -> Self {
         Self { live, until, timer: Timer::default(), beneath: Beneath::NOTHING }
     }
@@ -123,10 +123,10 @@ impl<Req> Sent<Req> {
     pub(super) fn poll_time(&mut self, call: Moment, cx: &mut Context<'_>) -> Poll<Over> {
         let watched = watched(cx);
         if watch_attempt(self.until, watched.min(call)) == Watch::Here {
-            return self.timer.poll(self.until, cx).map(|()| Over::Attempt);
+            return self.timer.poll_ahead(self.until, cx).map(|()| Over::Attempt);
         }
         match watch(call, watched) {
-            Watch::Here => self.timer.poll(call, cx).map(|()| Over::Call),
+            Watch::Here => self.timer.poll_ahead(call, cx).map(|()| Over::Call),
             Watch::FurtherOut | Watch::Nowhere => Poll::Pending,
         }
     }
