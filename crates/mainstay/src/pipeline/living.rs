@@ -4,7 +4,6 @@ use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-#[cfg(feature = "client")]
 
 use tokio::sync::watch;
 
