@@ -222,3 +222,49 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    static CLONES: AtomicU32 = AtomicU32::new(0);
+
+    struct Counted;
+
+    impl Clone for Counted {
+        fn clone(&self) -> Self {
+            CLONES.fetch_add(1, Ordering::Relaxed);
+            Self
+        }
+    }
+
+    impl Service<Request<::reqwest::Body>> for Counted {
+        type Response = Response<::reqwest::Body>;
+        type Error = BoxError;
+        type Future = std::future::Ready<Result<Self::Response, BoxError>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<::reqwest::Body>) -> Self::Future {
+            std::future::ready(Ok(Response::new(::reqwest::Body::default())))
+        }
+    }
+
+    #[test]
+    fn only_what_is_asked_to_send_is_a_clone_of_its_own() {
+        let transport = Transport::other(Counted);
+        let kept: Vec<_> = (0..3).map(|_| transport.clone()).collect();
+        assert_eq!(CLONES.load(Ordering::Relaxed), 0);
+        let mut sends = kept[0].clone();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for _ in 0..2 {
+            assert!(Service::<Outgoing>::poll_ready(&mut sends, &mut cx).is_ready());
+            drop(sends.clone());
+        }
+        assert_eq!(CLONES.load(Ordering::Relaxed), 1);
+    }
+}

@@ -94,8 +94,8 @@ impl<Req> Sent<Req> {
 
     /// Hands the request on.
     #[inline]
-    pub(super) fn send<F>(&mut self, call: impl FnOnce() -> F) -> F {
-        self.live.watch(call)
+    pub(super) fn send<F>(&mut self, scope: Scope, call: impl FnOnce() -> F) -> F {
+        self.live.watch(|| scope.around(call))
     }
 
     /// Polls the attempt.

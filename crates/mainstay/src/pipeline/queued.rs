@@ -55,7 +55,7 @@ impl<F, Req: RequestView + Send + 'static, E: CallError> Queued<F, Sent<Req>, E>
             |service: &mut S, request, live, now| {
                 let until = live.holder().timeout().until(now.get());
                 let mut sent = Sent::of(live, until);
-                (sent.send(|| service.call(request)), sent)
+                (sent.send(Scope::current(), || service.call(request)), sent)
             },
         );
         Self { waiting, looks: Moment::MAX, timer: Timer::default() }

@@ -155,7 +155,7 @@ where
                     inner,
                     scope,
                 );
-                let future = sent.send(|| call.scope.around(|| inner.call(request)));
+                let future = sent.send(call.scope, || inner.call(request));
                 PipelineFuture::first(future, sent, call)
             }
             Admission::Wait => {

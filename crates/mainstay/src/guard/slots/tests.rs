@@ -1,3 +1,5 @@
+use std::future::Future;
+
 use mainstay_policy::concurrency::Concurrency;
 use tokio_test::{assert_pending, assert_ready, task};
 
@@ -69,4 +71,22 @@ async fn who_is_polled_by_another_task_is_woken_there() {
     assert_pending!(other.enter(|cx, _| waits.as_mut().poll(cx)));
     queue.wake(queue.slots().leave(slot));
     assert!(other.is_woken() && !one.is_woken());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_polled_by_one_with_a_timer_tells_it_when_and_needs_none() {
+    let queue = queue(1);
+    let _slot = queue.slots().try_enter().unwrap();
+    let end = clock::now() + Duration::from_secs(1);
+    let (mut waits, mut looks) = (Box::pin(queue.wait(end)), Moment::MAX);
+    let mut task = task::spawn(());
+    let mut poll =
+        || task.enter(|cx, _| scope::rings(&mut looks, cx, |cx| waits.as_mut().poll(cx)));
+    assert_pending!(poll());
+    tokio::time::advance(Duration::from_millis(999)).await;
+    assert_pending!(poll());
+    tokio::time::advance(Duration::from_millis(2)).await;
+    assert_eq!(assert_ready!(poll()), Err(NoSlot::TooLong));
+    assert_eq!(looks, end);
+    assert!(!task.is_woken());
 }

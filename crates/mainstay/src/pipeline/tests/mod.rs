@@ -6,6 +6,7 @@ mod ends;
 mod first;
 mod options;
 mod pipelines;
+mod queued;
 mod refusals;
 mod reload;
 mod sharing;
