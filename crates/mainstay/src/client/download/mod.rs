@@ -40,7 +40,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use ::http::HeaderMap;
+use ::http::{HeaderMap, StatusCode};
 use mainstay_policy::backoff::Backoff;
 use tokio::io::AsyncWrite;
 
@@ -218,6 +218,7 @@ pub struct Downloaded {
     bytes: u64,
     resumes: u32,
     restarts: u32,
+    status: StatusCode,
     headers: HeaderMap,
 }
 
@@ -238,6 +239,12 @@ impl Downloaded {
     #[must_use]
     pub const fn restarts(&self) -> u32 {
         self.restarts
+    }
+
+    /// The status of the answer in which it began: 200, or another of success.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The header fields of the answer in which it began.

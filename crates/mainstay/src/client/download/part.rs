@@ -89,9 +89,14 @@ impl Part {
 
     /// What is there of it will be gone on with.
     pub(super) async fn leave(&mut self) {
-        if self.kept.is_some() {
+        if let Some(kept) = &self.kept {
             // What is not written is asked for again.
             let _ = self.file.flush().await;
+            // Nothing is nothing to go on with.
+            if self.file.get_ref().metadata().await.is_ok_and(|data| data.len() == 0) {
+                let _ = fs::remove_file(&kept.part).await;
+                let _ = kept.note.remove().await;
+            }
         }
     }
 

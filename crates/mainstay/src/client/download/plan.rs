@@ -104,6 +104,10 @@ impl Plan {
                 Does::AsksAnew
             }
             (StatusCode::OK, _) => self.begins(headers),
+            // A 201 with what was made, a 204 with nothing; of a part that nobody asked for it is not
+            // known where it belongs.
+            (StatusCode::PARTIAL_CONTENT, Asks::All) => Does::Fails,
+            (_, Asks::All) if status.is_success() => self.begins(headers),
             (_, Asks::All | Asks::From { .. }) => Does::Fails,
         }
     }
@@ -263,8 +267,26 @@ mod tests {
         let part = headers(&[("content-range", "bytes 0-9/10")]);
         assert_eq!(plan.answered(&asks, PART, &part), Does::Fails);
         assert_eq!(plan.answered(&asks, StatusCode::NOT_FOUND, &part), Does::Fails);
+        assert_eq!(plan.answered(&asks, StatusCode::FOUND, &part), Does::Fails);
         let (does, _) = answers(StatusCode::NO_CONTENT, &[]);
         assert_eq!(does, Does::Fails);
+    }
+
+    #[test]
+    fn whatever_says_success_has_a_body_to_be_written() {
+        for status in [StatusCode::CREATED, StatusCode::NON_AUTHORITATIVE_INFORMATION] {
+            let (mut plan, five) = (Plan::new(2), headers(&[("content-length", "5")]));
+            assert_eq!(plan.answered(&Asks::All, status, &five), Does::BeginsAnew);
+            assert!(!plan.is_whole());
+            plan.wrote(5);
+            assert!(plan.is_whole());
+        }
+        let mut plan = Plan::new(2);
+        assert_eq!(
+            plan.answered(&Asks::All, StatusCode::NO_CONTENT, &headers(&[])),
+            Does::BeginsAnew
+        );
+        assert!(plan.is_whole());
     }
 
     #[test]

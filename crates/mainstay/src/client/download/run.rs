@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ::http::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
-use ::http::{HeaderMap, HeaderValue, Method, Response};
+use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use super::error::{DownloadError, Unfit};
@@ -35,6 +35,7 @@ pub(super) struct Run {
     plan: Plan,
     /// When the time of all of it is over.
     ends: Option<Deadline>,
+    status: StatusCode,
     headers: HeaderMap,
 }
 
@@ -69,8 +70,8 @@ impl Run {
         wishes.is_status_an_error = false;
         let ends = wishes.timeout.map(Deadline::within);
         let plan = Plan::new(settings.patience);
-        let headers = HeaderMap::new();
-        Ok(Self { client, request, wishes, settings, tells, plan, ends, headers })
+        let (status, headers) = (StatusCode::OK, HeaderMap::new());
+        Ok(Self { client, request, wishes, settings, tells, plan, ends, status, headers })
     }
 
     pub(super) async fn run(mut self, sink: &mut Sink<'_>) -> Result<Downloaded, DownloadError> {
@@ -104,7 +105,8 @@ impl Run {
 
     fn done(self) -> Downloaded {
         let Plan { have, resumes, restarts, .. } = self.plan;
-        Downloaded { bytes: have, resumes, restarts, headers: self.headers }
+        let Self { status, headers, .. } = self;
+        Downloaded { bytes: have, resumes, restarts, status, headers }
     }
 
     /// Asks for what is not there yet, and writes what comes.
@@ -121,6 +123,7 @@ impl Run {
             Does::BeginsAnew => {
                 sink.begin_anew(had).await?;
                 sink.is_of(self.plan.known().as_ref()).await?;
+                self.status = response.status();
                 self.headers.clone_from(response.headers());
                 0
             }
