@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Calls an API with faults in three ways, and shows what a pipeline is for; takes 20 s
+    /// Calls an API with faults in three ways, and shows what a pipeline is for
     Demo,
     Fetch(Box<Fetch>),
     Check(Check),

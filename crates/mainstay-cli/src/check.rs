@@ -11,7 +11,8 @@ use crate::exit::Exit;
 use crate::out;
 
 pub(crate) fn run(check: &Check) -> Exit {
-    if let Err(error) = fs::metadata(&check.file) {
+    // What cannot be read is no file that something is wrong in.
+    if let Err(error) = fs::read(&check.file) {
         return out::wrong(format_args!("{}: {error}", check.file.display()));
     }
     let read = Config::from_file(&check.file);

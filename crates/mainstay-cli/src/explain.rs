@@ -33,7 +33,7 @@ fn specs(explain: &Explain) -> Result<Vec<PipelineSpec>, String> {
         return Ok(PipelineSpec::preset(preset).into_iter().collect());
     }
     let Some(file) = &explain.file else { return Ok(vec![PipelineSpec::standard()]) };
-    let config = Config::from_file(file).map_err(|wrong| format!("\n{wrong}"))?;
+    let config = Config::from_file(file).map_err(|wrong| out::headless(&wrong.to_string()))?;
     let all = || config.iter().map(|configured| configured.spec.clone());
     let Some(name) = &explain.name else { return Ok(all().collect()) };
     match config.get(name) {

@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod fetch;
 mod out;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -7,9 +7,11 @@ use std::io::{self, ErrorKind, Write};
 
 use crate::exit::Exit;
 
-const RED: &str = "\x1b[1;31m";
+pub(crate) const RED: &str = "\x1b[1;31m";
+pub(crate) const GREEN: &str = "\x1b[1;32m";
+pub(crate) const BOLD: &str = "\x1b[1m";
+pub(crate) const PLAIN: &str = "\x1b[0m";
 const YELLOW: &str = "\x1b[1;33m";
-const PLAIN: &str = "\x1b[0m";
 
 /// Prints a text that is all there is to say. A reader that has had enough, as `head` has, is no
 /// failure.
@@ -26,6 +28,12 @@ pub(crate) fn whole(text: &str) -> Exit {
 pub(crate) fn wrong(what: impl Display) -> Exit {
     note(format_args!("{RED}error:{PLAIN} {what}"));
     Exit::Usage
+}
+
+/// The same text for [`wrong`], which puts the first `error:` before it.
+pub(crate) fn headless(text: &str) -> String {
+    let text = text.trim_end();
+    coloured(text.strip_prefix("error: ").unwrap_or(text))
 }
 
 /// A line for people.

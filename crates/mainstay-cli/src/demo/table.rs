@@ -1,29 +1,111 @@
-//! The three ways beside each other.
+//! The three ways beside each other, or beneath each other where there is no room.
 
 use std::time::Duration;
 
 use super::ways::{CALLS, Run, SAMPLE};
-use crate::fetch::seconds;
+use crate::fetch::{Kind, seconds};
+use crate::out::{BOLD, PLAIN};
+use crate::terminal::wrapped;
 
-/// A row: what it is, and how it is counted.
-type Row = (&'static str, fn(&Run) -> String);
+pub(crate) const NAMES: [&str; 3] = ["one by one", "all at once", "standard pipeline"];
 
-const ROWS: [Row; 10] = [
-    ("wall time", |run| seconds(run.took * u32::try_from(run.scale()).unwrap_or(1))),
-    ("succeeded", |run| format!("{} of {CALLS}", run.ok * run.scale())),
-    ("failed though the host is up", |run| (run.lost * run.scale()).to_string()),
-    ("attempts", |run| (run.attempts as usize * run.scale()).to_string()),
-    ("requests the hosts saw", |run| (run.arrived() * run.scale()).to_string()),
-    ("of them answered 429", |run| (run.answered(429) * run.scale()).to_string()),
-    ("of them before the 429 allowed it", |run| (run.too_early() * run.scale()).to_string()),
-    ("a call that succeeds: p50", |run| time(run, 50)),
-    ("p95", |run| time(run, 95)),
-    ("p99", |run| time(run, 99)),
-];
+/// A row: what it is, and what it is for each way.
+struct Row {
+    what: String,
+    cells: [String; 3],
+}
 
-fn time(run: &Run, of_hundred: u64) -> String {
-    let time: Duration = run.times.percentile(of_hundred);
-    seconds(time)
+/// How wide the rows are, and their cells.
+const WHAT: usize = 27;
+const CELLS: [usize; 3] = [16, 17, 19];
+
+pub(crate) fn table(runs: &[Run; 3], columns: usize) -> String {
+    let rows = rows(runs);
+    let mut text = match columns > WHAT + CELLS.iter().sum::<usize>() {
+        true => beside(&rows),
+        false => beneath(&rows),
+    };
+    let note =
+        format!("* {SAMPLE} calls were made; its counts and its wall time are scaled to {CALLS}.");
+    text.push_str(&format!("{}\n", wrapped(&note, columns.min(80) - 1)));
+    text
+}
+
+/// How wide rows are without the other ways.
+const NARROW: usize = 39;
+
+fn beside(rows: &[Row]) -> String {
+    let line = |what: &str, cells: [&str; 3]| {
+        let mut line = format!("{what:<WHAT$}");
+        for (cell, width) in cells.iter().zip(CELLS) {
+            line.push_str(&format!("{cell:>width$}"));
+        }
+        line
+    };
+    let [one, all, pipeline] = NAMES;
+    let head = line("", [&format!("{one} *"), all, pipeline]);
+    let mut text = format!("{BOLD}{head}{PLAIN}\n");
+    for Row { what, cells } in rows {
+        text.push_str(&line(what, cells.each_ref().map(String::as_str)));
+        text.push('\n');
+    }
+    text
+}
+
+fn beneath(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for (at, (name, sign)) in NAMES.iter().zip([" *", "", ""]).enumerate() {
+        let gap = if at == 0 { "" } else { "\n" };
+        text.push_str(&format!("{gap}{BOLD}{name}{sign}{PLAIN}\n"));
+        for Row { what, cells } in rows {
+            let cell = &cells[at];
+            let width = NARROW.saturating_sub(what.chars().count());
+            text.push_str(&format!("{what}{cell:>width$}\n"));
+        }
+    }
+    text
+}
+
+fn rows(runs: &[Run; 3]) -> Vec<Row> {
+    let row = |what: &str, cell: &dyn Fn(&Run) -> String| Row {
+        what: what.to_owned(),
+        cells: runs.each_ref().map(cell),
+    };
+    let count = |what: &str, count: &dyn Fn(&Run) -> usize| {
+        row(what, &|run| (count(run) * run.scale()).to_string())
+    };
+    let mut rows = vec![
+        row("wall time", &|run| tenths(run.took * u32::try_from(run.scale()).unwrap_or(1))),
+        count("succeeded", &|run| run.ok),
+        count("failed", &|run| run.calls - run.ok),
+    ];
+    let mut kinds: Vec<Kind> = runs.iter().flat_map(|run| run.failed.keys().copied()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for kind in kinds {
+        let failed = |run: &Run| run.failed.get(&kind).copied().unwrap_or_default();
+        rows.push(count(&format!("  {}", kind.word()), &failed));
+    }
+    rows.extend([
+        count("  though the host is up", &|run| run.lost),
+        count("attempts", &|run| run.attempts as usize),
+        count("requests that hosts saw", &Run::arrived),
+        count("  answered 429", &|run| run.answered(429)),
+        count("  before a 429 allowed it", &Run::too_early),
+        row("p50, p95, p99", &|run| {
+            let [p50, p95, p99] = [50, 95, 99].map(|of| run.times.percentile(of).as_secs_f64());
+            format!("{p50:.1}, {p95:.1}, {p99:.1} s")
+        }),
+    ]);
+    rows
+}
+
+/// All with as many digits, so that they can be compared at a glance.
+fn tenths(time: Duration) -> String {
+    match time.as_secs() {
+        0..60 => format!("{:.1} s", time.as_secs_f64()),
+        _ => seconds(time),
+    }
 }
 
 impl Run {
@@ -31,24 +113,4 @@ impl Run {
     fn scale(&self) -> usize {
         CALLS / self.calls.max(1)
     }
-}
-
-pub(crate) fn table(runs: &[Run; 3]) -> String {
-    let mut text = format!(
-        "{:<36}{:>18}{:>18}{:>22}\n",
-        "", "one by one *", "all at once", "standard pipeline"
-    );
-    for (name, cell) in ROWS {
-        let [one, all, pipeline] = runs.each_ref().map(cell);
-        text.push_str(&format!("{name:<36}{one:>18}{all:>18}{pipeline:>22}\n"));
-    }
-    for (name, run) in ["one by one", "all at once", "standard pipeline"].iter().zip(runs) {
-        let why: Vec<String> =
-            run.failed.iter().map(|(kind, count)| format!("{} {count}", kind.word())).collect();
-        if !why.is_empty() {
-            text.push_str(&format!("{name} failed: {}\n", why.join(", ")));
-        }
-    }
-    text.push_str(&format!("* {SAMPLE} calls; wall time and counts are scaled to {CALLS}\n"));
-    text
 }

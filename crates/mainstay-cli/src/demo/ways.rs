@@ -1,7 +1,9 @@
 //! The three ways in which the demo makes its calls.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -15,10 +17,12 @@ use tower_layer::Layer;
 
 use super::api::Api;
 use crate::clock;
-use crate::fetch::{Caller, Defaults, Hosts, Job, Kind, Record, Times, Transport};
+use crate::fetch::{Caller, Defaults, Hosts, Job, Kind, Record, Times, Transport, client};
 
 /// How many calls there are.
 pub(crate) const CALLS: usize = 200;
+/// How many of them go to the host that is down.
+pub(crate) const DOWN: usize = CALLS / 20;
 /// How many of them are made one after another.
 pub(crate) const SAMPLE: usize = 20;
 
@@ -31,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) lost: usize,
     /// Requests that were sent, to the host that is down as well.
     pub(crate) attempts: u32,
+    /// Those of them that went to the host that is down.
+    pub(crate) knocks: u32,
     /// What the hosts saw, each in its order.
     pub(crate) seen: Vec<Vec<Exchange>>,
     /// How many calls failed, and why.
@@ -40,18 +46,18 @@ pub(crate) struct Run {
 }
 
 /// Some of the calls, each after the one before.
-pub(crate) async fn one_by_one(mut told: impl FnMut(usize)) -> Result<Run, String> {
+pub(crate) async fn one_by_one(done: Rc<Cell<usize>>) -> Result<Run, String> {
     let (api, caller) = (start()?, bare()?);
     let (began, mut records) = (clock::now(), Vec::new());
     for call in 0..SAMPLE {
         records.push((call, caller.clone().call(job(&api, call)).await));
-        told(records.len());
+        done.set(records.len());
     }
     Ok(Run::of(&api, records, clock::since(began)))
 }
 
 /// All calls at once, and each once.
-pub(crate) async fn all_at_once(mut told: impl FnMut(usize)) -> Result<Run, String> {
+pub(crate) async fn all_at_once(done: Rc<Cell<usize>>) -> Result<Run, String> {
     let (api, caller) = (start()?, bare()?);
     let began = clock::now();
     let calls = (0..CALLS).map(|call| {
@@ -62,13 +68,13 @@ pub(crate) async fn all_at_once(mut told: impl FnMut(usize)) -> Result<Run, Stri
     let mut records = Vec::new();
     while let Some(record) = calls.next().await {
         records.push(record);
-        told(records.len());
+        done.set(records.len());
     }
     Ok(Run::of(&api, records, clock::since(began)))
 }
 
 /// All calls as a batch through the standard pipeline, which has a state for each host.
-pub(crate) async fn through_a_pipeline(mut told: impl FnMut(usize)) -> Result<Run, String> {
+pub(crate) async fn through_a_pipeline(done: Rc<Cell<usize>>) -> Result<Run, String> {
     let api = start()?;
     let pipelines = Pipelines::new(PipelineSpec::standard()).map_err(|wrong| wrong.to_string())?;
     let caller = Caller::new(pipelines.layer(transport()?));
@@ -82,11 +88,11 @@ pub(crate) async fn through_a_pipeline(mut told: impl FnMut(usize)) -> Result<Ru
     let jobs: Vec<Job> = (0..CALLS).map(|call| job(&api, call)).collect();
     let mut results = batch.as_completed(jobs);
     let mut records = Vec::new();
-    while let Some(done) = results.next().await {
-        let call = usize::try_from(done.index).unwrap_or_default();
-        let record = done.result.map_err(|panicked| panicked.to_string())?;
+    while let Some(ended) = results.next().await {
+        let call = usize::try_from(ended.index).unwrap_or_default();
+        let record = ended.result.map_err(|panicked| panicked.to_string())?;
         records.push((call, record));
-        told(records.len());
+        done.set(records.len());
     }
     Ok(Run::of(&api, records, clock::since(began)))
 }
@@ -101,7 +107,9 @@ fn start() -> Result<Api, String> {
 }
 
 fn transport() -> Result<Bare, String> {
-    Ok(LiftLayer::new().layer(Transport::new(false, 1 << 20)?))
+    // No proxy leads to the hosts of this machine.
+    let client = client(reqwest::ClientBuilder::no_proxy)?;
+    Ok(LiftLayer::new().layer(Transport::new(client, 1 << 20)))
 }
 
 /// A client without any pipeline.
@@ -120,6 +128,7 @@ impl Run {
             took,
             ok: 0,
             lost: 0,
+            knocks: 0,
             attempts: 0,
             seen: api.seen(),
             failed: BTreeMap::new(),
@@ -127,6 +136,7 @@ impl Run {
         };
         for (call, record) in records {
             run.attempts += record.attempts;
+            run.knocks += if Api::is_down(call) { record.attempts } else { 0 };
             match record.error {
                 None => {
                     run.ok += 1;

@@ -17,7 +17,7 @@ use mainstay::pipeline::{Pipelines, PipelinesService};
 use mainstay::policy::Outcome;
 use mainstay::rate_limit::{RateLimit, RateLimitLayer};
 use mainstay::{CallError, Error, LiftLayer, Reason, Refused};
-use reqwest::redirect;
+use reqwest::{ClientBuilder, redirect};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use tower_layer::Layer;
@@ -74,9 +74,14 @@ pub(crate) fn of(fetch: &Fetch) -> Result<(Sends, Hosts), String> {
             (pipelines, Some(total))
         }
     };
+    let speaks = |builder: ClientBuilder| match fetch.http2 {
+        true => builder.http2_prior_knowledge(),
+        false => builder,
+    };
     let sends = match &fetch.output_dir {
         None => {
-            let transport = LiftLayer::new().layer(Transport::new(fetch.http2, fetch.max_body)?);
+            let client = transport::client(speaks)?;
+            let transport = LiftLayer::new().layer(Transport::new(client, fetch.max_body));
             let beneath = match &total {
                 None => BoxCloneSyncService::new(transport),
                 Some(total) => BoxCloneSyncService::new(total.layer(transport)),
@@ -86,10 +91,10 @@ pub(crate) fn of(fetch: &Fetch) -> Result<(Sends, Hosts), String> {
         Some(dir) => {
             fs::create_dir_all(dir)
                 .map_err(|error| format!("the directory {}: {error}", dir.display()))?;
-            let bottom = LiftLayer::new().layer(ReqwestService::new(transport::client(
-                fetch.http2,
-                redirect::Policy::none(),
-            )?));
+            // The client that lies above follows redirects itself.
+            let client =
+                transport::client(|builder| speaks(builder).redirect(redirect::Policy::none()))?;
+            let bottom = LiftLayer::new().layer(ReqwestService::new(client));
             let builder = match &total {
                 None => Client::builder().over(bottom),
                 Some(total) => Client::builder().over(total.layer(bottom)),

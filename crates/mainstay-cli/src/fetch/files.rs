@@ -74,7 +74,7 @@ impl Files {
 }
 
 /// The file of an input: by its id, or else by its place, and with the ending of its URL.
-fn file_name(name: &Name) -> PathBuf {
+pub(super) fn file_name(name: &Name) -> PathBuf {
     const LONGEST: usize = 80;
 
     let stem = match &name.id {
@@ -84,7 +84,7 @@ fn file_name(name: &Name) -> PathBuf {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             let mut plain: String =
                 text.chars().map(|c| if is_plain(c) { c } else { '_' }).take(LONGEST).collect();
-            if plain != text || plain.starts_with('.') {
+            if plain != text || plain.starts_with('.') || is_of_ours(&plain) {
                 // Two that look the same now have another name each.
                 plain = format!("_{plain}-{}", digest(&[text.as_bytes()]));
             }
@@ -95,10 +95,17 @@ fn file_name(name: &Name) -> PathBuf {
     let ending = path.rsplit('/').next().and_then(|last| last.rsplit_once('.')).map(|it| it.1);
     let is_ending =
         |it: &&str| (1..=5).contains(&it.len()) && it.chars().all(|c| c.is_ascii_alphanumeric());
+    let ending = ending.filter(|it| !it.eq_ignore_ascii_case("part"));
     match ending.filter(is_ending).filter(|_| path.matches('/').count() > 2) {
         Some(ending) if !stem.ends_with(&format!(".{ending}")) => format!("{stem}.{ending}").into(),
         _ => stem.into(),
     }
+}
+
+/// Names that say that a body is not whole.
+fn is_of_ours(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(".part") || name.ends_with(".part.validator")
 }
 
 fn failed(record: Record, error: &DownloadError) -> Record {
@@ -160,8 +167,12 @@ mod tests {
         assert_eq!(called(Some(json!("item-1")), "http://a/x.json"), "item-1.json");
         assert_eq!(called(Some(json!("item.json")), "http://a/x.json"), "item.json");
         assert_eq!(called(Some(json!(12)), "http://a/x"), "12");
-        let odd = ["../../etc/passwd", ".hidden", "a/b", "a:b", "", &"x".repeat(300)];
+        assert_eq!(called(None, "http://a/x.part"), "000007");
+        let long = "x".repeat(300);
+        let odd =
+            ["../../etc/passwd", ".hidden", "a/b", "a:b", "", "a.part", "a.PART.validator", &long];
         let mut names: Vec<_> = odd.map(|id| called(Some(json!(id)), "http://a/x")).into();
+        assert!(names.iter().all(|name| !name.ends_with(".part") && !name.ends_with("validator")));
         assert!(names.iter().all(|name| !name.contains('/') && !name.starts_with('.')));
         assert!(names.iter().all(|name| name.len() < 120));
         names.sort();

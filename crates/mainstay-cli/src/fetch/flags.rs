@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
-use mainstay::pipeline::config::{duration, rate};
+use mainstay::pipeline::config::{self, rate};
 use mainstay::rate_limit::RateLimit;
 
 use super::job::{header_of, method_of};
@@ -87,7 +87,7 @@ pub(crate) struct Fetch {
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub(crate) order: Order,
     /// Ends with the first that succeeds; the others are dropped
-    #[arg(long, conflicts_with = "fail_fast", help_heading = "Output")]
+    #[arg(long, conflicts_with_all = ["fail_fast", "resume"], help_heading = "Output")]
     pub(crate) first: bool,
     /// Ends with the first that fails; the others are dropped
     #[arg(long, help_heading = "Output")]
@@ -132,6 +132,32 @@ Examples:
   mainstay fetch --input urls.txt --output results.jsonl --resume
   generate | mainstay fetch --input - --output-dir pages --output pages.jsonl
   mainstay fetch --json '{\"name\":\"x\"}' -H 'idempotency-key: 7' https://example.com/items";
+
+impl Fetch {
+    /// The end of an input that is the end of the run: `--first` or `--fail-fast`.
+    pub(crate) const fn last(&self) -> Option<Last> {
+        match (self.first, self.fail_fast) {
+            (true, _) => Some(Last::Succeeds),
+            (_, true) => Some(Last::Fails),
+            _ => None,
+        }
+    }
+}
+
+/// Which input ends a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Last {
+    Succeeds,
+    Fails,
+}
+
+/// A time that something can be done in.
+fn duration(text: &str) -> Result<Duration, String> {
+    match config::duration(text) {
+        Ok(Duration::ZERO) => Err("it must be longer than nothing".to_owned()),
+        read => read.map_err(|wrong| wrong.to_string()),
+    }
+}
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Order {

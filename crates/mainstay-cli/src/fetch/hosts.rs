@@ -8,7 +8,7 @@ use mainstay::batch::{Readiness, Until};
 use mainstay::breaker::BreakerState;
 use mainstay::guard::{Guarded, Now};
 use mainstay::http::{Http, Key};
-use mainstay::pipeline::Pipelines;
+use mainstay::pipeline::{HostHandle, Pipelines};
 use mainstay::policy::Moment;
 use mainstay::rate_limit::{RateLimit, RateLimitGuard, RateLimitLayer};
 use mainstay::timeout::{Timeout, TimeoutLayer};
@@ -47,19 +47,37 @@ impl Readiness<Job> for Hosts {
                 job.is_given_up.store(true, Relaxed);
                 None
             }
+            Some(Until::At(at)) if at <= now.get() + SOON && self.has_room_in_line(job) => None,
             Some(until) => Some(until),
             None => self.total.as_ref().and_then(|total| total.waits_until(now.get())),
         }
     }
 }
 
+/// A turn that comes so soon is waited for in line, where the lateness of timers is made up for; a
+/// rate of hundreds a second would be half of itself otherwise.
+const SOON: Duration = Duration::from_millis(25);
+/// So many stand in line at most; they take places from other hosts.
+const IN_LINE: u32 = 16;
+
 impl Hosts {
     fn is_down(&mut self, job: &Job) -> bool {
-        let Some(key) = Readiness::key(self, job) else { return false };
-        let host = self.pipelines.of_host(key.as_str()).host(&key);
-        let breaker = host.as_ref().and_then(|host| host.circuit_breaker());
-        breaker.is_some_and(|breaker| breaker.state() != BreakerState::Closed)
+        self.host(job).is_some_and(|host| is_down(&host))
     }
+
+    fn has_room_in_line(&mut self, job: &Job) -> bool {
+        let Some(host) = self.host(job).filter(|host| !is_down(host)) else { return false };
+        host.turns().is_some_and(|turns| turns.waiting() < IN_LINE)
+    }
+
+    fn host(&mut self, job: &Job) -> Option<HostHandle> {
+        let key = Readiness::key(self, job)?;
+        self.pipelines.of_host(key.as_str()).host(&key)
+    }
+}
+
+fn is_down(host: &HostHandle) -> bool {
+    host.circuit_breaker().is_some_and(|breaker| breaker.state() != BreakerState::Closed)
 }
 
 impl Total {
@@ -69,7 +87,8 @@ impl Total {
     }
 
     fn waits_until(&self, now: Moment) -> Option<Until> {
-        let each = self.limit.period / self.limit.count.max(1);
-        (self.turns.handle().snapshot().available == 0).then(|| Until::At(now + each))
+        let (each, turns) = (self.limit.period / self.limit.count.max(1), self.turns.handle());
+        let is_near = each <= SOON && turns.waiting() < IN_LINE;
+        (turns.snapshot().available == 0 && !is_near).then(|| Until::At(now + each))
     }
 }

@@ -8,9 +8,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::thread;
 
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
-use super::job::{Defaults, Job};
+use super::files::file_name;
+use super::job::{Defaults, Job, Name};
 use super::resume::Kept;
 
 /// How many inputs are read ahead.
@@ -21,16 +22,17 @@ const LONGEST: u64 = 64 << 20;
 /// What is sent by the thread that reads.
 pub(crate) enum Input {
     Job(Box<Job>),
-    /// Nothing comes after this.
-    Ended(Result<Ended, String>),
+    /// Nothing comes after this; so many were sent.
+    Ended(Result<u64, Wrong>),
 }
 
-/// What had been read when there was no more.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Ended {
-    pub(crate) inputs: u64,
-    /// How many of them an earlier run had finished.
-    pub(crate) kept: u64,
+/// Why there are no more inputs, though there may be.
+#[derive(Clone, Debug)]
+pub(crate) enum Wrong {
+    /// They are not those of the output that is gone on with.
+    Others(String),
+    /// They cannot be read, or are fewer than those of the output.
+    Ended(String),
 }
 
 /// Where inputs come from.
@@ -38,6 +40,8 @@ pub(crate) struct Source {
     pub(crate) urls: Vec<String>,
     pub(crate) file: Option<Box<dyn Read + Send>>,
     pub(crate) defaults: Defaults,
+    /// Bodies go into files, of which each input has its own.
+    pub(crate) has_files: bool,
 }
 
 /// Opens a file; `-` is the standard input.
@@ -59,43 +63,87 @@ pub(crate) fn open(file: &Path) -> Result<Box<dyn Read + Send>, String> {
 pub(crate) fn read(source: Source, kept: Kept) -> Receiver<Input> {
     let (sender, receiver) = channel(AHEAD);
     thread::spawn(move || {
-        let mut reader = Reader { sender, kept, ids: HashSet::default(), ended: Ended::default() };
+        let mut reader = Reader::new(kept, |job| sender.blocking_send(Input::Job(job)).is_ok());
         let ended = match reader.read(source) {
-            Ok(()) => reader.kept.rest().map(|()| reader.ended),
+            Ok(()) => reader.kept.rest().map(|()| reader.sent).map_err(Wrong::Ended),
             Err(Stop::Wrong(what)) => Err(what),
             Err(Stop::Unwanted) => return,
         };
         // Whoever does not wait for it any more has no use for it.
-        let _ = reader.sender.blocking_send(Input::Ended(ended));
+        let _ = sender.blocking_send(Input::Ended(ended));
     });
     receiver
 }
 
-struct Reader {
-    sender: Sender<Input>,
+/// Reads all of it, and says whether it is the input of what is kept.
+pub(crate) fn fits(source: Source, kept: Kept) -> Result<Kept, String> {
+    let mut reader = Reader::new(kept, |_| true);
+    match reader.read(source) {
+        Err(Stop::Wrong(Wrong::Others(what) | Wrong::Ended(what))) => Err(what),
+        Ok(()) | Err(Stop::Unwanted) => reader.kept.rest().map(|()| reader.kept),
+    }
+}
+
+/// How many inputs there are in a file.
+pub(crate) fn count(file: &Path) -> io::Result<u64> {
+    let (mut lines, mut line) = (BufReader::with_capacity(1 << 16, File::open(file)?), Vec::new());
+    let mut count = 0;
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        count += u64::from(!is_left_out(&String::from_utf8_lossy(&line)));
+        line.clear();
+    }
+    Ok(count)
+}
+
+/// Whether a line says nothing.
+fn is_left_out(line: &str) -> bool {
+    let line = trimmed(line);
+    line.is_empty() || line.starts_with('#')
+}
+
+fn trimmed(line: &str) -> &str {
+    line.trim_start_matches('\u{feff}').trim()
+}
+
+struct Reader<F> {
+    /// Takes what is to be fetched, and says whether it wants more.
+    takes: F,
     kept: Kept,
     /// Stands for the ids that there were; two that stand for the same are as good as never met.
-    ids: HashSet<u128, BuildHasherDefault<DefaultHasher>>,
-    ended: Ended,
+    ids: Seen,
+    /// The same for the files that bodies go into, if they do.
+    files: Option<Seen>,
+    /// How many there were, and how many of them are to be fetched.
+    read: u64,
+    sent: u64,
 }
+
+type Seen = HashSet<u128, BuildHasherDefault<DefaultHasher>>;
 
 enum Stop {
     /// Nobody takes inputs any more.
     Unwanted,
-    Wrong(String),
+    Wrong(Wrong),
 }
 
-impl Reader {
+impl<F: FnMut(Box<Job>) -> bool> Reader<F> {
+    fn new(kept: Kept, takes: F) -> Self {
+        Self { takes, kept, ids: Seen::default(), files: None, read: 0, sent: 0 }
+    }
+
     fn read(&mut self, source: Source) -> Result<(), Stop> {
-        let Source { urls, file, defaults } = source;
+        let Source { urls, file, defaults, has_files } = source;
+        self.files = has_files.then(Seen::default);
         for url in &urls {
-            self.send(Job::of_url(url, self.ended.inputs, &defaults))?;
+            let job = self.checked(Job::of_url(url, self.read, &defaults));
+            self.send(job)?;
         }
         let Some(file) = file else { return Ok(()) };
         let (mut lines, mut line) = (BufReader::with_capacity(1 << 16, file), Vec::new());
         for number in 1_u64.. {
             line.clear();
-            let stopped = |error: io::Error| Stop::Wrong(format!("line {number}: {error}"));
+            let stopped =
+                |error: io::Error| Stop::Wrong(Wrong::Ended(format!("line {number}: {error}")));
             let read =
                 lines.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(stopped)?;
             if read == 0 {
@@ -117,35 +165,43 @@ impl Reader {
         number: u64,
         defaults: &Defaults,
     ) -> Result<(), Stop> {
-        let index = self.ended.inputs;
+        let index = self.read;
         let job = match (is_whole, std::str::from_utf8(line)) {
             (false, _) => Job::wrong(index, "", format!("more than {LONGEST} bytes")),
             (true, Err(_)) => Job::wrong(index, "", "no UTF-8".to_owned()),
-            (true, Ok(text)) => match text.trim_start_matches('\u{feff}').trim() {
-                text if text.is_empty() || text.starts_with('#') => return Ok(()),
-                text => Job::of_line(text, index, defaults),
-            },
+            (true, Ok(text)) if is_left_out(text) => return Ok(()),
+            (true, Ok(text)) => Job::of_line(trimmed(text), index, defaults),
         };
+        let job = self.checked(job);
         self.send(Job { ask: job.ask.map_err(|what| format!("line {number}: {what}")), ..job })
     }
 
-    fn send(&mut self, mut job: Job) -> Result<(), Stop> {
-        self.ended.inputs += 1;
-        if let Some(id) = &job.name.id {
+    /// The same input, unless another before it has its id or its file.
+    fn checked(&mut self, job: Job) -> Job {
+        let Name { index, id, url, .. } = &job.name;
+        if let Some(id) = id {
             if !self.ids.insert(stands_for(&id.to_string())) {
-                let index = job.name.index;
-                job = Job::wrong(
-                    index,
-                    &job.name.url,
-                    format!("the id {id} is that of another input"),
-                );
+                return Job::wrong(*index, url, format!("the id {id} is that of another input"));
             }
         }
-        if self.kept.has(&job.name).map_err(Stop::Wrong)? {
-            self.ended.kept += 1;
+        if let Some(files) = self.files.as_mut().filter(|_| job.ask.is_ok()) {
+            let file = file_name(&job.name).to_string_lossy().into_owned();
+            // There are disks to which `A` is `a`.
+            if !files.insert(stands_for(&file.to_lowercase())) {
+                let what = format!("its body would go into the file of another input, {file}");
+                return Job { ask: Err(what), ..job };
+            }
+        }
+        job
+    }
+
+    fn send(&mut self, job: Job) -> Result<(), Stop> {
+        self.read += 1;
+        if self.kept.has(&job.name).map_err(|what| Stop::Wrong(Wrong::Others(what)))? {
             return Ok(());
         }
-        self.sender.blocking_send(Input::Job(Box::new(job))).map_err(|_| Stop::Unwanted)
+        self.sent += 1;
+        (self.takes)(Box::new(job)).then_some(()).ok_or(Stop::Unwanted)
     }
 }
 
@@ -154,6 +210,11 @@ fn stands_for(text: &str) -> u128 {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let (one, other) = (hasher.hash_one(text), hasher.hash_one((text, "and again")));
     u128::from(one) << 64 | u128::from(other)
+}
+
+/// Whether it is one that can be read again from its beginning.
+pub(crate) fn is_file(file: &Path) -> bool {
+    file != Path::new("-") && file.is_file()
 }
 
 /// Whether two paths lead to one file.

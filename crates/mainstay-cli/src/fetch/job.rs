@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use super::url::uri;
 use crate::clock;
 
 /// An input, or what is wrong with it.
@@ -59,8 +60,7 @@ pub(crate) struct Defaults {
 struct Line {
     url: String,
     method: Option<String>,
-    #[serde(default)]
-    headers: Map<String, Value>,
+    headers: Option<Map<String, Value>>,
     body: Option<Value>,
     id: Option<Value>,
 }
@@ -98,19 +98,29 @@ impl Job {
     fn of_json(text: &str, index: u64, defaults: &Defaults) -> Self {
         let line: Line = match serde_json::from_str(text) {
             Ok(line) => line,
-            Err(error) => return Self::wrong(index, "", in_the_line(&error)),
+            Err(error) => {
+                // Whatever is wrong with it, what it calls itself can be told.
+                let said: Value = serde_json::from_str(text).unwrap_or_default();
+                let url = said["url"].as_str().unwrap_or_default();
+                let id = Some(said["id"].clone()).filter(is_id);
+                return Self::new(index, id, url, Err(in_the_line(&error)));
+            }
         };
         let Line { url, method, headers, body, id } = line;
-        let (id, wrong) = match id {
-            None | Some(Value::String(_) | Value::Number(_)) => (id, None),
-            Some(_) => (None, Some("`id` is a text or a number".to_owned())),
+        let is_wrong = id.as_ref().is_some_and(|id| !is_id(id));
+        let ask = match is_wrong {
+            true => Err("`id` is a text or a number".to_owned()),
+            false => defaults.ask_more(&url, method, &headers.unwrap_or_default(), body),
         };
-        let ask = wrong.map_or_else(|| defaults.ask_more(&url, method, &headers, body), Err);
-        Self::new(index, id, &url, ask)
+        Self::new(index, id.filter(is_id), &url, ask)
     }
 
     fn new(index: u64, id: Option<Value>, url: &str, ask: Result<Ask, String>) -> Self {
-        let url = ask.as_ref().map_or_else(|_| url.to_owned(), |ask| ask.uri.to_string());
+        let uri = match &ask {
+            Ok(ask) => Ok(ask.uri.clone()),
+            Err(_) => uri(url, &mut HeaderMap::new()),
+        };
+        let url = uri.map_or_else(|_| url.to_owned(), |uri| uri.to_string());
         let digest = match &ask {
             Ok(Ask { method, body, .. }) => {
                 digest(&[method.as_str().as_bytes(), url.as_bytes(), body])
@@ -165,6 +175,10 @@ impl Defaults {
     }
 }
 
+const fn is_id(id: &Value) -> bool {
+    matches!(id, Value::String(_) | Value::Number(_))
+}
+
 /// A method, in capital letters or not.
 pub(crate) fn method_of(name: &str) -> Result<Method, String> {
     let method = name.to_ascii_uppercase().parse::<Method>();
@@ -205,60 +219,6 @@ fn set(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), String>
         headers.append(&key, value);
     }
     Ok(())
-}
-
-/// Where to. A name and a password in it become the header that says them.
-fn uri(text: &str, headers: &mut HeaderMap) -> Result<Uri, String> {
-    if text.is_empty() {
-        return Err("there is no URL".to_owned());
-    }
-    let mut url = reqwest::Url::parse(text).map_err(|error| match text.contains("://") {
-        true => format!("`{text}` is no URL: {error}"),
-        false => format!("`{text}` is no URL: it begins with http:// or https://"),
-    })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("`{text}` is neither http:// nor https://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let basic = basic(&url);
-        // Both can be taken from whatever has a host, and http:// has.
-        let _: (Result<(), ()>, Result<(), ()>) = (url.set_username(""), url.set_password(None));
-        headers.entry(AUTHORIZATION).or_insert(basic);
-    }
-    url.set_fragment(None);
-    url.as_str().parse().map_err(|error| format!("`{url}` cannot be asked: {error}"))
-}
-
-fn basic(url: &reqwest::Url) -> HeaderValue {
-    use base64::Engine as _;
-
-    let decoded = |text: &str| percent_decoded(text);
-    let (name, password) = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
-    let encoded = base64::engine::general_purpose::STANDARD.encode([name, password].join(&b':'));
-    let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
-        .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
-    value.set_sensitive(true);
-    value
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = || u8::from_str_radix(text.get(at + 1..at + 3)?, 16).ok();
-        match (bytes[at], hex()) {
-            (b'%', Some(byte)) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            (byte, _) => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    decoded
 }
 
 /// Sixteen digits that stand for these parts.

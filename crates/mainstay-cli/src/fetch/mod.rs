@@ -3,6 +3,7 @@
 mod caller;
 mod files;
 mod flags;
+mod holds;
 mod hosts;
 mod input;
 mod job;
@@ -12,8 +13,10 @@ mod progress;
 mod record;
 mod resume;
 mod run;
+mod signal;
 mod summary;
 mod transport;
+mod url;
 
 use std::fs;
 use std::mem;
@@ -31,7 +34,7 @@ pub(crate) use hosts::Hosts;
 pub(crate) use job::{Defaults, Job};
 pub(crate) use record::{Kind, Record};
 pub(crate) use summary::{Times, seconds};
-pub(crate) use transport::Transport;
+pub(crate) use transport::{Transport, client};
 
 use input::Source;
 use output::Output;
@@ -41,7 +44,12 @@ use run::Run;
 pub(crate) fn run(fetch: Fetch) -> Exit {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match (prepare(fetch), runtime) {
-        (Ok(run), Ok(runtime)) => runtime.block_on(run.run()),
+        (Ok(run), Ok(runtime)) => {
+            let exit = runtime.block_on(run.run());
+            // Whatever asks for a name, or stands before a disk, is not waited for.
+            runtime.shutdown_background();
+            exit
+        }
         (Err(what), _) => out::wrong(what),
         (_, Err(error)) => out::wrong(error),
     }
@@ -68,10 +76,20 @@ fn prepare(mut fetch: Fetch) -> Result<Run, String> {
             (kept, Box::new(part) as _)
         }
     };
-    let kept_failed = kept.failed();
-    let source = Source { urls: mem::take(&mut fetch.urls), file, defaults };
-    let jobs = input::read(source, kept);
-    Ok(Run { fetch, caller, hosts, jobs, output: Output::to(lines), kept_failed })
+    let before = kept.before();
+    let (urls, has_files) = (mem::take(&mut fetch.urls), fetch.output_dir.is_some());
+    let source = |file| Source { urls: urls.clone(), file, defaults: defaults.clone(), has_files };
+    // What can be read twice is, so that nothing is fetched for an output that does not fit.
+    let kept = match before.records > 0 && fetch.input.as_deref().is_none_or(input::is_file) {
+        true => {
+            let again = fetch.input.as_deref().map(input::open).transpose()?;
+            input::fits(source(again), kept)?
+        }
+        false => kept,
+    };
+    let counted = progress::count(&fetch, urls.len(), before.records);
+    let jobs = input::read(source(file), kept);
+    Ok(Run { fetch, caller, hosts, jobs, output: Output::to(lines), before, counted })
 }
 
 /// What the flags say of all requests.
@@ -80,14 +98,18 @@ fn defaults(fetch: &mut Fetch) -> Result<Defaults, String> {
     if let Some(text) = fetch.data.take() {
         defaults.body = body(text)?;
     }
+    let is_json = fetch.json.is_some();
     if let Some(text) = fetch.json.take() {
         defaults.body = body(text)?;
         serde_json::from_slice::<serde::de::IgnoredAny>(&defaults.body)
             .map_err(|error| format!("--json: {error}"))?;
-        defaults.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     for (name, value) in mem::take(&mut fetch.header) {
         defaults.headers.append(name, value);
+    }
+    if is_json {
+        let is_json = HeaderValue::from_static("application/json");
+        defaults.headers.entry(CONTENT_TYPE).or_insert(is_json);
     }
     Ok(defaults)
 }

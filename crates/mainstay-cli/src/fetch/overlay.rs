@@ -100,7 +100,8 @@ pub(crate) fn pipelines(
             return Pipelines::new(change(spec)).map_err(told);
         }
         (Some(file), name) => {
-            let config = Config::from_file(file).map_err(|wrong| format!("\n{wrong}"))?;
+            let config =
+                Config::from_file(file).map_err(|wrong| out::headless(&wrong.to_string()))?;
             for warning in config.warnings() {
                 out::note(out::coloured(&warning.to_string()));
             }

@@ -1,91 +1,266 @@
-//! The line that says how it goes.
+//! How it goes, as somebody at a terminal sees it.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Duration;
 
-use mainstay::batch::Counts;
+use mainstay::batch::{self, Counts};
+use mainstay::pipeline::Pipelines;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::flags::{self, Fetch};
+use super::holds::holds;
+use super::input;
 use super::summary::{Summary, seconds};
+use crate::terminal::{self, Area};
 
-/// Writes on standard error, or does not.
-pub(crate) enum Progress {
-    /// One line, written over.
-    Line,
+/// How many inputs are to be fetched, once that is known.
+pub(crate) type Counted = Arc<OnceLock<u64>>;
+
+/// Counts them beside the run, if somebody wants to know.
+pub(crate) fn count(fetch: &Fetch, urls: usize, kept: u64) -> Counted {
+    let (counted, urls) = (Counted::default(), urls as u64);
+    match fetch.input.clone() {
+        _ if How::of(fetch) == How::Nothing => {}
+        None => drop(counted.set(urls.saturating_sub(kept))),
+        Some(file) if input::is_file(&file) => {
+            let counts = Arc::clone(&counted);
+            thread::spawn(move || {
+                // Whatever cannot be read is told by who reads it.
+                let lines = input::count(&file).unwrap_or_default();
+                counts.set((urls + lines).saturating_sub(kept))
+            });
+        }
+        Some(_) => {}
+    }
+    counted
+}
+
+/// Tells on standard error how far a run is.
+pub(crate) struct Progress {
+    how: How,
+    counts: batch::Progress,
+    pipelines: Pipelines,
+    counted: Counted,
+    has_total_rate: bool,
+    area: Area,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Lines that are written over.
+    Area,
     /// A line every few seconds.
     Lines,
     Nothing,
 }
 
-impl Progress {
-    pub(crate) fn of(fetch: &Fetch) -> Self {
+impl How {
+    fn of(fetch: &Fetch) -> Self {
         let is_output_seen = fetch.output == Path::new("-") && io::stdout().is_terminal();
         match (fetch.progress, io::stderr().is_terminal()) {
-            (flags::Progress::Never, _) => Self::Nothing,
+            (flags::Progress::Never, _) | (flags::Progress::Auto, false) => Self::Nothing,
             // The lines of the output would be written into it.
             (flags::Progress::Auto, true) if is_output_seen => Self::Nothing,
-            (_, true) => Self::Line,
+            (flags::Progress::Always, _) if is_output_seen => Self::Lines,
+            (_, true) => Self::Area,
             (flags::Progress::Always, false) => Self::Lines,
-            (flags::Progress::Auto, false) => Self::Nothing,
         }
+    }
+}
+
+impl Progress {
+    pub(crate) fn of(
+        fetch: &Fetch,
+        counts: batch::Progress,
+        pipelines: Pipelines,
+        counted: Counted,
+    ) -> Self {
+        let (how, has_total_rate) = (How::of(fetch), fetch.rate_total.is_some());
+        Self { how, counts, pipelines, counted, has_total_rate, area: Area::default() }
     }
 
     /// When it is time to write again.
     pub(crate) fn ticks(&self) -> Interval {
-        let mut ticks = interval(match self {
-            Self::Line => Duration::from_millis(100),
-            Self::Lines => Duration::from_secs(2),
-            Self::Nothing => Duration::from_secs(3_600),
+        let mut ticks = interval(match self.how {
+            How::Area => Duration::from_millis(200),
+            How::Lines => Duration::from_secs(2),
+            How::Nothing => Duration::from_secs(3_600),
         });
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks
     }
 
-    pub(crate) fn show(&self, counts: &Counts, summary: &Summary, took: Duration) {
-        let line = line(counts, summary, took);
-        let (before, after) = match self {
-            Self::Line => ("\r\x1b[2K", ""),
-            Self::Lines => ("", "\n"),
-            Self::Nothing => return,
-        };
-        write(&format!("{before}{line}{after}"));
+    pub(crate) fn show(&mut self, summary: &Summary, took: Duration) {
+        if self.how == How::Nothing {
+            return;
+        }
+        let counts = self.counts.counts();
+        let why = holds(&self.pipelines, &self.counts.hosts(), self.has_total_rate);
+        let why = why.or_else(|| summary.why());
+        let view = View { counts, summary, took, total: self.counted.get().copied(), why };
+        match self.how {
+            How::Area => self.area.draw(&view.lines(terminal::width(&io::stderr()) - 1)),
+            How::Lines => {
+                // Nobody is left to be told that nobody listens.
+                let _: io::Result<()> = writeln!(io::stderr().lock(), "{}", view.line());
+            }
+            How::Nothing => {}
+        }
     }
 
     /// Makes room for what is said next.
-    pub(crate) fn end(&self) {
-        if matches!(self, Self::Line) {
-            write("\r\x1b[2K");
+    pub(crate) fn end(&mut self) {
+        self.area.clear();
+    }
+}
+
+/// Without parts of a second, which nobody can read in the time that they stand there.
+fn whole(time: Duration) -> String {
+    match time.as_secs() {
+        secs @ 0..60 => format!("{secs} s"),
+        _ => seconds(time),
+    }
+}
+
+/// How far a run is.
+struct View<'a> {
+    counts: Counts,
+    summary: &'a Summary,
+    took: Duration,
+    total: Option<u64>,
+    /// What holds it up, or else what went wrong.
+    why: Option<String>,
+}
+
+impl View<'_> {
+    fn rate(&self) -> f64 {
+        self.summary.done() as f64 / self.took.as_secs_f64().max(1e-3)
+    }
+
+    /// How long the rest takes if it goes on so.
+    fn left(&self) -> Option<Duration> {
+        let (done, left) = (self.summary.done(), self.total?.saturating_sub(self.summary.done()));
+        let left = left as f64 / self.rate();
+        let left = Duration::try_from_secs_f64(left).ok()?;
+        // What takes less is over, or waits for something that no average knows of.
+        Some(left).filter(|left| done > 0 && self.took.as_secs() > 0 && left.as_secs() > 0)
+    }
+
+    /// `412/s, 18 s left`, or how long it has been.
+    fn pace(&self) -> String {
+        let rate = match self.rate() {
+            rate if rate < 10.0 => format!("{rate:.1}/s"),
+            rate => format!("{rate:.0}/s"),
+        };
+        match self.left() {
+            Some(left) => format!("{rate}, {} left", whole(left)),
+            None => format!("{rate}, for {}", whole(self.took)),
         }
     }
+
+    /// Three lines, as many on each tick and with everything in its place, so that nothing jumps.
+    fn lines(&self, columns: usize) -> [String; 3] {
+        /// As long as most paces are.
+        const PACE: usize = 24;
+
+        let (done, pace) = (self.summary.done(), self.pace());
+        let first = match self.total {
+            None => format!("{done:>7} ended   {pace}"),
+            Some(total) => {
+                let digits = total.to_string().len();
+                // Not 100 before all have ended.
+                let percent = done.min(total) * 100 / total.max(1);
+                let far = format!("{percent:>3} %  {done:>digits$} of {total}   {pace}");
+                let others = far.len() - pace.len() + pace.len().max(PACE) + 2;
+                match terminal::bar(done, total, columns.saturating_sub(others)) {
+                    bar if bar.is_empty() => far,
+                    bar => format!("{bar}  {far}"),
+                }
+            }
+        };
+        let Counts { running, waiting, retried, .. } = self.counts;
+        let mut second = format!("{:>6} failed", self.summary.failed);
+        for (count, what) in [(running, "running"), (waiting, "waiting"), (retried, "sent again")] {
+            let more = format!("{count:>8} {what}");
+            if second.len() + more.len() <= columns {
+                second.push_str(&more);
+            }
+        }
+        [first, second, self.why.clone().unwrap_or_default()]
+    }
+
+    fn line(&self) -> String {
+        let mut line = match self.total {
+            Some(total) => format!("{} of {total}", self.summary.done()),
+            None => format!("{} done", self.summary.done()),
+        };
+        let Counts { running, waiting, .. } = self.counts;
+        line.push_str(&format!(", {} failed", self.summary.failed));
+        line.push_str(&format!("; {running} running, {waiting} waiting; {}", self.pace()));
+        if let Some(why) = &self.why {
+            line.push_str(&format!("; {why}"));
+        }
+        line
+    }
 }
 
-fn write(text: &str) {
-    let mut err = io::stderr().lock();
-    // Nobody is left to be told that nobody listens.
-    let _: io::Result<()> = err.write_all(text.as_bytes()).and_then(|()| err.flush());
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch::{Defaults, Job, Kind, Record};
 
-fn line(counts: &Counts, summary: &Summary, took: Duration) -> String {
-    let done = summary.done();
-    let mut line = match counts.total {
-        Some(total) => format!("{done} of {total}"),
-        None => format!("{done} done"),
-    };
-    if summary.failed > 0 {
-        line.push_str(&format!(", {} failed", summary.failed));
+    /// So many of a thousand have ended, one of ten of them badly, in so many seconds.
+    fn summary(done: u64) -> Summary {
+        let mut summary = Summary::default();
+        for index in 0..done {
+            let record = Record::of(Job::of_url("http://a", index, &Defaults::default()).name);
+            summary.add(&match index % 10 {
+                0 => record.failed(Kind::Timeout, "no answer in time"),
+                _ => record,
+            });
+        }
+        summary
     }
-    line.push_str(&format!("; {} running", counts.running));
-    if counts.waiting > 0 {
-        line.push_str(&format!(", {} waiting", counts.waiting));
+
+    fn lines(done: u64, total: Option<u64>, columns: usize) -> [String; 3] {
+        let (summary, took) = (summary(done), Duration::from_secs(5));
+        let why = summary.why();
+        View { counts: Counts::default(), summary: &summary, took, total, why }.lines(columns)
     }
-    if counts.rate > 0.0 {
-        line.push_str(&format!("; {:.0}/s", counts.rate));
+
+    #[test]
+    fn it_says_how_far_it_is_how_fast_and_what_went_wrong() {
+        let bar = format!("{}{}", "━".repeat(15), "─".repeat(16));
+        assert_eq!(
+            lines(490, Some(1_000), 79),
+            [
+                format!("{bar}   49 %   490 of 1000   98/s, 5 s left"),
+                "    49 failed       0 running       0 waiting       0 sent again".to_owned(),
+                "failed: timeout 49".to_owned(),
+            ]
+        );
+        assert_eq!(lines(490, None, 79)[0], "    490 ended   98/s, for 5 s");
     }
-    match counts.time_left {
-        Some(left) => line.push_str(&format!("; {} left", seconds(left))),
-        None => line.push_str(&format!("; {}", seconds(took))),
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_nothing_moves() {
+        for columns in [39, 60, 79, 119] {
+            let [before, _, _] = lines(90, Some(1_000), columns);
+            let [after, second, _] = lines(890, Some(1_000), columns);
+            assert!(after.chars().count() <= columns, "{after}");
+            assert!(second.len() <= columns, "{second}");
+            let place = |line: &str| line.chars().position(|c| c == '%');
+            assert_eq!(place(&before), place(&after));
+        }
+        assert_eq!(lines(890, Some(1_000), 39)[0], " 89 %   890 of 1000   178/s, for 5 s");
     }
-    line
+
+    #[test]
+    fn it_is_not_all_before_all_have_ended() {
+        assert!(lines(999, Some(1_000), 79)[0].contains(" 99 %"));
+        assert!(lines(1_000, Some(1_000), 79)[0].contains("100 %"));
+    }
 }

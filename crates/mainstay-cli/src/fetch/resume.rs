@@ -9,7 +9,7 @@
 //! whichever of them the machine stops in.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,17 @@ pub(crate) enum Keep {
 pub(crate) struct Kept {
     /// By index, or by id where there is one: what stands for the request.
     finished: HashMap<Known, Finished>,
-    failed: u64,
+    before: Before,
+}
+
+/// What an earlier run comes to.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Before {
+    /// How many of the records that are kept failed for good.
+    pub(crate) failed: u64,
+    pub(crate) records: u64,
+    /// How long they are in the part.
+    pub(crate) bytes: u64,
 }
 
 #[derive(PartialEq, Eq, Hash, Clone)]
@@ -46,9 +56,8 @@ struct Finished {
 }
 
 impl Kept {
-    /// How many of the records that are kept failed for good.
-    pub(crate) const fn failed(&self) -> u64 {
-        self.failed
+    pub(crate) const fn before(&self) -> Before {
+        self.before
     }
 
     /// Whether this input has been finished. `Err` if the output is that of another input.
@@ -92,7 +101,8 @@ impl Kept {
         if self.finished.contains_key(&known) {
             return false;
         }
-        self.failed += u64::from(!record.ok);
+        self.before.failed += u64::from(!record.ok);
+        self.before.records += 1;
         self.finished.insert(known, Finished { request, url, is_met: false });
         true
     }
@@ -167,9 +177,15 @@ fn copy_kept(
         let is_kept = is_kept && record.path.as_ref().is_none_or(|path| Path::new(path).exists());
         if is_kept && kept.keeps(&record) {
             copy.write_all(&line).map_err(|error| wrong(error.to_string()))?;
+            kept.before.bytes += line.len() as u64;
         }
     }
     Ok(())
+}
+
+/// What was added turned out to be of other inputs: the part is as it was.
+pub(crate) fn undo(output: &Path, before: Before) -> io::Result<()> {
+    OpenOptions::new().write(true).open(part_of(output))?.set_len(before.bytes)
 }
 
 /// The run has come to its end: the part takes the place of the output.

@@ -1,29 +1,30 @@
 //! The run itself: inputs in, lines out, until there are no more or somebody says stop.
 
 use std::convert::Infallible;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 
 use futures_util::stream::{Stream, StreamExt, poll_fn};
 use mainstay::batch::{self, Batch, Completed};
-use tokio::signal::ctrl_c;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tower::service_fn;
 
 use super::caller::Sends;
-use super::flags::{Fetch, Order};
+use super::flags::{Fetch, Last, Order};
 use super::hosts::Hosts;
-use super::input::{Ended, Input};
+use super::input::{Input, Wrong};
 use super::job::{Job, Name};
 use super::output::{self, Output};
-use super::progress::Progress;
+use super::progress::{Counted, Progress};
 use super::record::{Kind, Record};
-use super::resume;
+use super::resume::{self, Before};
+use super::signal;
 use crate::clock;
 use crate::exit::Exit;
 use crate::out;
+use crate::terminal;
 
 /// All that a run needs.
 pub(super) struct Run {
@@ -32,22 +33,22 @@ pub(super) struct Run {
     pub(super) hosts: Hosts,
     pub(super) jobs: Receiver<Input>,
     pub(super) output: Output,
-    /// How many of the records that are kept failed for good.
-    pub(super) kept_failed: u64,
+    /// What is kept of an earlier run.
+    pub(super) before: Before,
+    /// How many inputs are left, once they are counted.
+    pub(super) counted: Counted,
 }
 
 /// How the inputs ended, once they have.
-type End = Arc<OnceLock<Result<Ended, String>>>;
+type End = Arc<OnceLock<Result<(), Wrong>>>;
 
 /// Why no more results are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
     /// There are no more.
     End,
-    /// The one that was looked for is there.
-    Found,
-    /// One has failed where none may.
-    Failed,
+    /// The one that ends a run is there.
+    Last,
     Interrupted,
     /// Nothing can be written any more.
     Unwritten,
@@ -55,55 +56,67 @@ enum Stop {
 
 impl Run {
     pub(super) async fn run(self) -> Exit {
-        let Self { fetch, caller, hosts, jobs, output, kept_failed } = self;
+        let Self { fetch, caller, hosts, jobs, output, before, counted } = self;
         let (began, end) = (clock::now(), End::default());
-        let inputs = batch::stream(inputs(jobs, Arc::clone(&end)));
-        // Where every line counts, an input keeps its place until its line is taken: a slow reader
-        // of the output slows what is started, and nothing that is on its way.
-        let in_place = fetch.order == Order::Completion && !fetch.first && !fetch.fail_fast;
-        let records = output.records();
-        let sends = in_place.then(|| records.clone());
-        let service = service_fn(move |job| sent(caller.clone(), job, sends.clone()));
+        let inputs = batch::stream(inputs(jobs, Arc::clone(&end), Arc::clone(&counted)));
+        let (records, (lasts, last)) = (output.records(), channel(1));
+        // An input keeps its place until its line is taken: a slow reader of the output slows what is
+        // started, and nothing that is on its way.
+        let in_place = (fetch.order == Order::Completion).then(|| records.clone());
+        let ways = Ways { in_place, last: fetch.last().map(|last| (last, lasts)) };
+        let pipelines = hosts.pipelines.clone();
+        let service = service_fn(move |job| sent(caller.clone(), job, ways.clone()));
         let batch =
             Batch::over(service).concurrency(fetch.concurrency.get()).with_ids().asking(hosts);
-        let (counts, progress) = (batch.progress(), Progress::of(&fetch));
+        let mut progress = Progress::of(&fetch, batch.progress(), pipelines, counted);
         let results = match fetch.order {
             Order::Input => batch.in_order(inputs).left_stream(),
             Order::Completion => batch.as_completed(inputs).right_stream(),
         };
         let stop = {
             let mut ticks = progress.ticks();
-            let show = || progress.show(&counts.counts(), &output.summary(), clock::since(began));
             let shows = async {
                 loop {
                     ticks.tick().await;
-                    show();
+                    progress.show(&output.summary(), clock::since(began));
                 }
             };
             tokio::select! {
-                stop = take(results, records, &fetch) => stop,
+                stop = take(results, records, last, fetch.fail_fast) => stop,
                 () = shows => Stop::End,
-                // Without a signal there is nobody to be heeded.
-                Ok(()) = ctrl_c() => Stop::Interrupted,
+                () = signal::ends() => Stop::Interrupted,
             }
         };
         progress.end();
+        // What is left is to write what is in hand, and whoever reads it may never read on.
+        tokio::spawn(signal::ends_at_once());
         let (summary, written) = output.end();
-        let ended = end.get().cloned().transpose();
-        let kept = ended.as_ref().ok().copied().flatten().map_or(0, |ended| ended.kept);
-        out::note(summary.told(clock::since(began), kept));
-        let failed = summary.failed + kept_failed;
-        finish(&fetch, failed, stop, ended.map(|_| ()), written)
+        let err = io::stderr();
+        let columns = if err.is_terminal() { terminal::width(&err) } else { usize::MAX };
+        out::note(summary.told(clock::since(began), before.records, columns));
+        if let Some(Err(wrong)) = end.get() {
+            return not_read(&fetch, before, wrong);
+        }
+        let failed = match fetch.first {
+            // Those that failed before it are no failure of what was asked for.
+            true => u64::from(summary.ok == 0),
+            false => summary.failed + before.failed,
+        };
+        finish(&fetch, failed, stop, written)
     }
 }
 
 /// The inputs as they are read.
-fn inputs(mut jobs: Receiver<Input>, end: End) -> impl Stream<Item = (Name, Job)> {
+fn inputs(
+    mut jobs: Receiver<Input>,
+    end: End,
+    counted: Counted,
+) -> impl Stream<Item = (Name, Job)> {
     poll_fn(move |cx| {
         jobs.poll_recv(cx).map(|read| match read {
             Some(Input::Job(job)) => Some((job.name.clone(), *job)),
             Some(Input::Ended(ended)) => {
-                end.get_or_init(|| ended);
+                end.get_or_init(|| ended.map(|sent| _ = counted.set(sent)));
                 None
             }
             None => None,
@@ -111,14 +124,25 @@ fn inputs(mut jobs: Receiver<Input>, end: End) -> impl Stream<Item = (Name, Job)
     })
 }
 
+/// Where a record goes from where it is made.
+#[derive(Clone)]
+struct Ways {
+    /// To its line, where the order is that in which they end.
+    in_place: Option<Sender<Record>>,
+    /// Past all others, where it ends the run.
+    last: Option<(Last, Sender<Record>)>,
+}
+
 /// The record of an input, unless it has been sent where it is to go.
-async fn sent(
-    caller: Sends,
-    job: Job,
-    sends: Option<Sender<Record>>,
-) -> Result<Option<Record>, Infallible> {
+async fn sent(caller: Sends, job: Job, ways: Ways) -> Result<Option<Record>, Infallible> {
     let record = caller.call(job).await;
-    Ok(match sends {
+    let is_last = |last: &Last| (*last == Last::Succeeds) == record.ok;
+    if let Some((_, sends)) = ways.last.filter(|(last, _)| is_last(last)) {
+        // Of two at once one is the last.
+        let _ = sends.try_send(record);
+        return Ok(None);
+    }
+    Ok(match ways.in_place {
         Some(sends) => sends.send(record).await.err().map(|unsent| unsent.0),
         None => Some(record),
     })
@@ -128,36 +152,46 @@ async fn sent(
 async fn take(
     results: impl Stream<Item = Completed<Option<Record>, Infallible, Name>>,
     records: Sender<Record>,
-    fetch: &Fetch,
+    mut last: Receiver<Record>,
+    is_any_failure_last: bool,
 ) -> Stop {
     let mut results = pin!(results);
-    while let Some(Completed { id, result, .. }) = results.next().await {
-        let record = match result {
-            Ok(None) => continue,
-            Ok(Some(record)) => record,
-            Err(panicked) => Record::of(id).failed(Kind::Internal, panicked.to_string()),
+    loop {
+        let (record, is_last) = tokio::select! {
+            biased;
+            Some(record) = last.recv() => (record, true),
+            done = results.next() => match done {
+                None => return Stop::End,
+                Some(Completed { result: Ok(None), .. }) => continue,
+                Some(Completed { result: Ok(Some(record)), .. }) => (record, false),
+                Some(Completed { id, result: Err(panicked), .. }) => {
+                    let record = Record::of(id).failed(Kind::Internal, panicked.to_string());
+                    (record, is_any_failure_last)
+                }
+            },
         };
-        let is_ok = record.ok;
         if records.send(record).await.is_err() {
             return Stop::Unwritten;
         }
-        match is_ok {
-            true if fetch.first => return Stop::Found,
-            false if fetch.fail_fast => return Stop::Failed,
-            _ => {}
+        if is_last {
+            return Stop::Last;
         }
     }
-    Stop::End
+}
+
+/// The inputs came to no end of theirs.
+fn not_read(fetch: &Fetch, before: Before, wrong: &Wrong) -> Exit {
+    match wrong {
+        Wrong::Ended(what) => out::wrong(format_args!("the input: {what}")),
+        Wrong::Others(what) => match resume::undo(&fetch.output, before) {
+            Ok(()) => out::wrong(what),
+            Err(error) => out::wrong(format_args!("{what}; {}: {error}", fetch.output.display())),
+        },
+    }
 }
 
 /// What is left to do with the output, and what the shell is told.
-fn finish(
-    fetch: &Fetch,
-    failed: u64,
-    stop: Stop,
-    inputs: Result<(), String>,
-    written: io::Result<()>,
-) -> Exit {
+fn finish(fetch: &Fetch, failed: u64, stop: Stop, written: io::Result<()>) -> Exit {
     match written {
         // Whoever read it has had enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Exit::SomeFailed,
@@ -166,26 +200,18 @@ fn finish(
         }
         Ok(()) => {}
     }
-    if let Err(what) = inputs {
-        return out::wrong(format_args!("the input: {what}"));
-    }
     if stop == Stop::Interrupted {
         if fetch.output != Path::new("-") {
             out::note("interrupted; --resume goes on with what is left");
         }
         return Exit::Interrupted;
     }
-    if stop == Stop::End && fetch.resume.is_some() {
+    if fetch.resume.is_some() {
         if let Err(error) = replace(fetch) {
             return out::wrong(format_args!("the output {}: {error}", fetch.output.display()));
         }
     }
-    match stop {
-        Stop::Found => Exit::Ok,
-        _ if fetch.first => Exit::SomeFailed,
-        _ if failed == 0 => Exit::Ok,
-        _ => Exit::SomeFailed,
-    }
+    if failed == 0 { Exit::Ok } else { Exit::SomeFailed }
 }
 
 /// The lines of a resumed run take the place of the output, in the order that was asked for.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::record::{Kind, Record};
+use crate::terminal::wrapped;
 
 /// Counts of what has ended.
 #[derive(Clone, Debug, Default)]
@@ -17,11 +18,12 @@ pub(crate) struct Summary {
     times: Times,
 }
 
-/// How long calls took, in steps of a twelfth of their length.
+/// How long calls took, in steps of a fiftieth of their length.
 #[derive(Clone, Debug)]
 pub(crate) struct Times {
-    counts: [u64; Self::STEPS],
+    counts: Vec<u64>,
     count: u64,
+    longest: f64,
 }
 
 impl Summary {
@@ -43,8 +45,8 @@ impl Summary {
         self.ok + self.failed
     }
 
-    /// For people, over a few lines.
-    pub(crate) fn told(&self, took: Duration, kept: u64) -> String {
+    /// For people, over a few lines that are no longer than this.
+    pub(crate) fn told(&self, took: Duration, kept: u64, columns: usize) -> String {
         let mut text = format!(
             "{} ended in {}: {} ok, {} failed; {} attempts",
             self.done(),
@@ -56,14 +58,20 @@ impl Summary {
         if kept > 0 {
             text.push_str(&format!("; {kept} had ended before"));
         }
-        if !self.kinds.is_empty() {
-            let kinds: Vec<String> = self.kinds.iter().map(|(kind, of)| each(*kind, of)).collect();
-            text.push_str(&format!("\n  failed: {}", kinds.join(", ")));
+        if let Some(why) = self.why() {
+            let why = wrapped(&why, columns.saturating_sub(11)).replace('\n', "\n          ");
+            text.push_str(&format!("\n  {why}"));
         }
         if self.times.count > 0 {
-            text.push_str(&format!("\n  {}", self.times));
+            text.push_str(&format!("\n  times:  {}", self.times));
         }
         text
+    }
+
+    /// What went wrong, if anything did.
+    pub(crate) fn why(&self) -> Option<String> {
+        let kinds: Vec<String> = self.kinds.iter().map(|(kind, of)| each(*kind, of)).collect();
+        (!kinds.is_empty()).then(|| format!("failed: {}", kinds.join(", ")))
     }
 }
 
@@ -81,7 +89,9 @@ fn each(kind: Kind, of: &BTreeMap<Option<u16>, u64>) -> String {
 }
 
 impl Times {
-    const STEPS: usize = 256;
+    /// From a hundredth of a millisecond to hours.
+    const STEPS: usize = 1_024;
+    const OF_E: f64 = 50.0;
 
     pub(crate) fn add(&mut self, millis: f64) {
         #[expect(
@@ -89,9 +99,10 @@ impl Times {
             clippy::cast_sign_loss,
             reason = "it is clamped"
         )]
-        let step = (millis.max(0.01) * 100.0).ln().mul_add(12.0, 0.0).min(255.0) as usize;
-        self.counts[step] += 1;
+        let step = ((millis.max(0.01) * 100.0).ln() * Self::OF_E) as usize;
+        self.counts[step.min(Self::STEPS - 1)] += 1;
         self.count += 1;
+        self.longest = self.longest.max(millis);
     }
 
     /// So many of a hundred took no longer.
@@ -102,14 +113,14 @@ impl Times {
             seen += count;
             seen >= rank
         });
-        let step = u32::try_from(step.unwrap_or(0)).unwrap_or(0);
-        Duration::from_secs_f64((f64::from(step) / 12.0 + 1.0 / 24.0).exp() / 100.0 / 1e3)
+        let middle = (step.unwrap_or(0) as f64 + 0.5) / Self::OF_E;
+        Duration::from_secs_f64((middle.exp() / 100.0).min(self.longest) / 1e3)
     }
 }
 
 impl Default for Times {
     fn default() -> Self {
-        Self { counts: [0; Self::STEPS], count: 0 }
+        Self { counts: vec![0; Self::STEPS], count: 0, longest: 0.0 }
     }
 }
 
@@ -129,5 +140,24 @@ pub(crate) fn seconds(time: Duration) -> String {
         1..=59 => format!("{:.1} s", time.as_secs_f64()),
         60..=3_599 => format!("{} min {:02} s", secs / 60, secs % 60),
         _ => format!("{} h {:02} min", secs / 3_600, secs % 3_600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_right_to_a_fiftieth_and_never_longer_than_the_longest() {
+        let mut times = Times::default();
+        (1..=100).for_each(|n| times.add(f64::from(n) * 10.0));
+        for (of_hundred, millis) in [(50, 500.0), (95, 950.0), (99, 990.0)] {
+            let told = times.percentile(of_hundred).as_secs_f64() * 1e3;
+            assert!((told / millis - 1.0).abs() < 0.02, "{told} for {millis}");
+        }
+        assert!(times.percentile(100) <= Duration::from_secs(1));
+        let mut one = Times::default();
+        one.add(6_223.552);
+        assert!(one.percentile(50) <= Duration::from_micros(6_223_552));
     }
 }

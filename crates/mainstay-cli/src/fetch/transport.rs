@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use reqwest::redirect;
 use tower_service::Service;
 
 /// A client of reqwest as a service over requests of `http`, which can be looked at.
@@ -28,21 +27,22 @@ pub(crate) struct TooLarge;
 type Sending = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, reqwest::Error>> + Send>>;
 
 impl Transport {
-    pub(crate) fn new(http2: bool, longest: usize) -> Result<Self, String> {
-        Ok(Self { client: client(http2, redirect::Policy::default())?, longest })
+    /// Bodies of more bytes than this are cut off.
+    pub(crate) const fn new(client: reqwest::Client, longest: usize) -> Self {
+        Self { client, longest }
     }
 }
 
 /// A client of reqwest that repeats nothing: what is sent again is sent again by the pipeline, which
 /// counts it.
-pub(crate) fn client(http2: bool, redirects: redirect::Policy) -> Result<reqwest::Client, String> {
+pub(crate) fn client(
+    change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, String> {
     let builder = reqwest::Client::builder()
         .retry(reqwest::retry::never())
-        .redirect(redirects)
         .connect_timeout(Duration::from_secs(10))
         .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")));
-    let builder = if http2 { builder.http2_prior_knowledge() } else { builder };
-    builder.build().map_err(|error| said(&error))
+    change(builder).build().map_err(|error| said(&error))
 }
 
 impl Service<Request<Full<Bytes>>> for Transport {

@@ -45,6 +45,12 @@ help: a number needs its unit: write \"3s\" or \"3ms\"
         )
     );
 
+    for args in [&["explain", &file][..], &["fetch", "--config", &file, "http://a"]] {
+        let said = run(args.iter().copied());
+        assert_eq!(said.code, Some(2));
+        assert_eq!(said.err, ran.out, "it is said the same way wherever the file is read");
+    }
+
     let ran = run(["check", &file, "--format", "json"]);
     let said: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(ran.code, Some(1));
@@ -66,10 +72,13 @@ fn warnings_fail_only_who_wants_that() {
 
 #[test]
 fn a_file_that_is_not_there_is_bad_usage() {
-    for args in [["check", "no.toml"], ["explain", "no.toml"]] {
-        let ran = run(args);
-        assert_eq!(ran.code, Some(2));
-        assert!(ran.err.contains("no.toml"), "{}", ran.err);
+    let dir = Dir::new("no-file");
+    for file in ["no.toml", &dir.path("")] {
+        for command in ["check", "explain"] {
+            let ran = run([command, file]);
+            assert_eq!(ran.code, Some(2), "{command} {file}");
+            assert!(ran.err.contains(file), "{}", ran.err);
+        }
     }
 }
 

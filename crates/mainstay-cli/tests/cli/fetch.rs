@@ -148,6 +148,40 @@ fn the_first_success_ends_the_rest_and_so_does_the_first_failure() {
 }
 
 #[test]
+fn a_failure_ends_the_rest_whatever_stands_before_it() {
+    let api = api();
+    let urls = ["/a", "/never", "/404", "/slow"].map(|path| api.url(path));
+    let args = ["fetch", "--fail-fast", "--order", "input", "--timeout", "5s", "--attempts", "1"];
+    let ran = run(args.into_iter().chain(urls.iter().map(String::as_str)));
+    assert_eq!(ran.code, Some(1));
+    let records = ran.records();
+    let last = records.last().unwrap();
+    assert_eq!((&last["index"], &last["status"]), (&json!(2), &json!(404)), "{}", ran.out);
+    assert!(records.len() <= 2, "neither what runs nor what comes later is waited for");
+}
+
+#[test]
+fn a_header_takes_the_place_of_the_one_that_comes_with_json() {
+    let api = api();
+    let types = |n: usize| -> Vec<String> {
+        let log = api.log();
+        let types = log[n].request.headers().get_all("content-type").iter();
+        types.map(|value| value.to_str().unwrap().to_owned()).collect()
+    };
+    run(["fetch", "--json", "{}", &api.url("/a")]);
+    assert_eq!(types(0), ["application/json"]);
+    run([
+        "fetch",
+        "--json",
+        "{}",
+        "-H",
+        "Content-Type: application/merge-patch+json",
+        &api.url("/a"),
+    ]);
+    assert_eq!(types(1), ["application/merge-patch+json"]);
+}
+
+#[test]
 fn timeouts_and_limits_are_those_of_the_flags() {
     let api = api();
     let ran = run(["fetch", "--timeout", "100ms", "--attempts", "2", &api.url("/never")]);

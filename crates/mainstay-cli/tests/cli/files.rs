@@ -5,7 +5,7 @@ use std::process::Stdio;
 use mainstay_testkit::server::{Content, Faulty, Reply};
 use serde_json::json;
 
-use crate::{Dir, mainstay, run};
+use crate::{Dir, mainstay, run, run_with};
 
 const LENGTH: usize = 3_000_000;
 
@@ -85,6 +85,45 @@ fn a_file_that_was_begun_is_gone_on_with_by_another_run() {
     std::fs::remove_file(dir.path("pages/000000")).unwrap();
     assert_eq!(run(args.into_iter().chain(["--resume"])).code, Some(0));
     assert!(is_whole(&dir, "pages/000000"), "what somebody took away is fetched again");
+}
+
+#[test]
+fn every_success_is_one_and_a_failure_leaves_no_file() {
+    let api = Faulty::start(|request| match request.path() {
+        "/made" => Reply::status(201).body("made"),
+        "/done" => Reply::status(204),
+        _ => Reply::status(404).body("no such thing"),
+    })
+    .unwrap();
+    let (dir, urls) = (Dir::new("made"), ["/made", "/done", "/404"].map(|path| api.url(path)));
+    let pages = dir.path("pages");
+    let args = ["fetch", "--output-dir", &pages, "-X", "POST", "--order", "input"];
+    let records = run(args.into_iter().chain(urls.iter().map(String::as_str))).records();
+    assert_eq!((&records[0]["status"], &records[0]["ok"]), (&json!(201), &json!(true)));
+    assert_eq!((&records[1]["status"], &records[1]["ok"]), (&json!(204), &json!(true)));
+    assert_eq!(records[2]["ok"], false);
+    assert_eq!(dir.read("pages/000000"), "made");
+    assert_eq!(dir.read("pages/000001"), "");
+    let files = std::fs::read_dir(&pages).unwrap().count();
+    assert_eq!(files, 2, "neither a body of an error, nor an empty part");
+}
+
+#[test]
+fn no_two_inputs_have_one_file() {
+    let api = Faulty::start(|request| Reply::ok(request.path().to_owned())).unwrap();
+    let dir = Dir::new("one-file");
+    let lines: String = [("7", "/a"), ("\"7\"", "/b"), ("\"x\"", "/x.json"), ("\"X.json\"", "/c")]
+        .map(|(id, path)| format!("{{\"id\":{id},\"url\":\"{}\"}}\n", api.url(path)))
+        .concat();
+    let args = ["fetch", "-i", "-", "--order", "input", "--output-dir", &dir.path("pages")];
+    let records = run_with(args, lines.as_bytes()).records();
+    let kinds: Vec<_> = records.iter().map(|record| &record["error"]["kind"]).collect();
+    assert_eq!(kinds, [&json!(null), &json!("input"), &json!(null), &json!("input")]);
+    let message = records[1]["error"]["message"].as_str().unwrap();
+    assert_eq!(message, "line 2: its body would go into the file of another input, 7");
+    assert_eq!(records[1]["id"], "7");
+    assert_eq!(dir.read("pages/7"), "/a");
+    assert_eq!(dir.read("pages/x.json"), "/x.json");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Inputs that are broken: each says what is wrong with it, and the rest goes on.
 
 use mainstay_testkit::server::{Faulty, Greeting, Reply};
+use serde_json::json;
 
 use crate::{Dir, run, run_with};
 
@@ -30,6 +31,23 @@ fn a_line_that_is_no_input_says_which_it_is() {
 }
 
 #[test]
+fn a_line_with_a_mistake_still_says_what_it_calls_itself() {
+    let api = well();
+    let (url, secret) = (api.url("/a"), api.url("/a").replace("http://", "http://me:secret@"));
+    let lines = format!(
+        "{{\"id\":\"x\",\"url\":\"{secret}\",\"methd\":\"PUT\"}}\n\
+         {{\"id\":7,\"url\":\"{url}\",\"headers\":null,\"body\":null}}\n\"http://a\"\n"
+    );
+    let ran = run_with(["fetch", "-i", "-", "--order", "input"], lines.as_bytes());
+    let records = ran.records();
+    assert_eq!((&records[0]["id"], &records[0]["url"]), (&json!("x"), &json!(url)));
+    assert!(!ran.out.contains("secret"), "{}", ran.out);
+    assert_eq!((&records[1]["id"], &records[1]["ok"]), (&json!(7), &json!(true)));
+    let message = records[2]["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with("is no URL: it begins with http:// or https://"), "{message}");
+}
+
+#[test]
 fn an_id_is_for_one_input() {
     let api = well();
     let url = api.url("/a");
@@ -38,6 +56,7 @@ fn an_id_is_for_one_input() {
     let records = ran.records();
     assert_eq!(records[0]["ok"], true);
     assert_eq!(records[1]["error"]["kind"], "input");
+    assert_eq!(records[1]["error"]["message"], "line 2: the id 7 is that of another input");
     assert_eq!(api.requests(), 1);
 }
 
@@ -69,6 +88,9 @@ fn what_cannot_be_read_or_written_is_said_before_the_first_request() {
         (vec!["--output", &nowhere, &url], "dir.jsonl cannot be written: No such file"),
         (vec!["--data", "@no-such-file", &url], "the body no-such-file cannot be read"),
         (vec!["--json", "{", &url], "--json: "),
+        (vec!["--timeout", "0s", &url], "'--timeout <TIME>': it must be longer than nothing"),
+        (vec!["--rate", "0/s", &url], "'--rate <RATE>': "),
+        (vec!["--first", "--resume", &url], "'--first' cannot be used with '--resume"),
         (vec!["--resume", &url], "--resume needs an --output that is a file"),
         (vec!["--config", "no.toml", &url], "no.toml"),
         (vec!["--pipeline", "no", &url], "there is no pipeline `no` without --config"),

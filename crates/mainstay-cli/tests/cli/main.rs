@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod check;
+mod demo;
 mod ends;
 mod fetch;
 mod files;
@@ -17,7 +18,12 @@ use serde_json::Value;
 /// The command with these arguments.
 fn mainstay<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mainstay"));
-    command.args(args).env_remove("NO_COLOR").env_remove("http_proxy");
+    command.args(args).env_remove("NO_COLOR");
+    for proxy in
+        ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+    {
+        command.env_remove(proxy);
+    }
     command
 }
 

@@ -1,12 +1,13 @@
 //! `--resume`: every input exactly once in the end, whatever happened to the runs before.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
 use mainstay_testkit::server::{Faulty, Reply};
 
-use crate::{Dir, Ran, mainstay, records, run};
+use crate::{Dir, Ran, mainstay, ran, records, run};
 
 const INPUTS: usize = 300;
 
@@ -88,6 +89,7 @@ fn an_output_of_another_input_is_refused_and_kept() {
     let [a, b] = ["/a", "/b"].map(|path| api.url(path));
     assert_eq!(resume(&format!("{a}\n{b}\n")).code, Some(0));
     let known = dir.read("out.jsonl");
+    let before = api.requests();
 
     let ran = resume(&format!("{b}\n{a}\n"));
     assert_eq!(ran.code, Some(2));
@@ -96,11 +98,67 @@ fn an_output_of_another_input_is_refused_and_kept() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("is in the output alone"), "{}", ran.err);
     assert_eq!(dir.read("out.jsonl"), known);
+    let new = format!("{{\"url\":\"{}\",\"id\":\"new\"}}", api.url("/new"));
+    let ran = resume(&format!("{new}\n{a}\n"));
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(api.requests(), before, "it is known before anything is fetched");
 
     let output = dir.file("no.jsonl", "{\"some\":\"json\"}\n");
     let ran = run(["fetch", "-o", &output, "--resume", &a]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("no.jsonl:1: this is no line of an output"), "{}", ran.err);
+}
+
+#[test]
+fn a_pipe_of_other_inputs_leaves_what_was_there_before() {
+    let (api, dir) = (failing_once(), Dir::new("other-pipe"));
+    let output = dir.path("out.jsonl");
+    let urls = ["/503", "/b"].map(|path| api.url(path));
+    let input = dir.file("in.txt", &urls.join("\n"));
+    let args = ["fetch", "-o", &output, "--attempts", "1", "--resume", "-i"];
+    let go_on = || run(args.into_iter().chain([input.as_str()]));
+    assert_eq!(go_on().code, Some(1));
+
+    let mut command = mainstay(args.into_iter().chain(["-"]));
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    writeln!(pipe, "{}", api.url("/other")).unwrap();
+    while !dir.read_or_nothing("out.jsonl.part").contains("/other") {
+        std::thread::yield_now();
+    }
+    writeln!(pipe, "{}", api.url("/another")).unwrap();
+    drop(pipe);
+    let ran = ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("the output does not fit the input: input 1 was"), "{}", ran.err);
+
+    let ran = go_on();
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(!dir.read("out.jsonl").contains("/other"));
+    assert_eq!(dir.read("out.jsonl").lines().count(), 2);
+}
+
+#[test]
+fn a_run_that_a_failure_ended_has_its_output_and_can_be_gone_on_with() {
+    let (api, dir) = (failing_once(), Dir::new("fail-fast"));
+    let output = dir.path("out.jsonl");
+    let urls = ["/a", "/503", "/b"].map(|path| api.url(path));
+    let args = ["fetch", "-o", &output, "--attempts", "1", "--resume", "--concurrency", "1"];
+    let args = args.into_iter().chain(urls.iter().map(String::as_str));
+    assert_eq!(run(args.clone().chain(["--fail-fast"])).code, Some(1));
+    assert_eq!(dir.read("out.jsonl").lines().count(), 2);
+    assert!(!dir.has("out.jsonl.part"));
+    assert_eq!(run(args.chain(["--fail-fast"])).code, Some(0));
+    assert_eq!(dir.read("out.jsonl").lines().count(), 3);
+    assert_eq!(api.requests(), 2 + 2);
+}
+
+fn failing_once() -> Faulty {
+    Faulty::start(|request| match (request.path(), request.nth_of_path()) {
+        ("/503", 0) => Reply::status(503),
+        _ => Reply::ok("well"),
+    })
+    .unwrap()
 }
 
 #[test]

@@ -120,10 +120,11 @@ impl Plan {
                 self.forgets();
                 Does::AsksAnew
             }
-            (
-                StatusCode::OK | StatusCode::CREATED | StatusCode::NON_AUTHORITATIVE_INFORMATION,
-                _,
-            ) => self.begins(status, headers),
+            (StatusCode::OK, _) => self.begins(status, headers),
+            // A 201 with what was made, a 204 with nothing; of a part that nobody asked for it is not
+            // known where it belongs.
+            (StatusCode::PARTIAL_CONTENT, Asks::All) => Does::Fails,
+            (_, Asks::All) if status.is_success() => self.begins(status, headers),
             (_, Asks::All | Asks::From { .. }) => Does::Fails,
         }
     }
@@ -312,7 +313,7 @@ mod tests {
 
     #[test]
     fn what_was_made_just_now_cannot_be_known_again() {
-        for (status, is_known) in [(200, true), (201, false), (203, false)] {
+        for (status, is_known) in [(200, true), (201, false), (203, false), (204, false)] {
             let mut plan = Plan::new(2, false);
             let answer = headers(&[("content-length", "100"), ("etag", "\"a\"")]);
             let status = StatusCode::from_u16(status).unwrap();
