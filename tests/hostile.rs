@@ -1,6 +1,12 @@
-//! Hostile input, fed to what the fuzz targets of `crates/mainstay/fuzz` feed.
+//! Hostile input, fed to what the fuzz targets of `crates/mainstay/fuzz` feed, and as answers over
+//! real sockets.
 //!
 //! A fuzzer finds more and needs a compiler of its own; this runs everywhere.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "it is real time that is measured")]
+
+#[path = "hostile/answers.rs"]
+mod answers;
 
 #[expect(unreachable_pub, clippy::expect_used, reason = "it is a crate of its own elsewhere")]
 #[path = "../crates/mainstay/fuzz/src/lib.rs"]
