@@ -142,6 +142,7 @@ where
         }
     }
 
+    #[inline]
     fn ended(
         &mut self,
         start: Start,
@@ -236,6 +237,7 @@ where
         true
     }
 
+    #[cold]
     fn fails(&mut self, start: Start, id: Id, panic: Box<dyn Any + Send>) -> bool {
         let failed = self.ended(start, id, Err(panic));
         self.rest.push_back(failed);

@@ -98,7 +98,11 @@ impl<F: Future, A> Pool<F, A> {
             Some(task) => task.clone_from(cx.waker()),
             None => rung.task = Some(cx.waker().clone()),
         }
-        self.round.append(&mut rung.places);
+        if self.round.is_empty() {
+            std::mem::swap(&mut self.round, &mut rung.places);
+        } else if !rung.places.is_empty() {
+            self.round.append(&mut rung.places);
+        }
     }
 
     /// Polls who is left in this round, until one has ended.
@@ -107,14 +111,25 @@ impl<F: Future, A> Pool<F, A> {
             let is_fresh = self.fresh.take() == Some(number);
             let place = &mut self.places[number];
             place.bell.has_rung.store(false, Ordering::Release);
-            let Some(future) = place.future.as_mut().as_pin_mut() else { continue };
-            let mut cx = Context::from_waker(&place.waker);
-            // As in a task of its own, a panic ends this one and nobody else.
-            let came = match caught(|| under.poll(&mut cx, |cx| future.poll(cx))) {
+            let Place { future, waker, .. } = place;
+            let mut cx = Context::from_waker(waker);
+            // As in a task of its own, a panic ends this one and nobody else; so does one of its drop.
+            let polled = caught(|| {
+                let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
+                let polled = under.poll(&mut cx, |cx| running.poll(cx));
+                if polled.is_ready() {
+                    future.set(None);
+                }
+                polled
+            });
+            let came = match polled {
                 Ok(Poll::Pending) => continue,
-                Ok(Poll::Ready(output)) => place.empties().map(|()| output),
-                // One that panics again while it is dropped says nothing more.
-                Err(panic) => place.empties().and(Err(panic)),
+                Ok(Poll::Ready(output)) => Ok(output),
+                Err(panic) => {
+                    // Whatever panics again says nothing more.
+                    let _ = place.empties();
+                    Err(panic)
+                }
             };
             self.free.push(number);
             self.was_fresh = is_fresh;
