@@ -71,6 +71,7 @@ pub(crate) fn all() -> Vec<Subject> {
         observe_with_a_report(),
         pipelines::standard(),
         pipelines::with_everything(),
+        pipelines::several(),
         pipelines::in_shadow(),
         pipelines::with_a_breaker(),
         rate_limit(),

@@ -7,7 +7,7 @@ use mainstay::breaker::BreakerState;
 use mainstay::concurrency::Concurrency;
 use mainstay::cooldown::CoolDown;
 use mainstay::hedge::Hedge;
-use mainstay::pipeline::{GuardKind, Hold, HostHandle, Pipeline, PipelineSpec};
+use mainstay::pipeline::{GuardKind, Hold, HostHandle, Pipeline, PipelineSpec, Pipelines};
 use mainstay::policy::backoff::Backoff;
 use mainstay::rate_limit::RateLimit;
 use mainstay::retry::Retry;
@@ -67,6 +67,13 @@ pub(super) fn with_everything() -> Subject {
         .waiting(State::in_flight(1))
         .tries_again_after(|| answer(503))
         .timers(2) // the hedge, and the time of the first attempt
+        .build()
+}
+
+pub(super) fn several() -> Subject {
+    let layer = || Pipelines::new(Pipeline::named("others").per_host(|host| host.concurrency(1)));
+    http("PipelinesLayer", move || layer().unwrap().keep_error())
+        .waiting(State::in_flight(1))
         .build()
 }
 

@@ -90,12 +90,15 @@ async fn what_is_packed_though_it_was_asked_for_as_it_is_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_made_for_a_request_is_an_answer_too() {
-    for status in [200, 201, 203] {
+    for status in [200, 201, 202, 203] {
         let mut text = Vec::new();
         let done = from(vec![(status, vec![], "done")]).0.to_writer(&mut text).await.unwrap();
         assert_eq!((done.status().as_u16(), &*text), (status, &b"done"[..]));
     }
-    let (done, _) = written(vec![(204, vec![], "")]).await;
+    // Nothing is all that there is.
+    let (done, text) = written(vec![(204, vec![], "")]).await;
+    assert_eq!((done.unwrap().status().as_u16(), &*text), (204, ""));
+    let (done, _) = written(vec![(206, vec![], "a part")]).await;
     assert!(matches!(done, Err(DownloadError::Call { .. })));
 }
 

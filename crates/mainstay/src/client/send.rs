@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ::http::header::{Entry, HeaderMap};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -17,7 +16,7 @@ use super::error::{Asked, ClientError};
 use super::outgoing::{Ended, Outgoing};
 use super::redirect::Follow;
 use super::sent::counted;
-use super::wishes::{Defaults, Wishes};
+use super::wishes::{Defaults, Wishes, default_headers};
 use super::{Client, Stack};
 use crate::deadline::Deadline;
 use crate::http::reqwest::with_body;
@@ -270,22 +269,6 @@ impl Client {
     fn through(&self, pipeline: &Pipeline) -> Stack {
         let transport = self.shared.stack.get_ref().get_ref().get_ref().clone();
         self.shared.observe.layer(Follow::new(pipeline.layer(transport)))
-    }
-}
-
-/// Adds what the request does not say itself.
-pub(super) fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
-    let mut added = None;
-    for (name, value) in defaults {
-        match headers.entry(name) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(value.clone());
-                added = Some(name);
-            }
-            // Values of one name stand behind one another.
-            Entry::Occupied(mut values) if added == Some(name) => values.append(value.clone()),
-            Entry::Occupied(_) => {}
-        }
     }
 }
 

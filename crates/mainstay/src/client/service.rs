@@ -12,8 +12,8 @@ use tower_service::Service;
 
 use super::Client;
 use super::error::ClientError;
-use super::send::{Sending, default_headers};
-use super::wishes::Wishes;
+use super::send::Sending;
+use super::wishes::{Wishes, default_headers};
 use crate::batch::{Readiness, Until};
 use crate::guard::Now;
 use crate::http::Key;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::Extensions;
+use ::http::header::{Entry, HeaderMap};
 
 use crate::http::{CallOptions, Key, RetryRules};
 use crate::pipeline::Pipeline;
@@ -63,6 +64,22 @@ impl Wishes {
         match self.timeout.or(timeout.filter(|_| !has_end)) {
             Some(timeout) => Some(options.unwrap_or_default().within(timeout)),
             None => options,
+        }
+    }
+}
+
+/// Adds what the request does not say itself.
+pub(super) fn default_headers(headers: &mut HeaderMap, defaults: &HeaderMap) {
+    let mut added = None;
+    for (name, value) in defaults {
+        match headers.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(value.clone());
+                added = Some(name);
+            }
+            // Values of one name stand behind one another.
+            Entry::Occupied(mut values) if added == Some(name) => values.append(value.clone()),
+            Entry::Occupied(_) => {}
         }
     }
 }

@@ -4,7 +4,8 @@
 //! use mainstay::pipeline::Pipeline;
 //! use mainstay::rate_limit::RateLimit;
 //! use mainstay::retry::Retry;
-//! //! use tower::ServiceBuilder;
+//! use std::time::Duration;
+//! use tower::ServiceBuilder;
 //!
 //! let pipeline = Pipeline::named("github")
 //!     .deadline(Duration::from_secs(20))
