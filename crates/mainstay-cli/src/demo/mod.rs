@@ -123,7 +123,7 @@ fn checks(pipeline: &Run) -> [(&'static str, bool); 4] {
 
 const NEXT: &str = "\
 Next: `mainstay explain` says what it is made of, and why; `mainstay fetch --help` does it for URLs \
-of yours; https://docs.rs/mainstay in Rust.";
+of yours; docs/guides/first-steps.md of the repository does it in Rust.";
 
 #[cfg(test)]
 mod tests {
