@@ -169,24 +169,45 @@ impl Gate {
             let closed = before.close(until);
             (closed.map(Ramp::pack), closed.map(|_| before))
         })?;
+        let says_no_rate = self.says_no_rate(signal);
         if before.closed_for(now).is_none() {
-            self.learn(before, signal, asked, now);
+            self.learn(before, says_no_rate, now);
+        } else if !says_no_rate {
+            self.unlearn();
         }
         Some(CoolingDown { until: until.moment(), asked })
     }
 
+    /// Whether this is a server with a rate that it does not say: it asks for a short time, or for none.
+    fn says_no_rate(&self, signal: Signal) -> bool {
+        let CoolDown { unasked, ramp, .. } = self.settings.get();
+        match signal {
+            Signal::Throttled { asked } => asked.unwrap_or(unasked) <= ramp,
+            Signal::Overloaded { .. } | Signal::Exhausted { .. } => false,
+        }
+    }
+
     /// It has just closed, and nobody else finds it open.
-    fn learn(&self, before: Ramp, signal: Signal, asked: Moment, now: Moment) {
+    fn learn(&self, before: Ramp, says_no_rate: bool, now: Moment) {
+        if !says_no_rate {
+            return self.unlearn();
+        }
         let Shared { cycle, pace, .. } = &*self.shared;
         let settings = self.settings.get();
         let counted = Cycle::unpack(cycle.swap(Cycle::begins(now).pack(), AcqRel));
-        let says_no_rate = match signal {
-            Signal::Throttled { .. } => asked.since(now) <= settings.ramp,
-            Signal::Overloaded { .. } | Signal::Exhausted { .. } => false,
-        };
-        let learnt = (says_no_rate && before.is_remembered(&settings, now))
-            .then(|| counted.learns(self.pace(), before.open_for(now), now));
-        pace.store(Pace::pack(learnt.flatten()), Release);
+        let learnt = before
+            .is_remembered(&settings, now)
+            .then(|| counted.learns(self.pace(), before.open_for(now), now))
+            .flatten()
+            .map(|pace| pace.at_least_each(settings.unasked));
+        pace.store(Pace::pack(learnt), Release);
+    }
+
+    /// What a longer pause says is not how many a server takes, and nothing has started while it
+    /// lasted.
+    fn unlearn(&self) {
+        self.shared.cycle.store(0, Release);
+        self.shared.pace.store(Pace::pack(None), Release);
     }
 
     /// Starts a call if one may start now; else says when to ask again.
@@ -204,7 +225,8 @@ impl Gate {
             let ramp = Ramp::unpack(word);
             let (next, turn) = ramp.take(&settings, self.pace(), now);
             let counts = turn == Turn::Now && ramp.is_remembered(&settings, now);
-            (next.map(Ramp::pack), (turn, counts))
+            let is_over = word != 0 && !ramp.is_remembered(&settings, now);
+            (if is_over { Some(0) } else { next.map(Ramp::pack) }, (turn, counts))
         });
         if counts {
             let one_more = |word| (Some(Cycle::unpack(word).one_more().pack()), ());

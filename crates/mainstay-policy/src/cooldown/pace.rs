@@ -29,11 +29,15 @@ impl Cycle {
     /// nothing has started since: then it was an old request that was too many.
     #[expect(clippy::cast_precision_loss, reason = "25 bits")]
     pub(super) fn learns(self, before: Option<Pace>, open: Duration, now: Moment) -> Option<Pace> {
+        if self.since.pack() == 0 {
+            return None;
+        }
         let time = now.since(self.since.moment());
         if self.started == 0 || time.is_zero() {
             return before;
         }
         let taken = self.started as f64 / time.as_secs_f64();
+        let before = before.filter(|_| open < Pace::HOLDS);
         let half = before.map_or(0.0, |before| before.rate(open) / 2.0);
         Some(Pace { per_second: taken.max(half) })
     }
@@ -62,6 +66,12 @@ impl Pace {
     const DOUBLED: f64 = 8.0;
     /// A start counts from when it could have been, since timers are late; but not from before this.
     const LATE: Duration = Duration::from_millis(2);
+
+    /// At least one in such a time: few may have started because few were there to be started, and
+    /// after a bare pause of this time one starts in each too.
+    pub(super) fn at_least_each(self, time: Duration) -> Self {
+        Self { per_second: self.per_second.max(1.0 / time.as_secs_f64()) }
+    }
 
     /// When the next may start after one that starts now and could have done so at this time. All
     /// are times since the opening.

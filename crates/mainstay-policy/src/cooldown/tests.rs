@@ -385,3 +385,46 @@ fn who_stands_in_line_is_told_when_its_turn_comes() {
     assert_eq!(early, forecasts.len());
     assert_eq!(gate.forecast(0, at(now)), gate.take(at(now)));
 }
+
+/// A window of a minute, and one request too many right after it.
+#[test]
+fn a_short_pause_after_a_long_one_teaches_nothing_since_nothing_started_in_the_long_one() {
+    let gate = gate();
+    assert!(gate.tell(throttled(60_000), at(0)).is_some());
+    assert_eq!(starts(&gate, 60_000), 1);
+    assert!(gate.tell(throttled(1_000), at(60_150)).is_some());
+    assert_eq!(gate.snapshot(at(60_150)).interval, None);
+}
+
+#[test]
+fn a_longer_pause_that_is_asked_for_while_it_is_closed_is_taken_at_its_word() {
+    for longer in [throttled(30_000), Signal::Exhausted { reset: at(32_490) }] {
+        let gate = gate();
+        let opens = pauses_twice(&gate, 30, 500, 1_000);
+        assert!(gate.snapshot(at(opens)).interval.is_some());
+        assert!(gate.tell(longer, at(opens - 10)).is_some());
+        assert_eq!(gate.snapshot(at(opens)).interval, None, "{longer:?}");
+        let later = opens + 30_000;
+        assert_eq!(starts(&gate, later), 1);
+        assert!(gate.tell(throttled(1_000), at(later + 100)).is_some());
+        assert_eq!(gate.snapshot(at(later + 100)).interval, None, "{longer:?}");
+    }
+}
+
+#[test]
+fn where_few_had_to_be_started_it_is_no_slower_than_after_a_pause_each_time() {
+    let gate = gate();
+    assert!(gate.tell(throttled(1_000), at(0)).is_some());
+    assert_eq!(gate.take(at(10_000)), Turn::Now);
+    assert!(gate.tell(throttled(1_000), at(20_000)).is_some());
+    assert_eq!(gate.snapshot(at(20_000)).interval, Some(ms(1_000)));
+}
+
+#[test]
+fn once_its_closing_does_not_matter_any_more_it_is_as_cheap_as_a_new_one() {
+    let gate = gate();
+    assert!(gate.tell(throttled(1_000), at(0)).is_some());
+    assert!(!gate.is_open());
+    assert_eq!(gate.take(at(31_000)), Turn::Now);
+    assert!(gate.is_open());
+}
