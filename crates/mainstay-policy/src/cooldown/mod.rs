@@ -22,6 +22,7 @@
 //! # Ok::<(), mainstay_policy::SettingsError>(())
 //! ```
 
+mod learns;
 mod pace;
 mod ramp;
 mod settings;
@@ -38,7 +39,7 @@ use crate::live::Changes;
 use crate::moment::Moment;
 use crate::settings::SettingsError;
 use crate::stamp::Stamp;
-use crate::sync::{AcqRel, Acquire, AtomicU64, Line, Release, update};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Line, update};
 use crate::turn::Turn;
 
 /// A gate that many calls share, one per host.
@@ -176,38 +177,6 @@ impl Gate {
             self.unlearn();
         }
         Some(CoolingDown { until: until.moment(), asked })
-    }
-
-    /// Whether this is a server with a rate that it does not say: it asks for a short time, or for none.
-    fn says_no_rate(&self, signal: Signal) -> bool {
-        let CoolDown { unasked, ramp, .. } = self.settings.get();
-        match signal {
-            Signal::Throttled { asked } => asked.unwrap_or(unasked) <= ramp,
-            Signal::Overloaded { .. } | Signal::Exhausted { .. } => false,
-        }
-    }
-
-    /// It has just closed, and nobody else finds it open.
-    fn learn(&self, before: Ramp, says_no_rate: bool, now: Moment) {
-        if !says_no_rate {
-            return self.unlearn();
-        }
-        let Shared { cycle, pace, .. } = &*self.shared;
-        let settings = self.settings.get();
-        let counted = Cycle::unpack(cycle.swap(Cycle::begins(now).pack(), AcqRel));
-        let learnt = before
-            .is_remembered(&settings, now)
-            .then(|| counted.learns(self.pace(), before.open_for(now), now))
-            .flatten()
-            .map(|pace| pace.at_least_each(settings.unasked));
-        pace.store(Pace::pack(learnt), Release);
-    }
-
-    /// What a longer pause says is not how many a server takes, and nothing has started while it
-    /// lasted.
-    fn unlearn(&self) {
-        self.shared.cycle.store(0, Release);
-        self.shared.pace.store(Pace::pack(None), Release);
     }
 
     /// Starts a call if one may start now; else says when to ask again.
