@@ -1,4 +1,4 @@
-//! The only reader of time.
+//! The only reader of time, and the only one that waits for it in a thread.
 
 use std::time::Duration;
 
@@ -10,4 +10,9 @@ pub(crate) fn now() -> Instant {
 
 pub(crate) fn since(began: Instant) -> Duration {
     now().saturating_duration_since(began)
+}
+
+/// Stops the thread for this long.
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }

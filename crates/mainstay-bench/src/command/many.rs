@@ -139,7 +139,7 @@ pub(super) fn batch(url: &str, inputs: usize) -> Done {
     let ended = runtime.block_on(async {
         let spec = PipelineSpec::standard().per_host(|host| host.concurrency(AT_A_TIME));
         let pipelines = Pipelines::new(spec)?;
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        let client = reqwest::Client::new();
         let service = pipelines.layer(ReqwestService::new(client));
         let requests = (0..inputs).map(|number| {
             let mut request = Request::new(reqwest::Body::default());

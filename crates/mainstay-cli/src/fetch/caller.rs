@@ -2,27 +2,30 @@
 
 use std::error::Error as StdError;
 use std::fs;
+use std::future::{Future, ready};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use futures_util::FutureExt;
+use http::{Response, StatusCode, response};
 use http_body::Body;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use mainstay::client::{Client, ReqwestService};
 use mainstay::http::{CallOptions, Cause, Failure, Hints, RetryRules};
 use mainstay::observe::{CallReport, ObserveLayer};
 use mainstay::pipeline::{Pipelines, PipelinesService};
 use mainstay::policy::Outcome;
 use mainstay::rate_limit::{RateLimit, RateLimitLayer};
-use mainstay::{CallError, Error, LiftLayer, Reason, Refused};
+use mainstay::{CallError, Error, Lift, LiftLayer, Reason, Refused};
 use reqwest::{ClientBuilder, redirect};
 use tower::ServiceExt;
-use tower::util::BoxCloneSyncService;
+use tower::util::{BoxCloneSyncService, Either};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::ask::Ask;
 use super::files::Files;
 use super::flags::Fetch;
 use super::hosts::{Hosts, Total};
@@ -42,7 +45,8 @@ pub(crate) struct Caller<S> {
 pub(crate) type Pipelined = Caller<PipelinesService<Beneath>>;
 
 /// What one attempt passes beneath the pipelines.
-pub(crate) type Beneath = BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, Failed>;
+pub(crate) type Beneath =
+    Either<Lift<Transport>, BoxCloneSyncService<Ask, Response<Full<Bytes>>, Failed>>;
 /// How an attempt fails.
 type Failed = Error<reqwest::Error>;
 
@@ -57,10 +61,11 @@ pub(crate) enum Sends {
 
 impl Sends {
     /// The record of an input, whatever becomes of it.
-    pub(crate) async fn call(self, job: Job) -> Record {
+    pub(crate) fn call(self, job: Job) -> impl Future<Output = Record> {
         match self {
-            Self::Lines(caller) => caller.call(job).await,
-            Self::Files(files) => files.call(job).await,
+            Self::Lines(caller) => caller.call(job).left_future(),
+            // Three times as large, and moved with every line otherwise.
+            Self::Files(files) => files.call(job).boxed().right_future(),
         }
     }
 }
@@ -83,8 +88,8 @@ pub(crate) fn of(fetch: &Fetch) -> Result<(Sends, Hosts), String> {
             let client = transport::client(speaks)?;
             let transport = LiftLayer::new().layer(Transport::new(client, fetch.max_body));
             let beneath = match &total {
-                None => BoxCloneSyncService::new(transport),
-                Some(total) => BoxCloneSyncService::new(total.layer(transport)),
+                None => Either::Left(transport),
+                Some(total) => Either::Right(BoxCloneSyncService::new(total.layer(transport))),
             };
             Sends::Lines(Caller::new(pipelines.layer(beneath)))
         }
@@ -132,54 +137,64 @@ impl<S> Caller<S> {
 
 impl<S, B> Caller<S>
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S: Service<Ask, Response = Response<B>>,
     S::Error: CallError,
     B: Body<Data = Bytes>,
     B::Error: StdError + 'static,
 {
     /// The record of an input, whatever becomes of it.
-    pub(crate) async fn call(self, job: Job) -> Record {
+    pub(crate) fn call(self, job: Job) -> impl Future<Output = Record> {
         let Job { name, ask, is_given_up, .. } = job;
         let record = Record::of(name);
-        let mut request = match ask {
-            Ok(request) => request,
-            Err(what) => return record.failed(Kind::Input, what),
+        let mut ask = match ask {
+            Ok(ask) => *ask,
+            Err(what) => return ready(record.failed(Kind::Input, what)).left_future(),
         };
         if is_given_up.into_inner() {
-            let never = RetryRules::standard().never(request.method().clone());
-            request.extensions_mut().insert(CallOptions::new().rules(never));
+            let never = RetryRules::standard().never(ask.request.method().clone());
+            ask.options.insert(CallOptions::new().rules(never));
         }
+        self.send(ask, record).right_future()
+    }
+
+    fn send(self, ask: Ask, record: Record) -> impl Future<Output = Record> {
         let report = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&report);
         let observed = ObserveLayer::new().on_report(move |report: &CallReport| {
             *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
         });
+        let answer = observed.layer(self.service).oneshot(ask);
         let began = clock::now();
-        let answer = observed.layer(self.service).oneshot(request).await;
-        let elapsed = clock::since(began);
-        let report = report.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let record = match answer {
-            Ok(answer) => {
-                let outcome = report.as_ref().map_or(Outcome::Fatal, CallReport::outcome);
-                answered(record, answer, outcome).await
-            }
-            Err(error) => failed(record, &error),
-        };
-        let (attempts, waited) =
-            report.map_or_else(Default::default, |report| (report.attempts(), report.waited()));
-        record.took(attempts, elapsed, waited)
+        // What is not named in here is no part of what waits.
+        async move {
+            let answer = answer.await;
+            let elapsed = clock::since(began);
+            let report = report.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (attempts, waited) = report
+                .as_ref()
+                .map_or_else(Default::default, |report| (report.attempts(), report.waited()));
+            let record = match answer {
+                Err(error) => failed(record, &error),
+                Ok(answer) => {
+                    let outcome = report.map_or(Outcome::Fatal, |report| report.outcome());
+                    let (head, body) = answer.into_parts();
+                    answered(record, &head, body.collect().await, outcome)
+                }
+            };
+            record.took(attempts, elapsed, waited)
+        }
     }
 }
 
-async fn answered<B>(mut record: Record, answer: Response<B>, outcome: Outcome) -> Record
-where
-    B: Body<Data = Bytes>,
-    B::Error: StdError + 'static,
-{
-    let (head, body) = answer.into_parts();
+fn answered<E: StdError + 'static>(
+    mut record: Record,
+    head: &response::Parts,
+    body: Result<Collected<Bytes>, E>,
+    outcome: Outcome,
+) -> Record {
     record.status = Some(head.status.as_u16());
     record.ok = head.status.is_success();
-    record = match body.collect().await {
+    record = match body {
         Ok(body) => record.with_body(&body.to_bytes()),
         Err(error) => return record.failed(Kind::Broken, said(&error)),
     };

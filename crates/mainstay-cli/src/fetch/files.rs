@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::BodyExt;
 use mainstay::client::{Client, ClientError, DownloadError};
 use mainstay::http::{ByHost, Cause, KeyBy, RetryRules};
 use mainstay::observe::CallReport;
 use mainstay::pipeline::Pipelines;
 
 use super::caller::{kind_of, millis, plainly, refusal, status};
-use super::job::{Job, Name, digest};
+use super::digest::Digest;
+use super::job::{Job, Name, body_of};
 use super::record::{Kind, Record, Wrong};
 use crate::clock;
 
@@ -39,17 +40,15 @@ impl Files {
         let path = self.dir.join(file_name(&name));
         let record = Record::of(name);
         let request = match ask {
-            Ok(request) => request,
+            Ok(ask) => ask.request,
             Err(what) => return record.failed(Kind::Input, what),
         };
         let pipeline = self.pipelines.of_host(ByHost.key(&request).as_str());
-        let (head, body) = request.into_parts();
-        // It is there already, in one piece.
-        let Ok(body) = body.collect().await;
-        let mut asks = self.client.request(head.method.clone(), head.uri.to_string());
-        asks = asks.headers(head.headers).body(body.to_bytes()).pipeline(&pipeline);
+        let mut asks = self.client.request(request.method().clone(), request.url().as_str());
+        asks = asks.headers(request.headers().clone());
+        asks = asks.body(Bytes::copy_from_slice(body_of(&request))).pipeline(&pipeline);
         if is_given_up.into_inner() {
-            asks = asks.rules(RetryRules::standard().never(head.method));
+            asks = asks.rules(RetryRules::standard().never(request.method().clone()));
         }
         let sent = Arc::new(Mutex::new(Sent::default()));
         let adds = Arc::clone(&sent);
@@ -86,7 +85,7 @@ pub(super) fn file_name(name: &Name) -> PathBuf {
                 text.chars().map(|c| if is_plain(c) { c } else { '_' }).take(LONGEST).collect();
             if plain != text || plain.starts_with('.') || is_of_ours(&plain) {
                 // Two that look the same now have another name each.
-                plain = format!("_{plain}-{}", digest(&[text.as_bytes()]));
+                plain = format!("_{plain}-{}", Digest::of(&[text.as_bytes()]));
             }
             plain
         }
@@ -157,7 +156,7 @@ mod tests {
     #[test]
     fn files_are_called_by_id_or_place_and_no_two_are_called_the_same() {
         let called = |id: Option<Value>, url: &str| {
-            let name = Name { index: 7, id, url: url.to_owned(), digest: String::new() };
+            let name = Name { index: 7, id, url: url.into(), digest: Digest::of(&[]) };
             file_name(&name).to_str().unwrap().to_owned()
         };
         assert_eq!(called(None, "http://a.example/"), "000007");

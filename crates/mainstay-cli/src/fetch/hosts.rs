@@ -36,11 +36,11 @@ pub(crate) struct Total {
 
 impl Readiness<Job> for Hosts {
     fn key(&mut self, job: &Job) -> Option<Key> {
-        Readiness::key(&mut self.pipelines, job.ask.as_ref().ok()?)
+        Readiness::key(&mut self.pipelines, job.ask.as_deref().ok()?)
     }
 
     fn waits_until(&mut self, job: &Job, now: &Now) -> Option<Until> {
-        let request = job.ask.as_ref().ok()?;
+        let request = job.ask.as_deref().ok()?;
         let until = Readiness::waits_until(&mut self.pipelines, request, now);
         match until {
             Some(_) if clock::since(job.since) >= self.patience && self.is_down(job) => {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufRead, BufReader, Read};
+use std::mem;
 use std::path::Path;
 use std::thread;
 
@@ -14,14 +15,16 @@ use super::files::file_name;
 use super::job::{Defaults, Job, Name};
 use super::resume::Kept;
 
-/// How many inputs are read ahead.
-const AHEAD: usize = 256;
+/// How many inputs are handed over at a time, since each time one thread wakes another.
+const AT_A_TIME: usize = 64;
+/// How many times so many are read ahead.
+const AHEAD: usize = 4;
 /// The longest line, in bytes.
 const LONGEST: u64 = 64 << 20;
 
 /// What is sent by the thread that reads.
 pub(crate) enum Input {
-    Job(Box<Job>),
+    Jobs(Vec<Job>),
     /// Nothing comes after this; so many were sent.
     Ended(Result<u64, Wrong>),
 }
@@ -63,7 +66,8 @@ pub(crate) fn open(file: &Path) -> Result<Box<dyn Read + Send>, String> {
 pub(crate) fn read(source: Source, kept: Kept) -> Receiver<Input> {
     let (sender, receiver) = channel(AHEAD);
     thread::spawn(move || {
-        let mut reader = Reader::new(kept, |job| sender.blocking_send(Input::Job(job)).is_ok());
+        let takes = |jobs| sender.blocking_send(Input::Jobs(jobs)).is_ok();
+        let mut reader = Reader::new(kept, takes);
         let ended = match reader.read(source) {
             Ok(()) => reader.kept.rest().map(|()| reader.sent).map_err(Wrong::Ended),
             Err(Stop::Wrong(what)) => Err(what),
@@ -116,6 +120,8 @@ struct Reader<F> {
     /// How many there were, and how many of them are to be fetched.
     read: u64,
     sent: u64,
+    /// Those that have not been handed over.
+    jobs: Vec<Job>,
 }
 
 type Seen = HashSet<u128, BuildHasherDefault<DefaultHasher>>;
@@ -126,9 +132,10 @@ enum Stop {
     Wrong(Wrong),
 }
 
-impl<F: FnMut(Box<Job>) -> bool> Reader<F> {
+impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
     fn new(kept: Kept, takes: F) -> Self {
-        Self { takes, kept, ids: Seen::default(), files: None, read: 0, sent: 0 }
+        let (ids, jobs) = (Seen::default(), Vec::with_capacity(AT_A_TIME));
+        Self { takes, kept, ids, files: None, read: 0, sent: 0, jobs }
     }
 
     fn read(&mut self, source: Source) -> Result<(), Stop> {
@@ -138,9 +145,13 @@ impl<F: FnMut(Box<Job>) -> bool> Reader<F> {
             let job = self.checked(Job::of_url(url, self.read, &defaults));
             self.send(job)?;
         }
-        let Some(file) = file else { return Ok(()) };
+        let Some(file) = file else { return self.hand_over() };
         let (mut lines, mut line) = (BufReader::with_capacity(1 << 16, file), Vec::new());
         for number in 1_u64.. {
+            // What comes next may take its time.
+            if !lines.buffer().contains(&b'\n') {
+                self.hand_over()?;
+            }
             line.clear();
             let stopped =
                 |error: io::Error| Stop::Wrong(Wrong::Ended(format!("line {number}: {error}")));
@@ -201,7 +212,13 @@ impl<F: FnMut(Box<Job>) -> bool> Reader<F> {
             return Ok(());
         }
         self.sent += 1;
-        (self.takes)(Box::new(job)).then_some(()).ok_or(Stop::Unwanted)
+        self.jobs.push(job);
+        if self.jobs.len() == AT_A_TIME { self.hand_over() } else { Ok(()) }
+    }
+
+    fn hand_over(&mut self) -> Result<(), Stop> {
+        let jobs = mem::replace(&mut self.jobs, Vec::with_capacity(AT_A_TIME));
+        if jobs.is_empty() || (self.takes)(jobs) { Ok(()) } else { Err(Stop::Unwanted) }
     }
 }
 

@@ -1,24 +1,27 @@
 //! What is to be fetched: one input, read and checked.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use reqwest::{Body, Request};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::url::uri;
+use super::ask::Ask;
+use super::digest::Digest;
+use super::url::read;
 use crate::clock;
 
 /// An input, or what is wrong with it.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) name: Name,
-    pub(crate) ask: Result<Request<Full<Bytes>>, String>,
+    /// Apart, since it waits in queues before it is sent.
+    pub(crate) ask: Result<Box<Ask>, String>,
     /// Since when it could have been sent.
     pub(crate) since: Instant,
     /// Its host has been down for as long as is waited for one; it is sent once more, to be refused.
@@ -33,17 +36,9 @@ pub(crate) struct Name {
     /// What its line calls it: a text or a number.
     pub(crate) id: Option<Value>,
     /// Where to; without a password, and as it was written where it is no URL.
-    pub(crate) url: String,
+    pub(crate) url: Arc<str>,
     /// Stands for method, URL and body.
-    pub(crate) digest: String,
-}
-
-/// A request as it is read.
-struct Ask {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    pub(crate) digest: Digest,
 }
 
 /// What inputs say unless their line says something else.
@@ -63,17 +58,6 @@ struct Line {
     headers: Option<Map<String, Value>>,
     body: Option<Value>,
     id: Option<Value>,
-}
-
-impl Ask {
-    fn request(self) -> Request<Full<Bytes>> {
-        let Self { method, uri, headers, body } = self;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        request
-    }
 }
 
 impl Job {
@@ -115,21 +99,21 @@ impl Job {
         Self::new(index, id.filter(is_id), &url, ask)
     }
 
-    fn new(index: u64, id: Option<Value>, url: &str, ask: Result<Ask, String>) -> Self {
-        let uri = match &ask {
-            Ok(ask) => Ok(ask.uri.clone()),
-            Err(_) => uri(url, &mut HeaderMap::new()),
-        };
-        let url = uri.map_or_else(|_| url.to_owned(), |uri| uri.to_string());
-        let digest = match &ask {
-            Ok(Ask { method, body, .. }) => {
-                digest(&[method.as_str().as_bytes(), url.as_bytes(), body])
+    fn new(index: u64, id: Option<Value>, url: &str, ask: Result<Request, String>) -> Self {
+        let (url, digest) = match &ask {
+            Ok(request) => {
+                let (method, url) = (request.method().as_str(), request.url().as_str());
+                (url.into(), Digest::of(&[method.as_bytes(), url.as_bytes(), body_of(request)]))
             }
-            Err(_) => digest(&[url.as_bytes()]),
+            Err(_) => {
+                let said = read(url, &mut HeaderMap::new());
+                let url = said.map_or_else(|_| url.to_owned(), String::from);
+                (url.as_str().into(), Digest::of(&[url.as_bytes()]))
+            }
         };
         Self {
             name: Name { index, id, url, digest },
-            ask: ask.map(Ask::request),
+            ask: ask.map(|request| Box::new(Ask::new(request))),
             since: clock::now(),
             is_given_up: AtomicBool::new(false),
         }
@@ -137,12 +121,14 @@ impl Job {
 }
 
 impl Defaults {
-    fn ask(&self, url: &str) -> Result<Ask, String> {
+    fn ask(&self, url: &str) -> Result<Request, String> {
         let mut headers = self.headers.clone();
-        let uri = uri(url, &mut headers)?;
+        let url = read(url, &mut headers)?;
         let unless = || if self.body.is_empty() { Method::GET } else { Method::POST };
-        let method = self.method.clone().unwrap_or_else(unless);
-        Ok(Ask { method, uri, headers, body: self.body.clone() })
+        let mut request = Request::new(self.method.clone().unwrap_or_else(unless), url);
+        *request.headers_mut() = headers;
+        set_body(&mut request, self.body.clone());
+        Ok(request)
     }
 
     fn ask_more(
@@ -151,28 +137,37 @@ impl Defaults {
         method: Option<String>,
         headers: &Map<String, Value>,
         body: Option<Value>,
-    ) -> Result<Ask, String> {
+    ) -> Result<Request, String> {
         let mut ask = self.ask(url)?;
         match body {
             None | Some(Value::Null) => {}
-            Some(Value::String(text)) => ask.body = text.into(),
+            Some(Value::String(text)) => set_body(&mut ask, text.into()),
             Some(json) => {
                 let is_json = HeaderValue::from_static("application/json");
-                ask.headers.entry(CONTENT_TYPE).or_insert(is_json);
-                ask.body = json.to_string().into();
+                ask.headers_mut().entry(CONTENT_TYPE).or_insert(is_json);
+                set_body(&mut ask, json.to_string().into());
             }
         }
-        if self.method.is_none() && !ask.body.is_empty() {
-            ask.method = Method::POST;
+        if self.method.is_none() && ask.body().is_some() {
+            *ask.method_mut() = Method::POST;
         }
         if let Some(name) = method {
-            ask.method = method_of(&name)?;
+            *ask.method_mut() = method_of(&name)?;
         }
         for (name, value) in headers {
-            set(&mut ask.headers, name, value)?;
+            set(ask.headers_mut(), name, value)?;
         }
         Ok(ask)
     }
+}
+
+fn set_body(request: &mut Request, body: Bytes) {
+    *request.body_mut() = (!body.is_empty()).then(|| body.into());
+}
+
+/// The body of an input is there in one piece.
+pub(super) fn body_of(request: &Request) -> &[u8] {
+    request.body().and_then(Body::as_bytes).unwrap_or_default()
 }
 
 const fn is_id(id: &Value) -> bool {
@@ -219,17 +214,6 @@ fn set(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), String>
         headers.append(&key, value);
     }
     Ok(())
-}
-
-/// Sixteen digits that stand for these parts.
-pub(super) fn digest(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        // With their lengths, so that no two lists of parts are one text.
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the parser says, without the line that it counts: a line of the input is one line.

@@ -1,6 +1,8 @@
 //! `mainstay fetch`: many URLs, one line of JSON for each.
 
+mod ask;
 mod caller;
+mod digest;
 mod files;
 mod flags;
 mod holds;
@@ -21,10 +23,12 @@ mod url;
 use std::fs;
 use std::mem;
 use std::path::Path;
+use std::thread;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use tokio::runtime::Builder;
 
 use crate::exit::Exit;
 use crate::out;
@@ -42,7 +46,9 @@ use resume::Kept;
 use run::Run;
 
 pub(crate) fn run(fetch: Fetch) -> Exit {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // The batch itself runs in this thread, which has a core of its own then.
+    let others = thread::available_parallelism().map_or(1, |cores| cores.get() - 1).max(1);
+    let runtime = Builder::new_multi_thread().worker_threads(others).enable_all().build();
     match (prepare(fetch), runtime) {
         (Ok(run), Ok(runtime)) => {
             let exit = runtime.block_on(run.run());

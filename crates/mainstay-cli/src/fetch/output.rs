@@ -6,15 +6,20 @@ use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFr
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{Sender, channel};
 
 use super::record::Record;
 use super::resume::part_of;
 use super::summary::Summary;
+use crate::clock;
 
 /// How many lines may wait for the one that writes.
-const WAITING: usize = 64;
+const WAITING: usize = 128;
+/// How long lines are gathered when one follows another, since to wake a thread for each costs more
+/// than to write it.
+const GATHERS: Duration = Duration::from_millis(1);
 
 /// The lines of a run.
 pub(crate) struct Output {
@@ -53,10 +58,16 @@ impl Output {
         let summary = Arc::new(Mutex::new(Summary::default()));
         let written = Arc::clone(&summary);
         let writer = thread::spawn(move || {
-            while let Some(record) = waiting.blocking_recv() {
-                file.write_all(&record.line())?;
-                file.flush()?;
-                written.lock().unwrap_or_else(PoisonError::into_inner).add(&record);
+            let (mut records, mut lines) = (Vec::with_capacity(WAITING), Vec::new());
+            while waiting.blocking_recv_many(&mut records, WAITING) > 0 {
+                let are_many = records.len() > 1;
+                write(&mut file, &records, &mut lines)?;
+                let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+                records.drain(..).for_each(|record| written.add(&record));
+                drop(written);
+                if are_many {
+                    clock::pause(GATHERS);
+                }
             }
             Ok(())
         });
@@ -82,6 +93,22 @@ impl Output {
         let summary = summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (summary, ended)
     }
+}
+
+/// Writes the lines of these, some at a time.
+fn write(file: &mut impl Write, records: &[Record], lines: &mut Vec<u8>) -> io::Result<()> {
+    const AT_A_TIME: usize = 1 << 16;
+
+    for record in records {
+        record.write(lines);
+        if lines.len() >= AT_A_TIME {
+            file.write_all(lines)?;
+            *lines = Vec::new();
+        }
+    }
+    file.write_all(lines)?;
+    lines.clear();
+    file.flush()
 }
 
 /// Puts the lines of an output into the order of their inputs.

@@ -1,5 +1,6 @@
 //! What is written of each input: one object of JSON, one line.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::digest::Digest;
 use super::job::Name;
 
 /// How an input ended.
@@ -16,9 +18,9 @@ pub(crate) struct Record {
     pub(crate) id: Option<Value>,
     /// Its place among the inputs, from 0.
     pub(crate) index: u64,
-    pub(crate) url: String,
+    pub(crate) url: Arc<str>,
     /// Stands for method, URL and body, so that `--resume` knows the input again.
-    pub(crate) request: String,
+    pub(crate) request: Digest,
     /// Of the answer, if there was one.
     pub(crate) status: Option<u16>,
     /// There was an answer, of a 2xx.
@@ -139,12 +141,11 @@ impl Record {
         self.ok || self.error.as_ref().is_some_and(|wrong| wrong.kind == Kind::Status)
     }
 
-    /// The line, with its end.
-    pub(crate) fn line(&self) -> Vec<u8> {
+    /// Adds its line, with its end.
+    pub(crate) fn write(&self, lines: &mut Vec<u8>) {
         // There is no map with keys that are no text in it, and nothing else can fail.
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
+        let _ = serde_json::to_writer(&mut *lines, self);
+        lines.push(b'\n');
     }
 }
 

@@ -12,7 +12,9 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::digest::Digest;
 use super::job::Name;
 use super::record::Record;
 
@@ -50,8 +52,8 @@ enum Known {
 }
 
 struct Finished {
-    request: String,
-    url: String,
+    request: Digest,
+    url: Arc<str>,
     is_met: bool,
 }
 
@@ -97,7 +99,7 @@ impl Kept {
 
     fn keeps(&mut self, record: &Record) -> bool {
         let known = known(record.id.as_ref(), record.index);
-        let (request, url) = (record.request.clone(), record.url.clone());
+        let (request, url) = (record.request, Arc::clone(&record.url));
         if self.finished.contains_key(&known) {
             return false;
         }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, IsTerminal};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Poll, ready};
 
 use futures_util::stream::{Stream, StreamExt, poll_fn};
 use mainstay::batch::{self, Batch, Completed};
@@ -112,15 +113,21 @@ fn inputs(
     end: End,
     counted: Counted,
 ) -> impl Stream<Item = (Name, Job)> {
+    let mut read = Vec::<Job>::new().into_iter();
     poll_fn(move |cx| {
-        jobs.poll_recv(cx).map(|read| match read {
-            Some(Input::Job(job)) => Some((job.name.clone(), *job)),
-            Some(Input::Ended(ended)) => {
-                end.get_or_init(|| ended.map(|sent| _ = counted.set(sent)));
-                None
+        loop {
+            if let Some(job) = read.next() {
+                return Poll::Ready(Some((job.name.clone(), job)));
             }
-            None => None,
-        })
+            match ready!(jobs.poll_recv(cx)) {
+                Some(Input::Jobs(jobs)) => read = jobs.into_iter(),
+                Some(Input::Ended(ended)) => {
+                    end.get_or_init(|| ended.map(|sent| _ = counted.set(sent)));
+                    return Poll::Ready(None);
+                }
+                None => return Poll::Ready(None),
+            }
+        }
     })
 }
 

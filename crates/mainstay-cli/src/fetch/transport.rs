@@ -8,11 +8,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::Response;
 use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 
-/// A client of reqwest as a service over requests of `http`, which can be looked at.
+use super::ask::Ask;
+
+/// A client of reqwest as a service whose requests can have options.
 #[derive(Clone)]
 pub(crate) struct Transport {
     client: reqwest::Client,
@@ -45,7 +47,7 @@ pub(crate) fn client(
     change(builder).build().map_err(|error| said(&error))
 }
 
-impl Service<Request<Full<Bytes>>> for Transport {
+impl Service<Ask> for Transport {
     type Response = Response<Full<Bytes>>;
     type Error = reqwest::Error;
     type Future = Sending;
@@ -54,11 +56,10 @@ impl Service<Request<Full<Bytes>>> for Transport {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Sending {
+    fn call(&mut self, ask: Ask) -> Sending {
         let Self { client, longest } = self.clone();
         Box::pin(async move {
-            let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))?;
-            let answer: Response<reqwest::Body> = client.execute(request).await?.into();
+            let answer: Response<reqwest::Body> = client.execute(ask.request).await?.into();
             let (mut head, mut body) = answer.into_parts();
             let mut read = BytesMut::new();
             while let Some(frame) = body.frame().await {

@@ -2,13 +2,14 @@
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Uri};
+use reqwest::Url;
 
 /// Where to. A name and a password in it become the header that says them.
-pub(super) fn uri(text: &str, headers: &mut HeaderMap) -> Result<Uri, String> {
+pub(super) fn read(text: &str, headers: &mut HeaderMap) -> Result<Url, String> {
     if text.is_empty() {
         return Err("there is no URL".to_owned());
     }
-    let mut url = reqwest::Url::parse(text).map_err(|error| match text.starts_with("http") {
+    let mut url = Url::parse(text).map_err(|error| match text.starts_with("http") {
         true => format!("`{text}` is no URL: {error}"),
         false => format!("`{text}` is no URL: it begins with http:// or https://"),
     })?;
@@ -22,10 +23,13 @@ pub(super) fn uri(text: &str, headers: &mut HeaderMap) -> Result<Uri, String> {
         headers.entry(AUTHORIZATION).or_insert(basic);
     }
     url.set_fragment(None);
-    url.as_str().parse().map_err(|error| format!("`{url}` cannot be asked: {error}"))
+    match url.as_str().parse::<Uri>() {
+        Ok(_) => Ok(url),
+        Err(error) => Err(format!("`{url}` cannot be asked: {error}")),
+    }
 }
 
-fn basic(url: &reqwest::Url) -> HeaderValue {
+fn basic(url: &Url) -> HeaderValue {
     use base64::Engine as _;
 
     let decoded = |text: &str| percent_decoded(text);
