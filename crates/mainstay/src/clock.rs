@@ -17,13 +17,15 @@ use crate::deadline::Deadline;
 /// The origin is of the clock that no test can pause: one taken in a runtime whose paused clock had
 /// run ahead would leave all others before it for a long time.
 pub(crate) fn now() -> Moment {
-    moment(tokio::time::Instant::now().into_std())
+    let origin = origin(); // first, so that no moment must be kept while one is made
+    moment(tokio::time::Instant::now().into_std(), origin)
 }
 
 /// What time it is, by the clock that nobody can pause: for what a thread does without waiting.
 #[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
 pub(crate) fn real() -> Moment {
-    moment(Instant::now())
+    let origin = origin();
+    moment(Instant::now(), origin)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the room where clocks are read")]
@@ -34,8 +36,7 @@ fn origin() -> &'static Instant {
 }
 
 #[inline]
-fn moment(now: Instant) -> Moment {
-    let origin = origin();
+fn moment(now: Instant, origin: &Instant) -> Moment {
     match now.checked_duration_since(*origin) {
         Some(after) => Moment::ORIGIN + after,
         None => before(origin, &now),
@@ -55,7 +56,7 @@ pub(crate) fn unix_now() -> Duration {
 
 impl From<tokio::time::Instant> for Deadline {
     fn from(end: tokio::time::Instant) -> Self {
-        Self::at(moment(end.into_std()))
+        Self::at(moment(end.into_std(), origin()))
     }
 }
 
