@@ -95,7 +95,7 @@ impl<F, E, A> GuardedFuture<F, E, A> {
     ///
     /// Its end does not come by this way: where it might also be a refusal, it is moved in a place
     /// that is as large.
-    #[expect(clippy::expect_used, reason = "what is not held back runs")]
+    #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
     #[inline]
     pub(super) fn poll_running<'a>(
         mut self: Pin<&'a mut Self>,
@@ -104,8 +104,12 @@ impl<F, E, A> GuardedFuture<F, E, A> {
     where
         E: CallError,
     {
-        if let State::Held { .. } = &self.state {
-            if let Err(error) = ready!(self.as_mut().poll_held(cx)) {
+        if let StateProj::Held { held } = self.as_mut().project().state.project() {
+            if let HeldBack::Refused(refused) = held {
+                let refused = refused.take().expect("polled after it was ready");
+                return Poll::Ready(Err(refused.into()));
+            }
+            if let Err(error) = ready!(self.as_mut().poll_waiting(cx)) {
                 return Poll::Ready(Err(error));
             }
         }
@@ -117,27 +121,17 @@ impl<F, E, A> GuardedFuture<F, E, A> {
     }
 
     /// Waits until it is let go.
-    #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
     #[cold]
-    fn poll_held(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>>
-    where
-        E: CallError,
-    {
+    fn poll_waiting(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         let mut state = self.project().state;
-        match state.as_mut().project() {
-            StateProj::Held { held: HeldBack::Refused(refused) } => {
-                let refused = refused.take().expect("polled after it was ready");
-                Poll::Ready(Err(refused.into()))
-            }
-            StateProj::Held { held: HeldBack::Waiting(waiting) } => {
-                let polled = waiting.as_mut().poll(cx);
-                if polled.is_pending() {
-                    scope::is_queued();
-                }
-                polled.map_ok(|(future, attempt)| state.set(State::Running { future, attempt }))
-            }
-            StateProj::Running { .. } => Poll::Ready(Ok(())),
+        let StateProj::Held { held: HeldBack::Waiting(waiting) } = state.as_mut().project() else {
+            return Poll::Ready(Ok(())); // it does not wait
+        };
+        let polled = waiting.as_mut().poll(cx);
+        if polled.is_pending() {
+            scope::is_queued();
         }
+        polled.map_ok(|(future, attempt)| state.set(State::Running { future, attempt }))
     }
 }
 
