@@ -17,6 +17,18 @@ use crate::deadline::Deadline;
 /// The origin is of the clock that no test can pause: one taken in a runtime whose paused clock had
 /// run ahead would leave all others before it for a long time.
 pub(crate) fn now() -> Moment {
+    // The origin first: what is read of the clock need not be kept while one is made.
+    let origin = origin();
+    match tokio::time::Instant::now().into_std().checked_duration_since(*origin) {
+        Some(after) => Moment::ORIGIN + after,
+        None => now_before_origin(),
+    }
+}
+
+/// Of a clock that was paused before the origin was taken. It is read once more, because all other
+/// readings would pay for keeping it.
+#[cold]
+fn now_before_origin() -> Moment {
     moment(tokio::time::Instant::now().into_std())
 }
 
@@ -33,18 +45,12 @@ fn origin() -> &'static Instant {
     ORIGIN.get_or_init(Instant::now)
 }
 
-#[inline]
 fn moment(now: Instant) -> Moment {
     let origin = origin();
     match now.checked_duration_since(*origin) {
         Some(after) => Moment::ORIGIN + after,
-        None => before(origin, &now),
+        None => Moment::ORIGIN - origin.saturating_duration_since(now),
     }
-}
-
-#[cold]
-fn before(origin: &Instant, now: &Instant) -> Moment {
-    Moment::ORIGIN - origin.saturating_duration_since(*now)
 }
 
 /// How long ago the Unix epoch was, by the wall clock; for dates, which are of no other clock.
@@ -257,6 +263,18 @@ mod tests {
         advance(SECOND * 3600 * 24 * 365).await;
         task.enter(|cx, _| assert_pending!(never.poll_ahead(Moment::MAX, cx)));
         task.enter(|cx, _| assert_ready!(Timer::default().poll_ahead(end, cx)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_clock_says_that_stands_before_the_origin_is_before_it() {
+        let milli = Duration::from_millis(1);
+        assert_eq!(moment(*origin() - milli), Moment::ORIGIN - milli);
+        assert_eq!(moment(*origin() + milli), Moment::ORIGIN + milli);
+        for _ in 0..3 {
+            let here = moment(tokio::time::Instant::now().into_std());
+            assert_eq!((now(), now_before_origin()), (here, here));
+            advance(milli).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

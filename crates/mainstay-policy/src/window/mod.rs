@@ -112,9 +112,9 @@ impl<const KINDS: usize> Window<KINDS> {
             true => newest, // mostly
             false => self.next(now),
         };
-        for ((ring, count), hit) in self.rings.iter().zip(self.numbering.counts()).zip(hits) {
-            if let Some(word) = ring.slot(number, count.get()) {
-                update(word, |word| (Slice::counted(word, number, hit), ()));
+        for (ring, hit) in self.rings.iter().zip(hits) {
+            if let Some(word) = ring.slot(number) {
+                count(word, number, hit);
             }
         }
         number
@@ -128,15 +128,13 @@ impl<const KINDS: usize> Window<KINDS> {
         }
         let newest = seen.number();
         let count = cut.counts().get(kind).map_or(0, Live::get);
-        let ring = self.rings.get(kind).map_or(&[][..], |ring| ring.words(count));
         let current = if cut.by_time() { cut.number(newest, now.as_nanos()) } else { newest };
-        let first = (current + 1).saturating_sub(ring.len() as u64);
-        let place = first.checked_rem(ring.len() as u64).and_then(|at| usize::try_from(at).ok());
-        let (behind, ahead) = ring.split_at(place.unwrap_or(0)); // the oldest lies where it is cut
-        ahead.iter().chain(behind).enumerate().fold(Counts::default(), |counts, (i, word)| {
-            let number = first + i as u64;
-            let slice = Slice::unpack(word.load(Acquire));
-            if number > newest || slice.tag != Slice::tag(number) {
+        let first = (current + 1).saturating_sub(count);
+        let Some(ring) = self.rings.get(kind) else { return Counts::default() };
+        (first..=newest).fold(Counts::default(), |counts, number| {
+            let word = ring.slot(number).map_or(0, |word| word.load(Acquire));
+            let slice = Slice::unpack(word);
+            if slice.tag != Slice::tag(number) {
                 return counts;
             }
             Counts { total: counts.total + slice.total, hits: counts.hits + slice.hits }
@@ -160,7 +158,7 @@ impl<const KINDS: usize> Window<KINDS> {
         })
     }
 
-    /// The number of the slice that comes to lie where this one is, which is then forgotten.
+    /// The number of the slice with which this one is forgotten.
     pub(crate) fn leaves(&self, number: u64) -> u64 {
         number.saturating_add(self.numbering.count())
     }
@@ -198,7 +196,7 @@ impl<const KINDS: usize> Window<KINDS> {
         for ((ring, count), before) in self.rings.iter().zip(counts).zip(before) {
             ring.hold(count);
             if !is_cut || before == 0 {
-                ring.all().for_each(|word| word.store(0, Release));
+                ring.all().iter().for_each(|word| word.store(0, Release));
             }
         }
         numbering.hold(counts);
@@ -234,12 +232,10 @@ impl<const KINDS: usize> Window<KINDS> {
             if number <= before {
                 return before;
             }
-            let first = (before + 1).max((number + 1).saturating_sub(self.numbering.count()));
-            for passed in first..=number {
-                for (ring, count) in self.rings.iter().zip(self.numbering.counts()) {
-                    if let Some(word) = ring.slot(passed, count.get()) {
-                        self.empty(word, newest);
-                    }
+            for ring in &self.rings {
+                let first = (before + 1).max((number + 1).saturating_sub(ring.places()));
+                for word in (first..=number).filter_map(|passed| ring.slot(passed)) {
+                    self.empty(word, newest);
                 }
             }
             let exchange =
@@ -259,7 +255,25 @@ impl<const KINDS: usize> Window<KINDS> {
     }
 }
 
-/// The slices of one kind, each at the place that is left of its number over the count of them.
+/// Counts a result in the slice with this number, or the one that is there by now.
+#[inline]
+fn count(word: &AtomicU64, number: u64, hit: bool) {
+    let is_counted = update(word, |word| {
+        let next = Slice::one_more(word, number, hit);
+        (next, next.is_some())
+    });
+    if !is_counted {
+        count_anew(word, number, hit);
+    }
+}
+
+#[cold]
+fn count_anew(word: &AtomicU64, number: u64, hit: bool) {
+    update(word, |word| (Slice::unpack(word).with(number, hit).pack(word), ()));
+}
+
+/// The slices of one kind, each at the place that the lowest bits of its number say: so there are as
+/// many places as the next power of two, and none if nobody asks for the kind.
 #[derive(Debug)]
 struct Ring {
     words: Box<[AtomicU64]>,
@@ -271,29 +285,31 @@ impl Ring {
     const MOST: usize = Cut::MOST_SLICES;
 
     fn new(count: u64) -> Self {
-        Self { words: (0..count).map(|_| AtomicU64::new(0)).collect(), grown: OnceLock::new() }
+        let places = if count == 0 { 0 } else { count.next_power_of_two() };
+        Self { words: (0..places).map(|_| AtomicU64::new(0)).collect(), grown: OnceLock::new() }
     }
 
     /// Makes room for so many.
     fn hold(&self, count: u64) {
-        if count > self.all().len() as u64 {
+        if count > self.places() {
             let _ = self.grown.set((0..Self::MOST).map(|_| AtomicU64::new(0)).collect());
         }
     }
 
     #[inline]
-    fn all(&self) -> std::slice::Iter<'_, AtomicU64> {
-        self.grown.get().unwrap_or(&self.words).iter()
+    fn all(&self) -> &[AtomicU64] {
+        self.grown.get().unwrap_or(&self.words)
     }
 
-    fn words(&self, count: u64) -> &[AtomicU64] {
-        let all = self.all().as_slice();
-        usize::try_from(count).ok().and_then(|count| all.get(..count)).unwrap_or_default()
+    fn places(&self) -> u64 {
+        self.all().len() as u64
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "only its lowest bits count")]
     #[inline]
-    fn slot(&self, number: u64, count: u64) -> Option<&AtomicU64> {
-        let place = usize::try_from(number.checked_rem(count)?).ok()?;
-        self.all().as_slice().get(place)
+    fn slot(&self, number: u64) -> Option<&AtomicU64> {
+        let all = self.all();
+        let last = all.len().checked_sub(1)?;
+        all.get(number as usize & last)
     }
 }

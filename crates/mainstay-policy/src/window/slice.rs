@@ -25,20 +25,14 @@ impl Slice {
         0 < behind && behind < Self::TAGS / 2
     }
 
-    /// The word with one more result, if that makes another of it.
+    /// The word with one more result, where that is a sum: so it is for nearly every result, which
+    /// is neither the first of its slice nor too late for it.
     #[inline]
-    pub(super) fn counted(word: u64, number: u64, hit: bool) -> Option<u64> {
+    pub(super) fn one_more(word: u64, number: u64, hit: bool) -> Option<u64> {
         let slice = Self::unpack(word);
-        // The way of nearly every result.
-        if slice.tag == Self::tag(number) && 0 < slice.total && slice.total < Self::MOST {
-            return Some(word + (1 << Self::COUNT_BITS) + u64::from(hit));
-        }
-        Self::counted_anew(word, number, hit)
-    }
-
-    #[inline(never)]
-    pub(super) fn counted_anew(word: u64, number: u64, hit: bool) -> Option<u64> {
-        Self::unpack(word).with(number, hit).pack(word)
+        let is_simple =
+            slice.tag == Self::tag(number) && 0 < slice.total && slice.total < Self::MOST;
+        is_simple.then(|| word + (1 << Self::COUNT_BITS) + u64::from(hit))
     }
 
     /// With one more result, told for the slice with this number; if the ring has gone on since, it

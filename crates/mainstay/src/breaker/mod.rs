@@ -237,6 +237,20 @@ impl BreakerGuard {
         self.watch.changed(LAYER, self.name.as_ref(), to, || self.breaker.state());
     }
 
+    /// The body has ended of an answer whose head did not say how it went.
+    #[inline(never)]
+    fn settle_open(&self, open: OpenTicket, ending: &Ending, now: &Now) {
+        let OpenTicket { ticket, head } = open;
+        let (verdict, now) = match Verdict::from(ending.outcome()) {
+            // A body takes as long as its reader does: how fast the server is, the head has said.
+            Verdict::Success => (Verdict::Success, head),
+            // There was an answer in time, whatever its end would have said.
+            Verdict::Abandoned => (Verdict::Ignored, head),
+            verdict @ (Verdict::Failure | Verdict::Ignored) => (verdict, now.get()),
+        };
+        self.told(self.breaker.settle(ticket, verdict, now));
+    }
+
     #[cold]
     fn glance_while_not_closed(&self, now: &Now) -> Result<(), Refused> {
         self.breaker.would_refuse(now.get()).map_or(Ok(()), |refusal| Err(self.refused(refusal)))
@@ -309,17 +323,11 @@ impl<Req> Guard<Req> for BreakerGuard {
         None
     }
 
-    #[inline]
+    #[inline(always)]
     fn let_go(&self, (): &(), held: Option<OpenTicket>, ending: &Ending, now: &Now) {
-        let Some(OpenTicket { ticket, head }) = held else { return };
-        let (verdict, now) = match Verdict::from(ending.outcome()) {
-            // A body takes as long as its reader does: how fast the server is, the head has said.
-            Verdict::Success => (Verdict::Success, head),
-            // There was an answer in time, whatever its end would have said.
-            Verdict::Abandoned => (Verdict::Ignored, head),
-            verdict @ (Verdict::Failure | Verdict::Ignored) => (verdict, now.get()),
-        };
-        self.told(self.breaker.settle(ticket, verdict, now));
+        if let Some(open) = held {
+            self.settle_open(open, ending, now);
+        }
     }
 
     fn at_rest_from(&self) -> Option<Moment> {

@@ -39,6 +39,9 @@ enum HeldBack<F, E, A> {
     Waiting(Waiting<(F, A), E>),
 }
 
+/// What runs, and what is known of it.
+type Running<'a, F, A> = (Pin<&'a mut F>, &'a mut A);
+
 /// What is known of an attempt that has been let go.
 pub struct Attempt<Req, G: Guard<Req>, P, A> {
     pub(super) live: LiveOf<Req, G, P>,
@@ -46,6 +49,16 @@ pub struct Attempt<Req, G: Guard<Req>, P, A> {
 }
 
 impl<Req, G: Guard<Req>, P, A> Attempt<Req, G, P, A> {
+    /// Polls on.
+    #[inline]
+    pub(super) fn poll<F: Future>(
+        &mut self,
+        future: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        self.live.poll(|| future.poll(cx))
+    }
+
     /// What its end says.
     #[inline]
     pub(super) fn ending<Res, E>(&self, end: Result<&Res, &E>) -> Ending
@@ -54,6 +67,23 @@ impl<Req, G: Guard<Req>, P, A> Attempt<Req, G, P, A> {
     {
         self.live.protocol().end(&self.about, end)
     }
+
+    #[inline]
+    fn settle<Res, E>(&mut self, end: Result<&Res, &E>)
+    where
+        P: Protocol<Req, Res, E, About = A>,
+    {
+        let ending = self.ending(end);
+        self.live.settle(&ending);
+    }
+
+    #[inline(never)]
+    fn settle_error<Res, E>(&mut self, error: &E)
+    where
+        P: Protocol<Req, Res, E, About = A>,
+    {
+        self.settle(Err(error));
+    }
 }
 
 impl<F, E, A> GuardedFuture<F, E, A> {
@@ -61,13 +91,47 @@ impl<F, E, A> GuardedFuture<F, E, A> {
         Self { state: State::Held { held: HeldBack::Refused(Some(refused)) } }
     }
 
-    /// The attempt, if one was let go.
+    /// Polls on to what runs; an error is there where nothing ever will.
+    ///
+    /// Its end does not come by this way: where it might also be a refusal, it is moved in a place
+    /// that is as large.
+    #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
     #[inline]
-    pub(super) fn attempt(self: Pin<&mut Self>) -> Option<&mut A> {
-        match self.project().state.project() {
-            StateProj::Running { attempt, .. } => Some(attempt),
-            StateProj::Held { .. } => None,
+    pub(super) fn poll_running<'a>(
+        mut self: Pin<&'a mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Running<'a, F, A>, E>>
+    where
+        E: CallError,
+    {
+        if let StateProj::Held { held } = self.as_mut().project().state.project() {
+            if let HeldBack::Refused(refused) = held {
+                let refused = refused.take().expect("polled after it was ready");
+                return Poll::Ready(Err(refused.into()));
+            }
+            if let Err(error) = ready!(self.as_mut().poll_waiting(cx)) {
+                return Poll::Ready(Err(error));
+            }
         }
+        let running = match self.project().state.project() {
+            StateProj::Running { future, attempt } => Some((future, attempt)),
+            StateProj::Held { .. } => None,
+        };
+        Poll::Ready(Ok(running.expect("it was let go")))
+    }
+
+    /// Waits until it is let go.
+    #[cold]
+    fn poll_waiting(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
+        let mut state = self.project().state;
+        let StateProj::Held { held: HeldBack::Waiting(waiting) } = state.as_mut().project() else {
+            return Poll::Ready(Ok(())); // it does not wait
+        };
+        let polled = waiting.as_mut().poll(cx);
+        if polled.is_pending() {
+            scope::is_queued();
+        }
+        polled.map_ok(|(future, attempt)| state.set(State::Running { future, attempt }))
     }
 }
 
@@ -113,57 +177,6 @@ where
     }
 }
 
-impl<Req, F, Res, E, G, P> GuardedFuture<F, E, Attempt<Req, G, P, P::About>>
-where
-    F: Future<Output = Result<Res, E>>,
-    E: CallError,
-    G: Guard<Req>,
-    P: Protocol<Req, Res, E>,
-{
-    /// Polls on. The end of an attempt is not settled: that is left to who looks at it.
-    #[expect(clippy::expect_used, reason = "a future that is polled after its end may panic")]
-    #[inline]
-    pub(super) fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
-        let mut state = self.project().state;
-        loop {
-            match state.as_mut().project() {
-                StateProj::Held { held: HeldBack::Refused(refused) } => {
-                    let refused = refused.take().expect("polled after it was ready");
-                    return Poll::Ready(Err(refused.into()));
-                }
-                StateProj::Held { held: HeldBack::Waiting(waiting) } => {
-                    match waiting.as_mut().poll(cx) {
-                        Poll::Pending => {
-                            scope::is_queued();
-                            return Poll::Pending;
-                        }
-                        Poll::Ready(Ok((future, attempt))) => {
-                            state.set(State::Running { future, attempt });
-                        }
-                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    }
-                }
-                StateProj::Running { future, attempt } => {
-                    return attempt.live.poll(|| future.poll(cx));
-                }
-            }
-        }
-    }
-
-    #[inline]
-    fn settle(self: Pin<&mut Self>, end: Result<&Res, &E>) {
-        if let Some(attempt) = self.attempt() {
-            let ending = attempt.ending(end);
-            attempt.live.settle(&ending);
-        }
-    }
-
-    #[inline(never)]
-    fn settle_error(self: Pin<&mut Self>, error: &E) {
-        self.settle(Err(error));
-    }
-}
-
 impl<Req, F, Res, E, G, P> Future for GuardedFuture<F, E, Attempt<Req, G, P, P::About>>
 where
     F: Future<Output = Result<Res, E>>,
@@ -174,15 +187,19 @@ where
     type Output = Result<Res, E>;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (future, attempt) = match ready!(self.poll_running(cx)) {
+            Ok(running) => running,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
         // Apart, so that an answer is not moved in a place that is as large as an error.
-        Poll::Ready(match ready!(self.as_mut().poll_end(cx)) {
+        Poll::Ready(match ready!(attempt.poll(future, cx)) {
             Ok(answer) => {
-                self.settle(Ok(&answer));
+                attempt.settle(Ok(&answer));
                 Ok(answer)
             }
             Err(error) => {
-                self.settle_error(&error);
+                attempt.settle_error(&error);
                 Err(error)
             }
         })

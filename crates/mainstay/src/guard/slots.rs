@@ -133,15 +133,15 @@ impl<S: GivesSlots> SlotQueue<S> {
     pub(crate) fn glance(&self, ask: Ask, now: &Now) -> Result<(), Refused> {
         match self.slots.peek() {
             Vacancy::Slot => Ok(()), // the way of nearly every call
-            vacancy @ (Vacancy::Queue | Vacancy::Full) => self.foresees(vacancy, ask, now),
+            vacancy @ (Vacancy::Queue | Vacancy::Full) => self.foresees(vacancy, ask.until, now),
         }
     }
 
     #[cold]
-    fn foresees(&self, vacancy: Vacancy, ask: Ask, now: &Now) -> Result<(), Refused> {
+    fn foresees(&self, vacancy: Vacancy, until: Moment, now: &Now) -> Result<(), Refused> {
         let reason = match vacancy {
             Vacancy::Slot => None,
-            Vacancy::Queue => self.patience(ask, now).err(),
+            Vacancy::Queue => self.patience(until, now).err(),
             Vacancy::Full => Some(Reason::NoSlot),
         };
         reason.map_or(Ok(()), |reason| Err(self.refused(reason)))
@@ -161,7 +161,7 @@ impl<S: GivesSlots> SlotQueue<S> {
     /// Waits for a slot, but no longer than it may and not beyond the end of the call.
     pub(crate) async fn admit(&self, ask: Ask) -> Result<Slot, Refused> {
         let now = Now::default();
-        let admitted = match self.patience(ask, &now) {
+        let admitted = match self.patience(ask.until, &now) {
             Ok((patience, reason)) => {
                 let slot = self.wait(now.get() + patience).await;
                 slot.map_err(|why| match why {
@@ -184,9 +184,9 @@ impl<S: GivesSlots> SlotQueue<S> {
     }
 
     /// How long a call waits, and why it is refused then; an error if it does not wait at all.
-    fn patience(&self, ask: Ask, now: &Now) -> Result<(Duration, Reason), Reason> {
+    fn patience(&self, until: Moment, now: &Now) -> Result<(Duration, Reason), Reason> {
         let patience = Duration::from_nanos(self.patience.load(Ordering::Relaxed));
-        let left = ask.until.since(now.get());
+        let left = until.since(now.get());
         let (time, reason) = match left < patience {
             true => (left, Reason::Deadline),
             false => (patience, Reason::NoSlot),

@@ -159,12 +159,11 @@ where
 
 /// What is held for an answer whose body has not been looked at yet.
 pub(crate) struct Holder<'a, Req, G: Guard<Req>, P, A> {
-    attempt: Option<Headed<'a, Req, G, P, A>>,
+    attempt: &'a mut Attempt<Req, G, P, A>,
+    /// What the head said.
+    head: Ending,
     idle: Duration,
 }
-
-/// An attempt, and what the head of its answer said.
-type Headed<'a, Req, G, P, A> = (&'a mut Attempt<Req, G, P, A>, Ending);
 
 /// An answer and what is held for it, or an error.
 type Head<'a, Res, E, Req, G, P, A> = Result<(Res, Holder<'a, Req, G, P, A>), E>;
@@ -178,21 +177,20 @@ where
 {
     /// Polls on to the head of an answer, of which nothing is settled; an error is.
     pub(crate) fn poll_head<'a>(
-        mut self: Pin<&'a mut Self>,
+        self: Pin<&'a mut Self>,
         cx: &mut Context<'_>,
         idle: Duration,
     ) -> Poll<Head<'a, Res, E, Req, G, P, A>> {
-        let end = ready!(self.as_mut().poll_end(cx));
-        let attempt = self.attempt().map(|attempt| {
-            let head = attempt.ending(end.as_ref());
-            (attempt, head)
-        });
+        let (future, attempt) = match ready!(self.poll_running(cx)) {
+            Ok(running) => running,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let end = ready!(attempt.poll(future, cx));
+        let head = attempt.ending(end.as_ref());
         Poll::Ready(match end {
-            Ok(answer) => Ok((answer, Holder { attempt, idle })),
+            Ok(answer) => Ok((answer, Holder { attempt, head, idle })),
             Err(error) => {
-                if let Some((attempt, ending)) = attempt {
-                    attempt.live.settle(&ending);
-                }
+                attempt.live.settle(&head);
                 Err(error)
             }
         })
@@ -207,13 +205,13 @@ where
 {
     /// Puts what is held into the body, or settles it if that has ended with its head.
     pub(crate) fn hold<B: Body>(self, body: B) -> HeldBody<B> {
-        let Some((attempt, head)) = self.attempt else { return HeldBody::free(body) };
+        let Self { attempt, head, idle } = self;
         if body.is_end_stream() {
             attempt.live.settle(&head);
             return HeldBody::free(body);
         }
         let lease = attempt.live.settle_head(&head);
-        HeldBody::held(body, lease, head, self.idle)
+        HeldBody::held(body, lease, head, idle)
     }
 }
 

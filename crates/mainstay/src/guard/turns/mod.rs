@@ -149,32 +149,32 @@ impl<T: Turns> TurnGuard<T> {
 
     /// When a call that comes now is of no use any more.
     #[inline]
-    fn end(&self, ask: Ask, now: Moment) -> Moment {
-        self.max_wait.get().map_or(ask.until, |wait| ask.until.min(now + wait))
+    fn end(&self, until: Moment, now: Moment) -> Moment {
+        self.max_wait.get().map_or(until, |wait| until.min(now + wait))
     }
 
     /// When a call could start that comes now and stands in line.
     #[inline]
-    fn forecast(&self, ask: Ask, now: Moment) -> Turn {
-        self.turns.forecast(self.turnstile.ahead(), ask.cost, now)
+    fn forecast(&self, cost: u32, now: Moment) -> Turn {
+        self.turns.forecast(self.turnstile.ahead(), cost, now)
     }
 
     /// Whether its turn would come in time.
     #[inline]
     fn foresees(&self, ask: Ask, now: Moment) -> Result<(), Refused> {
-        match self.forecast(ask, now) {
+        match self.forecast(ask.cost, now) {
             Turn::Now => Ok(()),
-            turn if turn.comes_before(self.end(ask, now)) => Ok(()),
-            turn => Err(self.refused(turn, ask, now)),
+            turn if turn.comes_before(self.end(ask.until, now)) => Ok(()),
+            turn => Err(self.refused(turn, ask.until, now)),
         }
     }
 
     /// It waits if its turn comes in time.
     #[cold]
-    fn not_now(&self, turn: Turn, ask: Ask, now: Moment) -> Admission<()> {
-        match turn.comes_before(self.end(ask, now)) {
+    fn not_now(&self, turn: Turn, until: Moment, now: Moment) -> Admission<()> {
+        match turn.comes_before(self.end(until, now)) {
             true => Admission::Wait,
-            false => Admission::Refuse(self.refused(turn, ask, now)),
+            false => Admission::Refuse(self.refused(turn, until, now)),
         }
     }
 
@@ -186,10 +186,10 @@ impl<T: Turns> TurnGuard<T> {
     }
 
     #[cold]
-    fn refused(&self, turn: Turn, ask: Ask, now: Moment) -> Refused {
+    fn refused(&self, turn: Turn, until: Moment, now: Moment) -> Refused {
         let reason = match turn {
             Turn::Never => Reason::NoTurn,
-            _ if ask.until <= now => Reason::Deadline,
+            _ if until <= now => Reason::Deadline,
             _ => self.turns.reason(now),
         };
         let refused = Refused::new(T::LAYER, reason).named_if(self.name.as_ref());
@@ -254,10 +254,10 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
                 self.tell_changes(now);
                 match turn {
                     Turn::Now => Admission::Go(()),
-                    later @ (Turn::At(_) | Turn::Never) => self.not_now(later, ask, now),
+                    later @ (Turn::At(_) | Turn::Never) => self.not_now(later, ask.until, now),
                 }
             }
-            Arrival::Stand => self.not_now(self.forecast(ask, now), ask, now),
+            Arrival::Stand => self.not_now(self.forecast(ask.cost, now), ask.until, now),
         }
     }
 
@@ -267,16 +267,16 @@ impl<Req, T: Turns> Guard<Req> for TurnGuard<T> {
             Ok(place) => place,
             Err(ahead) => {
                 let turn = self.turns.forecast(ahead, ask.cost, since);
-                return Err(self.refused(turn, ask, since));
+                return Err(self.refused(turn, ask.until, since));
             }
         };
-        let end = self.end(ask, since);
+        let end = self.end(ask.until, since);
         let ahead = place.ahead();
         let spot = Some(self.queue.join(end));
         let standing = Standing { guard: self, place: Some(place), spot };
         let turn = self.turns.forecast(ahead, ask.cost, since);
         if !turn.comes_before(end) {
-            return Err(self.refused(turn, ask, since));
+            return Err(self.refused(turn, ask.until, since));
         }
         let wait = match turn {
             Turn::At(moment) => Some(moment.since(since)),

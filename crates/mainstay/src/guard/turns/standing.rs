@@ -42,7 +42,7 @@ impl<T: Turns> Standing<'_, T> {
             let now = clock::now();
             if now >= end {
                 let turn = guard.turns.forecast(Ahead::default(), ask.cost, now);
-                return Poll::Ready(Err(guard.refused(turn, ask, now)));
+                return Poll::Ready(Err(guard.refused(turn, ask.until, now)));
             }
             let turn = match is_first {
                 true => {
@@ -59,7 +59,7 @@ impl<T: Turns> Standing<'_, T> {
                     return Poll::Ready(Ok(()));
                 }
                 _ if !turn.comes_before(end) => {
-                    return Poll::Ready(Err(guard.refused(turn, ask, now)));
+                    return Poll::Ready(Err(guard.refused(turn, ask.until, now)));
                 }
                 Turn::At(moment) if is_first => moment,
                 // Who stands behind others has a timer only for an end that nobody else watches.
