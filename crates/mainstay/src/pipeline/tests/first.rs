@@ -11,7 +11,7 @@ use super::*;
 use crate::BoxError;
 use crate::budget::RetryBudget;
 use crate::cooldown::CoolDown;
-use crate::http::CallOptions;
+use crate::http::{CallOptions, RetryRules, When};
 use crate::observe::testing::heard;
 
 /// What a server does with a request.
@@ -52,13 +52,23 @@ fn spec() -> PipelineSpec {
         })
 }
 
+/// What is not there may be there when an idempotent request asks again.
+fn missing_may_come() -> RetryRules {
+    RetryRules::standard().status(StatusCode::NOT_FOUND, When::IfIdempotent)
+}
+
 /// What is held to the end of a body goes through the layers one by one.
 fn layer_by_layer(spec: PipelineSpec) -> PipelineSpec {
     spec.per_host(|host| host.hold(Hold::Body { idle: secs(30) }))
 }
 
 /// All that can be seen of three calls, one after the other.
-async fn seen(spec: PipelineSpec, method: &Method, course: &'static [Does]) -> Vec<String> {
+async fn seen(
+    spec: PipelineSpec,
+    method: &Method,
+    idempotency: Option<&'static str>,
+    course: &'static [Does],
+) -> Vec<String> {
     let does = Arc::new(Mutex::new(course.iter()));
     let server = service_fn(move |_: Req| {
         let does = does.lock().unwrap().next().copied().unwrap_or(A(200));
@@ -81,6 +91,9 @@ async fn seen(spec: PipelineSpec, method: &Method, course: &'static [Does]) -> V
     for _ in 0..3 {
         let (mut request, began) = (get("a"), Instant::now());
         *request.method_mut() = method.clone();
+        if let Some(key) = idempotency {
+            request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        }
         let end = service.clone().oneshot(request).await;
         let said = end.map(|answer| answer.status()).map_err(|error| error.to_string());
         seen.push(format!("{said:?} after {:?}", began.elapsed()));
@@ -96,10 +109,14 @@ async fn seen(spec: PipelineSpec, method: &Method, course: &'static [Does]) -> V
 #[tokio::test(start_paused = true)]
 async fn a_first_attempt_is_seen_as_it_would_be_layer_by_layer() {
     for course in COURSES {
-        for method in [Method::GET, Method::POST] {
-            let at_once = seen(spec(), &method, course).await;
-            let by_layers = seen(layer_by_layer(spec()), &method, course).await;
-            assert_eq!(at_once, by_layers, "{method} {course:?}");
+        for (method, key) in
+            [(Method::GET, None), (Method::POST, None), (Method::POST, Some("8e03978e"))]
+        {
+            for spec in [spec(), spec().rules(missing_may_come()), spec().retry(attempts(1))] {
+                let at_once = seen(spec.clone(), &method, key, course).await;
+                let by_layers = seen(layer_by_layer(spec), &method, key, course).await;
+                assert_eq!(at_once, by_layers, "{method} {key:?} {course:?}");
+            }
         }
     }
 }
