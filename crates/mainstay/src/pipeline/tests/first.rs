@@ -26,9 +26,10 @@ enum Does {
 use Does::{Answer as A, Break, Hang, Throttle};
 
 /// What a host does with the requests of three calls, those that are sent again included.
-const COURSES: [&[Does]; 12] = [
+const COURSES: [&[Does]; 13] = [
     &[],
     &[A(404), A(301)],
+    &[A(301)],
     &[A(503)],
     &[A(503), A(503)],
     &[A(503), A(503), A(503)],
@@ -52,9 +53,11 @@ fn spec() -> PipelineSpec {
         })
 }
 
-/// What is not there may be there when an idempotent request asks again.
+/// What is not there, or elsewhere, may be there when an idempotent request asks again.
 fn missing_may_come() -> RetryRules {
-    RetryRules::standard().status(StatusCode::NOT_FOUND, When::IfIdempotent)
+    RetryRules::standard()
+        .status(StatusCode::NOT_FOUND, When::IfIdempotent)
+        .status(StatusCode::MOVED_PERMANENTLY, When::IfIdempotent)
 }
 
 /// What is held to the end of a body goes through the layers one by one.
