@@ -13,6 +13,7 @@
 //! budget.
 
 mod alarm;
+mod beneath;
 
 use std::cell::Cell;
 use std::ptr;
@@ -21,6 +22,7 @@ use std::task::{Context, RawWakerVTable};
 use mainstay_policy::{Moment, Outcome};
 
 pub(crate) use alarm::{rings, wakes_at};
+pub(crate) use beneath::Beneath;
 
 /// What holds for whatever is called or polled now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +39,6 @@ thread_local! {
     static HERE: Cell<Scope> = const { Cell::new(Scope::OUTSIDE) };
     static WATCHED: Cell<Watched> = const { Cell::new(Watched::BY_NOBODY) };
     static TIME_IS_OVER: Cell<bool> = const { Cell::new(false) };
-    static BENEATH: Cell<Beneath> = const { Cell::new(Beneath::NOTHING) };
     /// How often something was polled that stands in a queue.
     static QUEUED: Cell<u32> = const { Cell::new(0) };
 }
@@ -61,30 +62,9 @@ fn wakes(cx: &Context<'_>) -> Wakes {
     (cx.waker().data(), ptr::from_ref(cx.waker().vtable()))
 }
 
-/// What whoever polled an attempt learns of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Beneath {
-    /// It stands in a queue of ours: nothing of it has been sent.
-    pub(crate) is_queued: bool,
-    /// So many attempts a driver further in has made of it and told the ends of, now that it has
-    /// ended; zero if there is none, or it told nothing.
-    pub(crate) told: u32,
-    /// One of those had been sent, whatever its end says: the last one may have been refused.
-    pub(crate) was_sent: bool,
-}
-
-impl Beneath {
-    pub(crate) const NOTHING: Self = Self { is_queued: false, told: 0, was_sent: false };
-
-    /// Whether something was sent of an attempt that has ended so.
-    pub(crate) fn was_sent(self, outcome: Outcome) -> bool {
-        self.was_sent || outcome != Outcome::Refused
-    }
-}
-
 /// What is polled here stands in a queue.
 pub(crate) fn is_queued() {
-    BENEATH.set(Beneath { is_queued: true, ..BENEATH.get() });
+    Beneath { is_queued: true, ..Beneath::here() }.learnt();
     QUEUED.set(QUEUED.get().wrapping_add(1));
 }
 
@@ -99,7 +79,7 @@ pub(crate) fn queued() -> u32 {
 /// something was sent or nothing at all.
 #[inline]
 pub(crate) fn has_told(attempts: u32, was_sent: bool) {
-    BENEATH.set(Beneath { told: attempts, was_sent, ..BENEATH.get() });
+    Beneath { told: attempts, was_sent, ..Beneath::here() }.learnt();
 }
 
 /// Polls an attempt, and says what was learnt of it. Who stands outside learns none of this: it is
@@ -108,7 +88,7 @@ pub(crate) fn has_told(attempts: u32, was_sent: bool) {
 pub(crate) fn attempt<T>(poll: impl FnOnce() -> T) -> (T, Beneath) {
     let before = Outside::leaves();
     let polled = poll();
-    let beneath = BENEATH.get();
+    let beneath = Beneath::here();
     drop(before);
     (polled, beneath)
 }
@@ -119,14 +99,14 @@ struct Outside(Beneath, u32);
 impl Outside {
     #[inline]
     fn leaves() -> Self {
-        Self(BENEATH.replace(Beneath::NOTHING), QUEUED.get())
+        Self(Beneath::NOTHING.replaces(), QUEUED.get())
     }
 }
 
 impl Drop for Outside {
     #[inline]
     fn drop(&mut self) {
-        BENEATH.set(self.0);
+        self.0.learnt();
         QUEUED.set(self.1);
     }
 }
@@ -179,7 +159,7 @@ pub(crate) fn polling(scope: Scope, cx: &Context<'_>) -> Polling {
     Polling {
         _watched: Unwatched(WATCHED.replace(watched)),
         _outside: Outside::leaves(),
-        _before: Before(HERE.replace(scope)),
+        _before: scope.holds(),
     }
 }
 
@@ -194,7 +174,7 @@ impl Polling {
     /// The poll is over, and this was learnt.
     #[inline]
     pub(crate) fn ends(self) -> Beneath {
-        BENEATH.get()
+        Beneath::here()
     }
 }
 
@@ -250,12 +230,20 @@ impl Scope {
     /// Runs something for which this holds; what held before holds again after, also if it panics.
     #[inline]
     pub(crate) fn around<T>(self, run: impl FnOnce() -> T) -> T {
-        let _before = Before(HERE.replace(self));
+        let _before = self.holds();
         run()
+    }
+
+    /// Until the drop of this it holds.
+    #[inline]
+    pub(crate) fn holds(self) -> Before {
+        Before(HERE.replace(self))
     }
 }
 
-struct Before(Scope);
+/// What held before holds again after its drop.
+#[must_use = "dropped at once, it holds for nothing"]
+pub(crate) struct Before(Scope);
 
 impl Drop for Before {
     #[inline]
@@ -381,6 +369,6 @@ mod tests {
             panic!("inside")
         };
         assert!(catch_unwind(|| attempt(panics)).is_err());
-        assert_eq!(BENEATH.get(), Beneath::NOTHING);
+        assert_eq!(Beneath::here(), Beneath::NOTHING);
     }
 }

@@ -60,6 +60,7 @@ impl Account {
         Self { available: u64::from(reserve) * ONE, changes: 0, waiting: 0 }
     }
 
+    #[inline]
     pub(super) const fn unpack(word: u64) -> Self {
         Self {
             available: word >> (CHANGES_BITS + WAITING_BITS),
@@ -68,6 +69,7 @@ impl Account {
         }
     }
 
+    #[inline]
     pub(super) const fn pack(self) -> u64 {
         self.available << (CHANGES_BITS + WAITING_BITS)
             | self.changes << WAITING_BITS
@@ -75,6 +77,7 @@ impl Account {
     }
 
     /// Which of two terms are in force.
+    #[inline]
     pub(super) const fn goes_by_second(self) -> bool {
         self.changes & 1 != 0
     }
@@ -89,6 +92,7 @@ impl Account {
         Self { available: self.available.min(self.room(terms)), changes, ..self }
     }
 
+    #[inline]
     pub(super) fn deposit(self, terms: Terms) -> Self {
         let available = (self.available + u64::from(terms.share)).min(self.room(terms));
         Self { available, ..self }
@@ -109,6 +113,7 @@ impl Account {
     }
 
     /// The most that can be available beside what waits.
+    #[inline]
     fn room(self, terms: Terms) -> u64 {
         (u64::from(terms.reserve) * ONE).saturating_sub(self.waiting * ONE)
     }

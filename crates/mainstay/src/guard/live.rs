@@ -70,10 +70,16 @@ impl<Req, G: Guard<Req>, H: Holds<G>> Live<Req, G, H> {
     /// Does what may panic; if it does, the attempt has failed, whoever catches the panic.
     #[inline]
     pub(crate) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        let watched = Watched(self);
+        let watched = self.watched();
         let done = run();
-        mem::forget(watched);
+        watched.ends();
         done
+    }
+
+    /// What may panic follows; if it does, the attempt has failed.
+    #[inline]
+    pub(crate) const fn watched(&mut self) -> Watched<'_, Req, G, H> {
+        Watched(self)
     }
 
     /// The attempt that waited starts now.
@@ -270,7 +276,16 @@ fn abandon<Req, G: Guard<Req>>(guard: &G, subject: &G::Subject, held: G::Held) {
 }
 
 /// Dropped only where something unwinds.
-struct Watched<'a, Req, G: Guard<Req>, H: Holds<G>>(&'a mut Live<Req, G, H>);
+#[must_use = "its drop says that the attempt has failed"]
+pub(crate) struct Watched<'a, Req, G: Guard<Req>, H: Holds<G>>(&'a mut Live<Req, G, H>);
+
+impl<Req, G: Guard<Req>, H: Holds<G>> Watched<'_, Req, G, H> {
+    /// Nothing has panicked.
+    #[inline]
+    pub(crate) const fn ends(self) {
+        mem::forget(self);
+    }
+}
 
 impl<Req, G: Guard<Req>, H: Holds<G>> Drop for Watched<'_, Req, G, H> {
     fn drop(&mut self) {

@@ -53,7 +53,7 @@ pub use body::{HeldBody, HoldLayer, Holding, HoldingFuture};
 pub(crate) use future::Attempt;
 pub use future::GuardedFuture;
 pub use guarded::{GuardLayer, Guarded};
-pub(crate) use live::{Holds, Live};
+pub(crate) use live::{Holds, Live, Watched};
 pub use now::Now;
 pub use per_key::{Each, PerKey};
 use queue::{Queue, Spot};

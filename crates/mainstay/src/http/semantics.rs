@@ -91,14 +91,36 @@ impl Http {
     /// What must be known of the request when an attempt has ended.
     #[inline]
     pub fn about<Req: RequestView>(&self, request: &Req) -> About {
+        let mut about = self.about_but_keys(request);
+        self.look_for_key(&mut about, request);
+        about
+    }
+
+    /// The same, but that no key is looked for in the header fields, which costs more than the rest.
+    /// Unless [keys matter](Self::keys_matter) otherwise, a copy of the request, without which
+    /// nothing is repeated, says it in time.
+    #[inline]
+    pub(crate) fn about_but_keys<Req: RequestView>(&self, request: &Req) -> About {
         let method = request.method();
         let options = CallOptions::of(request);
         let rules = options.and_then(|options| options.rules.clone());
         let is_idempotent = rules.as_deref().unwrap_or(&self.rules).is_idempotent(method)
-            || options.is_some_and(|options| options.is_keyed)
-            || self.is_keyed(request.headers());
+            || options.is_some_and(|options| options.is_keyed);
         let is_in_memory = request.copies() == Copies::Alongside;
         About { method: method.clone(), is_idempotent, is_in_memory, rules }
+    }
+
+    /// Looks for a key in the header fields of this request, unless it is idempotent anyway.
+    #[inline]
+    pub(crate) fn look_for_key<Req: RequestView>(&self, about: &mut About, request: &Req) {
+        about.is_idempotent = about.is_idempotent || self.is_keyed(request.headers());
+    }
+
+    /// Whether a key on a request may matter to more than whether a failure that may pass is
+    /// repeated: to what users say of answers.
+    #[inline]
+    pub(crate) fn keys_matter(&self, about: &About) -> bool {
+        self.rules_of(about).may_repeat_successes()
     }
 
     /// What the end of an attempt says.
@@ -265,6 +287,7 @@ where
         request.copies()
     }
 
+    #[inline]
     fn copy(&self, request: &Req) -> Option<Req> {
         request.copy()
     }

@@ -93,14 +93,9 @@ impl<B: 'static> RequestView for Request<B> {
         body::copies(self.body())
     }
 
+    #[inline]
     fn copy(&self) -> Option<Self> {
-        let mut copy = Self::new(body::copy(self.body())?);
-        *copy.method_mut() = self.method().clone();
-        *copy.uri_mut() = self.uri().clone();
-        *copy.version_mut() = self.version();
-        *copy.headers_mut() = self.headers().clone();
-        *copy.extensions_mut() = self.extensions().clone();
-        Some(copy)
+        body::copy_of(self)
     }
 }
 

@@ -11,19 +11,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use mainstay_policy::Moment;
 use mainstay_policy::deadline::{Watch, watch, watch_attempt};
+use mainstay_policy::{Moment, Outcome};
 
 use super::guards::Guards;
 use super::host::{Host, HostBudget};
 use crate::budget::{self, Account};
 use crate::clock::Timer;
 use crate::error::CallError;
-use crate::guard::{Each, Guard, Holds, Live};
+use crate::guard::{Each, Guard, Holds, Live, Watched};
 use crate::http::{About, Http, RequestView, ResponseView};
 use crate::protocol::Ending;
 use crate::retry::{Again, Kept};
-use crate::scope::{self, Beneath, Scope, watched};
+use crate::scope::{self, Before, Beneath, Scope, watched};
 
 /// What stands before a host, held by a call.
 #[derive(Clone, Debug)]
@@ -54,8 +54,6 @@ pub struct Sent<Req> {
     /// When its own time is over; that of the call stands in the scope.
     until: Moment,
     timer: Timer,
-    /// What was learnt of it.
-    pub(super) beneath: Beneath,
 }
 
 /// Whose time is over.
@@ -74,12 +72,12 @@ impl<Req> Sent<Req> {
         until: Moment,
     ) -> Self {
         let live = Live::new(host, subject, permit);
-        Self { live, until, timer: Timer::default(), beneath: Beneath::NOTHING }
+        Self { live, until, timer: Timer::default() }
     }
 
     /// An attempt that was let go after a wait.
     pub(super) fn of(live: Live<Req, Each<Guards>, Held>, until: Moment) -> Self {
-        Self { live, until, timer: Timer::default(), beneath: Beneath::NOTHING }
+        Self { live, until, timer: Timer::default() }
     }
 
     /// Goes on with the timer that was there while it waited.
@@ -92,30 +90,32 @@ impl<Req> Sent<Req> {
         self.live.holder()
     }
 
-    /// Hands the request on.
+    /// While it is handed on.
     #[inline]
-    pub(super) fn send<F>(&mut self, scope: Scope, call: impl FnOnce() -> F) -> F {
-        self.live.watch(|| scope.around(call))
+    pub(super) fn sending(&mut self, scope: Scope) -> Sending<'_, Req> {
+        Sending { watched: self.live.watched(), _within: scope.holds() }
     }
 
-    /// Polls the attempt.
+    /// Polls the attempt, and says what was learnt of it.
     #[inline]
     pub(super) fn poll<F: Future>(
         &mut self,
         future: Pin<&mut F>,
         scope: Scope,
         cx: &mut Context<'_>,
-    ) -> Poll<F::Output> {
+    ) -> (Poll<F::Output>, Beneath) {
         let polling = scope::polling(scope, cx);
-        let polled = self.live.watch(|| future.poll(cx));
-        self.beneath = polling.ends();
+        let watched = self.live.watched();
+        let polled = future.poll(cx);
+        watched.ends();
+        let beneath = polling.ends();
         if polled.is_pending() {
-            self.live.stands(self.beneath.is_queued);
-            if self.beneath.is_queued {
+            self.live.stands(beneath.is_queued);
+            if beneath.is_queued {
                 scope::is_queued();
             }
         }
-        polled
+        (polled, beneath)
     }
 
     /// Waits for the nearer of its ends: one timer is enough for both.
@@ -135,6 +135,21 @@ impl<Req> Sent<Req> {
     #[inline]
     pub(super) fn settle(&mut self, ending: &Ending) {
         self.live.settle(ending);
+    }
+}
+
+/// An attempt while it is handed on: a panic ends it, and what is called sees the scope.
+#[must_use = "its drop says that the attempt has failed"]
+pub(super) struct Sending<'a, Req> {
+    watched: Watched<'a, Req, Each<Guards>, Held>,
+    _within: Before,
+}
+
+impl<Req> Sending<'_, Req> {
+    /// It was handed on.
+    #[inline]
+    pub(super) fn ends(self) {
+        self.watched.ends();
     }
 }
 
@@ -160,21 +175,51 @@ impl<Req: RequestView, S: Clone> Call<Req, S> {
         let http = host.http();
         http.prepare(request);
         let scope = budget::pays_in(host.account(), scope);
-        let about = http.about(request);
-        let copy = host.retries().copy::<Req, Res, E>(request, &about);
-        // At once, so that the copy is moved once.
-        let kept = copy.map(|copy| Kept::new(copy, service.clone(), host.account().clone()));
+        let mut about = http.about_but_keys(request);
+        let retries = host.retries();
+        let with = || (service.clone(), host.account().clone());
+        let kept = retries.keep::<Req, Res, E, S, HostBudget>(request, &about, with);
+        // Else it is found in the copy once it matters, or does not matter.
+        if http.keys_matter(&about) || !retries.may_go_on() {
+            http.look_for_key(&mut about, request);
+        }
         Self { about, scope, kept }
     }
 
     /// What the end of its first attempt says.
     #[inline]
-    pub(super) fn answered<Res: ResponseView>(&self, http: &Http, answer: &Res) -> Ending {
-        http.answer(&self.about, answer)
+    pub(super) fn answered<Res: ResponseView>(&mut self, http: &Http, answer: &Res) -> Ending {
+        let ending = http.answer(&self.about, answer);
+        match ending.outcome() {
+            Outcome::Success => ending,
+            _ => self.has_failed(http, answer, ending),
+        }
     }
 
-    pub(super) fn failed<E: CallError>(&self, http: &Http, error: &E) -> Ending {
+    /// The same of an answer that is no success.
+    #[cold]
+    fn has_failed<Res: ResponseView>(
+        &mut self,
+        http: &Http,
+        answer: &Res,
+        ending: Ending,
+    ) -> Ending {
+        if self.finds_key(http) { http.answer(&self.about, answer) } else { ending }
+    }
+
+    pub(super) fn failed<E: CallError>(&mut self, http: &Http, error: &E) -> Ending {
+        self.finds_key(http);
         http.end(&self.about, Err::<&::http::Response<()>, _>(error))
+    }
+
+    /// Looks for the key that was not looked for in the beginning; says whether that changes
+    /// anything.
+    fn finds_key(&mut self, http: &Http) -> bool {
+        let was_idempotent = self.about.is_idempotent();
+        if let Some(copy) = self.kept.as_ref().and_then(|kept| kept.request()) {
+            http.look_for_key(&mut self.about, copy);
+        }
+        self.about.is_idempotent() != was_idempotent
     }
 
     /// The first attempt has ended: whether there is another.

@@ -145,10 +145,11 @@ where
         sent: &mut Sent<Req>,
         call: &mut Call<Req, S>,
         error: E,
+        beneath: Beneath,
     ) -> Result<StateOf<Req, S, T, E>, E> {
         let ending = call.failed(sent.host().http(), &error);
         sent.settle(&ending);
-        match call.next::<T, E>(sent.host(), &ending, sent.beneath) {
+        match call.next::<T, E>(sent.host(), &ending, beneath) {
             None => Err(error),
             Some(again) => Ok(Self::later(sent.host(), call, Err(error), again)),
         }
@@ -192,11 +193,11 @@ where
                 StateProj::First { mut future, sent, call } => {
                     let running = future.as_mut().as_pin_mut().expect("polled after it was ready");
                     match sent.poll(running, call.scope, cx) {
-                        Poll::Ready(Ok(answer)) => {
+                        (Poll::Ready(Ok(answer)), beneath) => {
                             let ending = call.answered(sent.host().http(), &answer);
                             sent.settle(&ending);
                             let host = sent.host();
-                            match call.next::<T, E>(host, &ending, sent.beneath) {
+                            match call.next::<T, E>(host, &ending, beneath) {
                                 None => return Poll::Ready(Ok(host.watch().answer(answer))),
                                 Some(again) => {
                                     let answer = host.watch().answer(answer);
@@ -204,21 +205,25 @@ where
                                 }
                             }
                         }
-                        Poll::Ready(Err(error)) => Self::failed(sent, call, C::inner(error)),
+                        (Poll::Ready(Err(error)), beneath) => {
+                            Self::failed(sent, call, C::inner(error), beneath)
+                        }
                         // What still runs is gone before anybody is told that its time is over.
-                        Poll::Pending => match ready!(sent.poll_time(call.scope.until, cx)) {
-                            Over::Attempt => {
-                                run_out(|| future.set(None));
-                                let refused = timeout::timed_out(sent.host().timeout().name());
-                                tell(Event::Refused(&refused));
-                                Self::failed(sent, call, refused.into())
+                        (Poll::Pending, beneath) => {
+                            match ready!(sent.poll_time(call.scope.until, cx)) {
+                                Over::Attempt => {
+                                    run_out(|| future.set(None));
+                                    let refused = timeout::timed_out(sent.host().timeout().name());
+                                    tell(Event::Refused(&refused));
+                                    Self::failed(sent, call, refused.into(), beneath)
+                                }
+                                Over::Call => {
+                                    let host = sent.host().clone();
+                                    let drops = || state.set(State::Refused { refused: None });
+                                    Err(Self::too_late(&host, drops))
+                                }
                             }
-                            Over::Call => {
-                                let host = sent.host().clone();
-                                let drops = || state.set(State::Refused { refused: None });
-                                Err(Self::too_late(&host, drops))
-                            }
-                        },
+                        }
                     }
                 }
                 StateProj::NotSent { refused, call, host } => {

@@ -55,7 +55,10 @@ impl<F, Req: RequestView + Send + 'static, E: CallError> Queued<F, Sent<Req>, E>
             |service: &mut S, request, live, now| {
                 let until = live.holder().timeout().until(now.get());
                 let mut sent = Sent::of(live, until);
-                (sent.send(Scope::current(), || service.call(request)), sent)
+                let sending = sent.sending(Scope::current());
+                let future = service.call(request);
+                sending.ends();
+                (future, sent)
             },
         );
         Self { waiting, looks: Moment::MAX, timer: Timer::default() }

@@ -148,14 +148,16 @@ where
             Admission::Go(permit) => {
                 let until = host.timeout().until(now.get());
                 let mut sent = Sent::new(host, subject, permit, until);
-                let inner = &mut self.inner;
                 let call = Call::begins::<Self::Response, C::Error>(
                     sent.host(),
                     &mut request,
-                    inner,
+                    &self.inner,
                     scope,
                 );
-                let future = sent.send(call.scope, || inner.call(request));
+                // No function around it: the request would be moved into that.
+                let sending = sent.sending(call.scope);
+                let future = self.inner.call(request);
+                sending.ends();
                 PipelineFuture::first(future, sent, call)
             }
             Admission::Wait => {

@@ -8,6 +8,7 @@ use mainstay_policy::retry::{Ended, Repeat, Retry, Step, Stop, Tries};
 use mainstay_policy::{Moment, Outcome};
 
 use super::LAYER;
+use super::rest::{Kept, With};
 use super::schedule::{Schedule, Waits};
 use crate::budget::{self, Account, Fee};
 use crate::http::Copies;
@@ -65,16 +66,34 @@ pub(crate) struct Again<T> {
 }
 
 impl<P, B> Shared<P, B> {
-    /// A copy of the request of a call that begins, if there can be another attempt.
+    /// Whether there may be more than one attempt of a call.
     #[inline]
-    pub(crate) fn copy<Req, Res, E>(&self, request: &Req, about: &P::About) -> Option<Req>
+    pub(crate) fn may_go_on(&self) -> bool {
+        self.settings.attempts_left(&Tries::default()) > 1
+    }
+
+    /// What a call that begins keeps of its request and takes with it, if there can be another
+    /// attempt.
+    #[inline]
+    pub(crate) fn keep<Req, Res, E, S, A>(
+        &self,
+        request: &Req,
+        about: &P::About,
+        with: impl FnOnce() -> (S, A),
+    ) -> Option<Box<Kept<Req, S, A>>>
     where
         P: Protocol<Req, Res, E>,
     {
-        let may_be_kept = self.settings.attempts_left(&Tries::default()) > 1
+        let may_be_kept = self.may_go_on()
             && self.protocol.may_repeat(about)
             && self.protocol.copies(request) != Copies::Never;
-        if may_be_kept { self.protocol.copy(request) } else { None }
+        if !may_be_kept {
+            return None;
+        }
+        let mut kept = Box::<Kept<Req, S, A>>::default();
+        kept.with = Some(With::new(with()));
+        kept.request = self.protocol.copy(request);
+        kept.request.is_some().then_some(kept)
     }
 
     /// The first attempt of a call that cannot have another has ended.

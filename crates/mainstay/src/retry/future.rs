@@ -67,9 +67,8 @@ where
         protocol.prepare(&mut request);
         let (account, scope) = budget::begin(&shared.budgets, &request);
         let about = protocol.about(&request);
-        let copy = shared.copy(&request, &about);
+        let kept = shared.keep(&request, &about, || (service.clone(), account));
         let future = scope.around(|| service.call(request));
-        let kept = copy.map(|copy| Kept::new(copy, service.clone(), account));
         let call = Call { shared, about, scope, kept };
         Self { state: State::First { future, call: Some(call) } }
     }

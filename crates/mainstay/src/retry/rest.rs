@@ -24,32 +24,56 @@ use crate::scope::{self, Beneath, Scope};
 pub(crate) type Rest<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What another attempt takes.
+///
+/// Made with nothing in it, so that it lies in its box from the beginning: what is as large as a
+/// request is moved there once.
 pub(crate) struct Kept<Req, S, A> {
     /// Taken by the last attempt.
     pub(super) request: Option<Req>,
-    pub(super) service: S,
-    pub(super) account: A,
-    pub(super) course: Course,
+    /// From the beginning to the end.
+    pub(super) with: Option<With<S, A>>,
+}
+
+/// What is kept beside the request.
+pub(super) struct With<S, A> {
+    service: S,
+    account: A,
+    course: Course,
 }
 
 /// What a call withdraws from its account.
 type PaidBy<Req, B> = <<B as Budgets<Req>>::Account as Account>::Paid;
 
-impl<Req, S, A> Kept<Req, S, A> {
-    #[inline]
-    pub(crate) fn new(request: Req, service: S, account: A) -> Box<Self> {
-        Box::new(Self { request: Some(request), service, account, course: Course::default() })
+impl<Req, S, A> Default for Kept<Req, S, A> {
+    fn default() -> Self {
+        Self { request: None, with: None }
     }
+}
 
+impl<S, A> With<S, A> {
+    pub(super) fn new((service, account): (S, A)) -> Self {
+        Self { service, account, course: Course::default() }
+    }
+}
+
+impl<Req, S, A> Kept<Req, S, A> {
     /// The same for another service, made of this one.
     pub(crate) fn over<T>(self, over: impl FnOnce(S) -> T) -> Box<Kept<Req, T, A>> {
-        let Self { request, service, account, course } = self;
-        Box::new(Kept { request, service: over(service), account, course })
+        let with = self.with.map(|With { service, account, course }| {
+            let service = over(service);
+            With { service, account, course }
+        });
+        Box::new(Kept { request: self.request, with })
     }
 }
 
 impl<Req, S, A: Account> Kept<Req, S, A> {
-    /// An attempt has ended: whether there is another.
+    /// The copy of the request, where the last attempt has not taken it.
+    pub(crate) const fn request(&self) -> Option<&Req> {
+        self.request.as_ref()
+    }
+
+    /// The first attempt has ended: whether there is another.
     #[inline]
     pub(crate) fn next<P, B, Res, E>(
         &mut self,
@@ -61,22 +85,9 @@ impl<Req, S, A: Account> Kept<Req, S, A> {
     where
         P: Protocol<Req, Res, E>,
     {
-        let Self { request, account, course, .. } = self;
-        let copy = request.as_ref();
+        let With { account, course, .. } = self.with.as_mut()?;
+        let copy = self.request.as_ref();
         shared.next::<Req, Res, E, A>(course, scope, account, copy, ending, beneath)
-    }
-
-    /// The request for the next attempt: the last one takes the only copy there is.
-    fn take<P, B>(&mut self, shared: &Shared<P, B>) -> Option<Req>
-    where
-        S: Service<Req>,
-        P: Protocol<Req, S::Response, S::Error>,
-    {
-        let last = self.request.take()?;
-        if shared.settings.attempts_left(&self.course.tries) > 1 {
-            self.request = shared.protocol.copy(&last);
-        }
-        Some(last)
     }
 }
 
@@ -97,27 +108,32 @@ where
     P: Protocol<Req, S::Response, S::Error> + Discard<S::Response>,
     B: Budgets<Req>,
 {
+    let Kept { request: copy, with } = &mut *kept;
+    let With { service, account, course } = with.as_mut().expect("it is set");
     loop {
         pause(&shared, outside, end, again.pause).await;
 
-        let attempt = kept.course.next(outside);
+        let attempt = course.next(outside);
         let scope = outside.attempt(attempt);
-        let ready = poll_fn(|cx| scope.around(|| kept.service.poll_ready(cx))).await;
+        let ready = poll_fn(|cx| scope.around(|| service.poll_ready(cx))).await;
         if let Err(error) = ready {
-            shared.stopped(&kept.course, Stop::Fatal);
+            shared.stopped(course, Stop::Fatal);
             return Err(error);
         }
         if deadline::left(outside.until, clock::now()).is_none() {
             // Whoever ends the call has not been polled yet: what is sent now could only fail.
-            shared.stopped(&kept.course, Stop::NoTime { needed: Duration::ZERO });
+            shared.stopped(course, Stop::NoTime { needed: Duration::ZERO });
             let refused = Refused::new(LAYER, Reason::TimedOut).named_if(shared.name.as_ref());
             tell(Event::Refused(&refused));
             return Err(refused.into());
         }
-        let request = kept.take(&shared).expect("the copy that was asked about");
+        let request = copy.take().expect("the copy that was asked about");
+        if shared.settings.attempts_left(&course.tries) > 1 {
+            *copy = shared.protocol.copy(&request); // the last one takes the only copy there is
+        }
         tell(Event::Again { layer: LAYER, name: shared.name.as_deref(), attempt });
         let mut fare = Fare::new(again.paid);
-        let mut future = pin!(scope.around(|| kept.service.call(request)));
+        let mut future = pin!(scope.around(|| service.call(request)));
         let beneath;
         (end, beneath) = poll_fn(|cx| {
             fare.stands(false);
@@ -129,7 +145,11 @@ where
 
         let ending = shared.protocol.end(&about, end.as_ref());
         fare.ends(beneath.was_sent(ending.outcome()));
-        match kept.next::<_, _, S::Response, S::Error>(&shared, outside, &ending, beneath) {
+        let copy = copy.as_ref();
+        let next = shared.next::<Req, S::Response, S::Error, _>(
+            course, outside, account, copy, &ending, beneath,
+        );
+        match next {
             None => return end,
             Some(next) => again = next,
         }

@@ -51,18 +51,21 @@
 //! It refuses, and never has a call wait. A refusal does not say when to come back: the next call
 //! may well go.
 
+mod dice;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use mainstay_policy::throttle::{Admission as Answer, Throttler, Ticket, Verdict};
 use mainstay_policy::{Draw, Moment, SettingsError};
 use tower_layer::Layer;
 
-use crate::chance;
 use crate::error::{Reason, Refused};
 use crate::guard::{Admission, Ask, Guard, GuardLayer, Guarded, HoldLayer, Now, Shadow};
 use crate::http::Http;
 use crate::protocol::Ending;
+
+use dice::Dice;
 
 pub use mainstay_policy::throttle::{Throttle, ThrottleSnapshot};
 
@@ -204,16 +207,16 @@ impl<Req> Guard<Req> for ThrottleGuard {
     const WAITS: bool = false;
 
     /// The dice, which are thrown once for an attempt, however often it asks.
-    type Subject = OnceLock<Draw>;
+    type Subject = Dice;
     type Permit = Ticket;
     /// The ticket, where the verdict stands behind the body.
     type Held = Option<Ticket>;
 
-    fn subject(&self, _: &Req) -> OnceLock<Draw> {
-        OnceLock::new()
+    fn subject(&self, _: &Req) -> Dice {
+        Dice::default()
     }
 
-    fn glance(&self, dice: &OnceLock<Draw>, ask: Ask, now: &Now) -> Result<(), Refused> {
+    fn glance(&self, dice: &Dice, ask: Ask, now: &Now) -> Result<(), Refused> {
         match Guard::<Req>::try_admit(self, dice, ask, now) {
             Admission::Go(ticket) => {
                 // Nothing was sent for it yet.
@@ -225,12 +228,12 @@ impl<Req> Guard<Req> for ThrottleGuard {
         }
     }
 
-    fn try_admit(&self, dice: &OnceLock<Draw>, _: Ask, now: &Now) -> Admission<Ticket> {
+    fn try_admit(&self, dice: &Dice, _: Ask, now: &Now) -> Admission<Ticket> {
         let now = now.get();
         // A throw of the dice costs as much as the rest, and all threads share them.
         let draw = match self.throttler.lets_all_through(now) {
             true => Draw::MOST,
-            false => *dice.get_or_init(chance::draw),
+            false => dice.thrown(),
         };
         match self.throttler.admit(now, draw) {
             Answer::Granted(ticket) => Admission::Go(ticket),
@@ -238,13 +241,7 @@ impl<Req> Guard<Req> for ThrottleGuard {
         }
     }
 
-    fn settle(
-        &self,
-        _: &OnceLock<Draw>,
-        ticket: Ticket,
-        ending: &Ending,
-        now: &Now,
-    ) -> Option<Ticket> {
+    fn settle(&self, _: &Dice, ticket: Ticket, ending: &Ending, now: &Now) -> Option<Ticket> {
         if ending.is_open() {
             return Some(ticket);
         }
@@ -252,7 +249,7 @@ impl<Req> Guard<Req> for ThrottleGuard {
         None
     }
 
-    fn let_go(&self, _: &OnceLock<Draw>, held: Option<Ticket>, ending: &Ending, now: &Now) {
+    fn let_go(&self, _: &Dice, held: Option<Ticket>, ending: &Ending, now: &Now) {
         if let Some(ticket) = held {
             self.throttler.settle(ticket, Verdict::from(ending.outcome()), now.get());
         }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use ::http::Request;
 use bytes::Bytes;
 use http_body_util::{Empty, Full};
 
@@ -61,6 +62,24 @@ pub fn copy<B: 'static>(body: &B) -> Option<B> {
     slot
 }
 
+/// A copy of a request that has not been sent yet, if its body can be copied.
+#[inline(always)]
+pub(in crate::http) fn copy_of<B: 'static>(request: &Request<B>) -> Option<Request<B>> {
+    let mut slot = None;
+    if !clone_in_memory(request, &mut slot) {
+        slot = copy(request.body()).map(|body| {
+            let mut copy = Request::new(body);
+            *copy.method_mut() = request.method().clone();
+            *copy.uri_mut() = request.uri().clone();
+            *copy.version_mut() = request.version();
+            *copy.headers_mut() = request.headers().clone();
+            *copy.extensions_mut() = request.extensions().clone();
+            copy
+        });
+    }
+    slot
+}
+
 /// A body whose type is known.
 trait Known {
     fn copies(&self) -> Copies;
@@ -88,6 +107,17 @@ macro_rules! in_memory {
                 return Some(body);
             })*
             None
+        }
+
+        /// Clones a request as a whole, which is cheaper than part by part, to a slot; says whether
+        /// its body is one of these.
+        #[inline(always)]
+        fn clone_in_memory<B: 'static>(request: &Request<B>, slot: &mut Option<Request<B>>) -> bool {
+            $(if let Some(request) = (request as &dyn Any).downcast_ref::<Request<$body>>() {
+                fill(slot, Some(request.clone()));
+                return true;
+            })*
+            false
         }
 
         $(impl Known for $body {
@@ -148,6 +178,7 @@ fn foreign<B: 'static>(_: &B) -> Option<&dyn Known> {
     None
 }
 
+#[inline]
 fn fill<T: 'static>(slot: &mut dyn Any, copy: Option<T>) {
     if let Some(slot) = slot.downcast_mut::<Option<T>>() {
         *slot = copy;
@@ -181,6 +212,26 @@ mod tests {
     async fn a_copy_has_the_bytes_of_its_original() {
         let copied = copy(&Full::new(Bytes::from("again"))).unwrap();
         assert_eq!(copied.collect().await.unwrap().to_bytes(), "again");
+    }
+
+    #[test]
+    fn a_copy_of_a_request_has_all_of_its_original() {
+        fn has_all<B: 'static>(body: B) -> B {
+            let request = Request::put("https://api.example.com/users/1?page=7")
+                .version(::http::Version::HTTP_2)
+                .header("accept", "one")
+                .header("accept", "two")
+                .extension(7_u8)
+                .body(body)
+                .unwrap();
+            let copy = copy_of(&request).unwrap();
+            assert_eq!((copy.method(), copy.uri()), (request.method(), request.uri()));
+            assert_eq!((copy.version(), copy.headers()), (request.version(), request.headers()));
+            assert_eq!(copy.extensions().get(), Some(&7_u8));
+            copy.into_body()
+        }
+        assert_eq!(has_all(Bytes::from("as a whole")), "as a whole");
+        has_all(ReplayBody::new(Full::new(Bytes::from("part by part"))));
     }
 
     #[test]

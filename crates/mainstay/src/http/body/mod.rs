@@ -36,6 +36,7 @@ mod record;
 mod replay;
 mod stream;
 
+pub(super) use copy::copy_of;
 pub use copy::{Copies, copies, copy};
 pub use drain::{DRAIN_BYTES, DRAIN_TIME, Drain, drain};
 pub use errors::{Broken, Superseded, TooLarge};

@@ -11,7 +11,7 @@ use super::*;
 use crate::BoxError;
 use crate::budget::RetryBudget;
 use crate::cooldown::CoolDown;
-use crate::http::CallOptions;
+use crate::http::{CallOptions, RetryRules, When};
 use crate::observe::testing::heard;
 
 /// What a server does with a request.
@@ -26,9 +26,10 @@ enum Does {
 use Does::{Answer as A, Break, Hang, Throttle};
 
 /// What a host does with the requests of three calls, those that are sent again included.
-const COURSES: [&[Does]; 12] = [
+const COURSES: [&[Does]; 13] = [
     &[],
     &[A(404), A(301)],
+    &[A(301)],
     &[A(503)],
     &[A(503), A(503)],
     &[A(503), A(503), A(503)],
@@ -52,13 +53,25 @@ fn spec() -> PipelineSpec {
         })
 }
 
+/// What is not there, or elsewhere, may be there when an idempotent request asks again.
+fn missing_may_come() -> RetryRules {
+    RetryRules::standard()
+        .status(StatusCode::NOT_FOUND, When::IfIdempotent)
+        .status(StatusCode::MOVED_PERMANENTLY, When::IfIdempotent)
+}
+
 /// What is held to the end of a body goes through the layers one by one.
 fn layer_by_layer(spec: PipelineSpec) -> PipelineSpec {
     spec.per_host(|host| host.hold(Hold::Body { idle: secs(30) }))
 }
 
 /// All that can be seen of three calls, one after the other.
-async fn seen(spec: PipelineSpec, method: &Method, course: &'static [Does]) -> Vec<String> {
+async fn seen(
+    spec: PipelineSpec,
+    method: &Method,
+    idempotency: Option<&'static str>,
+    course: &'static [Does],
+) -> Vec<String> {
     let does = Arc::new(Mutex::new(course.iter()));
     let server = service_fn(move |_: Req| {
         let does = does.lock().unwrap().next().copied().unwrap_or(A(200));
@@ -81,6 +94,9 @@ async fn seen(spec: PipelineSpec, method: &Method, course: &'static [Does]) -> V
     for _ in 0..3 {
         let (mut request, began) = (get("a"), Instant::now());
         *request.method_mut() = method.clone();
+        if let Some(key) = idempotency {
+            request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        }
         let end = service.clone().oneshot(request).await;
         let said = end.map(|answer| answer.status()).map_err(|error| error.to_string());
         seen.push(format!("{said:?} after {:?}", began.elapsed()));
@@ -96,10 +112,14 @@ async fn seen(spec: PipelineSpec, method: &Method, course: &'static [Does]) -> V
 #[tokio::test(start_paused = true)]
 async fn a_first_attempt_is_seen_as_it_would_be_layer_by_layer() {
     for course in COURSES {
-        for method in [Method::GET, Method::POST] {
-            let at_once = seen(spec(), &method, course).await;
-            let by_layers = seen(layer_by_layer(spec()), &method, course).await;
-            assert_eq!(at_once, by_layers, "{method} {course:?}");
+        for (method, key) in
+            [(Method::GET, None), (Method::POST, None), (Method::POST, Some("8e03978e"))]
+        {
+            for spec in [spec(), spec().rules(missing_may_come()), spec().retry(attempts(1))] {
+                let at_once = seen(spec.clone(), &method, key, course).await;
+                let by_layers = seen(layer_by_layer(spec), &method, key, course).await;
+                assert_eq!(at_once, by_layers, "{method} {key:?} {course:?}");
+            }
         }
     }
 }

@@ -85,3 +85,17 @@ async fn a_call_that_is_given_a_key_for_idempotency_may_be_sent_again_with_the_s
     second.ends(Ok(answer(200)));
     assert_eq!(said(assert_ready!(call.poll())), Ok(200));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_brings_a_key_of_its_own_may_be_sent_again() {
+    let stand = Stand::new(Pipeline::named("payments").retry(attempts(2)));
+    let mut request = post("a");
+    request.headers_mut().insert("idempotency-key", "8e03978e".parse().unwrap());
+    let (mut call, first) = stand.sent(request);
+    first.ends(Ok(answer(503)));
+    assert_pending!(call.poll());
+    advance(secs(1)).await;
+    assert_pending!(call.poll());
+    stand.server.next().ends(Ok(answer(200)));
+    assert_eq!(said(assert_ready!(call.poll())), Ok(200));
+}
