@@ -1,4 +1,5 @@
-// In time that takes no time, the `client` of the sample waits as long as a server asks, and gives a POST one attempt.
+// The pipeline of the sample's `client` has no finding; in time that takes no time it waits as long
+// as a server asks, and gives a `POST` one attempt.
 // the sample
 let again = |status: u16| http::Response::builder().status(status);
 let body = http_body_util::Full::<bytes::Bytes>::from;
@@ -10,6 +11,7 @@ let script = mainstay_testkit::Script::<http::Request<reqwest::Body>, _, std::io
     mainstay_testkit::Step::answers(again(502).body(body(""))?),
 ]);
 let pipeline = client.pipeline().clone();
+assert!(pipeline.spec().lint().is_empty(), "{:?}", pipeline.spec().lint());
 let client = mainstay::client::Client::builder().pipeline(pipeline).over(script.service()).build()?;
 mainstay_testkit::instantly(async {
     let before = tokio::time::Instant::now();
