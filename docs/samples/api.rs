@@ -1,8 +1,8 @@
 // An API behind a real socket, a client of it, and functions that call it.
-use std::path::{Path, PathBuf};
+#[allow(unused_imports)] use std::path::{Path, PathBuf};
 
-use mainstay::client::{Client, ClientError};
-use mainstay_testkit::server::{Content, Faulty, Reply};
+#[allow(unused_imports)] use mainstay::client::{Client, ClientError};
+#[allow(unused_imports)] use mainstay_testkit::server::{Content, Faulty, Reply};
 
 async fn user(client: &Client, id: u32) -> Result<String, ClientError> {
     Ok(client.get(format!("/users/{id}")).error_for_status().send().await?.text().await?)

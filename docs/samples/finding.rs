@@ -1,21 +1,21 @@
 // `fails` has one finding, whose code is ARGUMENT, and `fits` has none.
-use http::{Method, StatusCode};
-use mainstay::adaptive::AdaptiveLimit;
-use mainstay::breaker::CircuitBreaker;
-use mainstay::budget::RetryBudget;
-use mainstay::concurrency::Concurrency;
-use mainstay::cooldown::CoolDown;
-use mainstay::hedge::Hedge;
-use mainstay::http::{RetryRules, When};
-use mainstay::pipeline::{FixedAnswer, GuardKind, Hold, PipelineSpec};
-use mainstay::policy::adaptive::Aimd;
-use mainstay::policy::backoff::Backoff;
-use mainstay::policy::breaker::Span;
-use mainstay::policy::fallback::FallbackOn;
-use mainstay::rate_limit::RateLimit;
-use mainstay::retry::Retry;
-use mainstay::throttle::Throttle;
-use std::time::Duration;
+#[allow(unused_imports)] use http::{Method, StatusCode};
+#[allow(unused_imports)] use mainstay::adaptive::AdaptiveLimit;
+#[allow(unused_imports)] use mainstay::breaker::CircuitBreaker;
+#[allow(unused_imports)] use mainstay::budget::RetryBudget;
+#[allow(unused_imports)] use mainstay::concurrency::Concurrency;
+#[allow(unused_imports)] use mainstay::cooldown::CoolDown;
+#[allow(unused_imports)] use mainstay::hedge::Hedge;
+#[allow(unused_imports)] use mainstay::http::{RetryRules, When};
+#[allow(unused_imports)] use mainstay::pipeline::{FixedAnswer, GuardKind, Hold, PipelineSpec};
+#[allow(unused_imports)] use mainstay::policy::adaptive::Aimd;
+#[allow(unused_imports)] use mainstay::policy::backoff::Backoff;
+#[allow(unused_imports)] use mainstay::policy::breaker::Span;
+#[allow(unused_imports)] use mainstay::policy::fallback::FallbackOn;
+#[allow(unused_imports)] use mainstay::rate_limit::RateLimit;
+#[allow(unused_imports)] use mainstay::retry::Retry;
+#[allow(unused_imports)] use mainstay::throttle::Throttle;
+#[allow(unused_imports)] use std::time::Duration;
 
 let (secs, millis) = (Duration::from_secs, Duration::from_millis);
 // the sample
