@@ -82,9 +82,12 @@ fn around(
     frames: &Frames,
 ) -> Result<(String, String), String> {
     let (mut before, mut behind, mut has_a_main) = (String::new(), String::new(), is_whole);
-    for &(name, argument) in named.iter().rev().chain([&(PLAIN, "")]) {
+    let of_frame = |name| frames.get(name).is_some_and(|frame| has_main(frame));
+    let is_program = named.first().map_or(is_whole, |&(name, _)| of_frame(name));
+    let plain = (!is_program).then_some((PLAIN, ""));
+    for (name, argument) in named.iter().rev().copied().chain(plain) {
         if has_a_main {
-            break;
+            return Err(format!("{name} stands around a main"));
         }
         let frame = frames.get(name).ok_or_else(|| format!("there is no frame {name}"))?;
         let halves = frame.split_once(SAMPLE);

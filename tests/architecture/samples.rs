@@ -10,10 +10,15 @@ const PAGE: &str = "docs/samples/README.md";
 /// Lines that rustdoc would hide from its readers, and that a page shows.
 fn hidden(path: &str, page: &str) -> Vec<String> {
     let is_hidden = |line: &&str| line.trim() == "#" || line.trim_start().starts_with("# ");
-    let lines: Vec<_> = page.lines().collect();
-    let within = samples(page).into_iter().flat_map(|it| it.opens + 1..it.closes);
-    let found = within.filter(|&at| is_hidden(&lines[at]));
-    found.map(|at| format!("{path}:{}: no reader sees {:?} hidden", at + 1, lines[at])).collect()
+    let (mut is_code, mut is_rust) = (false, false);
+    let in_rust = page.lines().enumerate().filter(|(_, line)| {
+        let fence = line.trim_start().strip_prefix("```");
+        is_code ^= fence.is_some();
+        is_rust = fence.map_or(is_rust, |language| is_code && language.starts_with("rust"));
+        is_rust && fence.is_none()
+    });
+    let hidden = in_rust.filter(|(_, line)| is_hidden(line));
+    hidden.map(|(at, line)| format!("{path}:{}: no reader sees {line:?} hidden", at + 1)).collect()
 }
 
 /// What is not the same among the frames that there are, that samples use, and that the page lists.
@@ -61,13 +66,14 @@ fn every_frame_is_used_and_on_the_page_about_samples() {
 #[test]
 fn a_line_that_is_hidden_is_refused_and_an_attribute_is_not() {
     let page = "# Heading\n```rust\n#[derive(Debug)]\n# use a::b;\n    # let c = 1;\n#\n```\n# Heading\n\
-        ```text\n# a note\n```\n```sh\n# a note\n```\n";
+        ```text\n# a note\n```\n```sh\n# a note\n```\n* item\n\n  ```rust,no_run\n  # let d = 1;\n  ```\n";
     assert_eq!(
         hidden("a.md", page),
         [
             "a.md:4: no reader sees \"# use a::b;\" hidden",
             "a.md:5: no reader sees \"    # let c = 1;\" hidden",
             "a.md:6: no reader sees \"#\" hidden",
+            "a.md:18: no reader sees \"  # let d = 1;\" hidden",
         ]
     );
 }
@@ -115,6 +121,10 @@ fn a_sample_that_cannot_be_framed_is_refused_with_its_line() {
         .map(|name| judge(&format!("Text\n\n<!-- in: {name} -->\n```rust\na();\n```\n")));
     assert_eq!(unknown, "line 3: there is no frame unknown");
     assert_eq!(hollow, "line 3: hollow has no place for a sample");
+    let outside = judge("<!-- in: given; other -->\n```rust\na();\n```\n");
+    assert_eq!(outside, "line 1: given stands around a main");
+    let whole = judge("<!-- in: given -->\n```rust\nfn main() {}\n```\n");
+    assert_eq!(whole, "line 1: given stands around a main");
     let needs = "line 2: a sample needs a line, and an empty one below";
     assert_eq!(judge("Text\n```rust\na();\n```\nText\n"), needs);
     assert_eq!(judge("Text\n```rust\n```\n"), needs);
