@@ -15,6 +15,8 @@ mod examples;
 mod features;
 #[path = "architecture/files.rs"]
 mod files;
+#[path = "framed.rs"]
+mod framed;
 #[path = "architecture/links.rs"]
 mod links;
 #[path = "architecture/map.rs"]
@@ -27,6 +29,8 @@ mod packages;
 mod pages;
 #[path = "architecture/rustdoc.rs"]
 mod rustdoc;
+#[path = "architecture/samples.rs"]
+mod samples;
 #[path = "architecture/words.rs"]
 mod words;
 #[path = "architecture/workspace.rs"]

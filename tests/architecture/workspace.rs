@@ -71,6 +71,12 @@ pub(crate) fn pages() -> Vec<(String, String)> {
     at_root.chain(below).map(page).collect()
 }
 
+/// The frames of samples, by their names.
+pub(crate) fn frames() -> Vec<String> {
+    let files = rust_files(&root().join("docs/samples"));
+    files.iter().filter_map(|file| Some(file.file_stem()?.to_string_lossy().into_owned())).collect()
+}
+
 /// Whether there is a file or a folder at this path from the root.
 pub(crate) fn is_there(path: &str) -> bool {
     root().join(path).exists()

@@ -9,14 +9,15 @@ const OTHERS: [&str; 2] =
     [include_str!("../../README.md"), include_str!("../../docs/guides/rate-limited-apis.md")];
 
 #[test]
-fn every_file_on_a_page_can_be_read() {
+fn every_file_on_a_page_can_be_read_and_nothing_is_to_be_warned_of() {
     for page in [PAGE].into_iter().chain(OTHERS) {
         let blocks = page.split("```toml\n").skip(1);
         let texts = blocks.map(|block| block.split("```").next().unwrap());
         let files: Vec<_> = texts.filter(|text| text.contains("[pipelines.")).collect();
         assert!(!files.is_empty());
         for text in files {
-            Config::from_toml(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+            let config = Config::from_toml(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+            assert!(config.warnings().is_empty(), "{:?}", config.warnings());
         }
     }
 }

@@ -85,7 +85,8 @@ impl PipelineSpec {
     /// | retry | 4 attempts, 500 ms → 20 s, full jitter | it comes back when the quota does |
     /// | longest wait asked for | 45 s | leaves time for an attempt before the deadline |
     /// | rate limit | 10/s in bursts of 10, as its answers say | asked at the pace that it takes, it never says no |
-    /// | cool-down, circuit breaker | as in `standard` | |
+    /// | cool-down | as in `standard` | |
+    /// | circuit breaker | half of the last 30 s, or 5 in a row; open for 1 s → 30 s | three times the attempt timeout; nobody owes you a quick recovery |
     /// | concurrency | 16 for each host | many such APIs count these too |
     /// | attempt timeout | 10 s | four of them and their waits fit the deadline |
     pub fn third_party_api() -> Self {

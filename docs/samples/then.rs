@@ -1,0 +1,3 @@
+// Afterwards does what stands behind the name.
+// the sample
+ARGUMENT;
