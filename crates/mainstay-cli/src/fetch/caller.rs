@@ -161,7 +161,8 @@ where
         let report = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&report);
         let observed = ObserveLayer::new().on_report(move |report: &CallReport| {
-            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
+            let told = (report.outcome(), report.attempts(), report.waited());
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
         });
         let answer = observed.layer(self.service).oneshot(ask);
         let began = clock::now();
@@ -169,14 +170,11 @@ where
         async move {
             let answer = answer.await;
             let elapsed = clock::since(began);
-            let report = report.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (attempts, waited) = report
-                .as_ref()
-                .map_or_else(Default::default, |report| (report.attempts(), report.waited()));
+            let told = report.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (outcome, attempts, waited) = told.unwrap_or((Outcome::Fatal, 0, Duration::ZERO));
             let record = match answer {
                 Err(error) => failed(record, &error),
                 Ok(answer) => {
-                    let outcome = report.map_or(Outcome::Fatal, |report| report.outcome());
                     let (head, body) = answer.into_parts();
                     answered(record, &head, body.collect().await, outcome)
                 }

@@ -16,10 +16,10 @@ use super::summary::Summary;
 use crate::clock;
 
 /// How many lines may wait for the one that writes.
-const WAITING: usize = 128;
+const WAITING: usize = 512;
 /// How long lines are gathered when one follows another, since to wake a thread for each costs more
 /// than to write it.
-const GATHERS: Duration = Duration::from_millis(1);
+const GATHERS: Duration = Duration::from_millis(4);
 
 /// The lines of a run.
 pub(crate) struct Output {
