@@ -2,10 +2,12 @@
 //! to a rate.
 //!
 //! ```text
-//! cargo build --release -p mainstay-cli
-//! cargo run --release -p mainstay-bench --bin command -- many [ROUNDS [INPUTS]]
-//! cargo run --release -p mainstay-bench --bin command -- rate [SECONDS]
+//! cargo build --release -p mainstay-cli -p mainstay-bench
+//! target/release/command many [ROUNDS [INPUTS]]
+//! target/release/command rate [SECONDS]
 //! ```
+//!
+//! Built together, so that both have the same reqwest, with TLS and proxies.
 //!
 //! `many` gives it 100 000 inputs through a pipe, and the same to a batch of the library, 200 at a
 //! time: each in a process of its own, in turns, over one server in a third. Memory is that of the

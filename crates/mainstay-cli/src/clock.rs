@@ -13,6 +13,7 @@ pub(crate) fn since(began: Instant) -> Duration {
 }
 
 /// Stops the thread for this long.
+#[expect(clippy::disallowed_methods, reason = "the thread that writes has no executor")]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -8,25 +8,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::record::Record;
 use super::resume::part_of;
 use super::summary::Summary;
 use crate::clock;
 
-/// How many lines may wait for the one that writes.
-const WAITING: usize = 512;
+/// How many lines may wait for the one that writes; one with a long body is as good as many.
+const ROOM: u32 = 512;
+/// So much of a body is as good as a line.
+const PART: usize = 8 << 10;
 /// How long lines are gathered when one follows another, since to wake a thread for each costs more
 /// than to write it.
 const GATHERS: Duration = Duration::from_millis(4);
 
 /// The lines of a run.
 pub(crate) struct Output {
-    records: Sender<Record>,
+    lines: Lines,
     summary: Arc<Mutex<Summary>>,
     writer: JoinHandle<io::Result<()>>,
 }
+
+/// Where records are sent to.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    records: UnboundedSender<Record>,
+    /// For what waits. Closed when nobody writes any more.
+    room: Arc<Semaphore>,
+}
+
+/// Nobody waits for room that comes no more, however the writer ends.
+struct Closes(Arc<Semaphore>);
 
 /// Opens an output that there was none of.
 pub(crate) fn create(output: &Path, is_replaced: bool) -> Result<Box<dyn Write + Send>, String> {
@@ -54,14 +68,17 @@ impl Output {
     /// Begins to write. Each line is there as soon as it is written, and none is torn but by the end
     /// of the process.
     pub(crate) fn to(mut file: Box<dyn Write + Send>) -> Self {
-        let (records, mut waiting) = channel::<Record>(WAITING);
+        let (records, mut waiting) = unbounded_channel::<Record>();
+        let lines = Lines { records, room: Arc::new(Semaphore::new(ROOM as usize)) };
         let summary = Arc::new(Mutex::new(Summary::default()));
-        let written = Arc::clone(&summary);
+        let (written, closes) = (Arc::clone(&summary), Closes(Arc::clone(&lines.room)));
         let writer = thread::spawn(move || {
-            let (mut records, mut lines) = (Vec::with_capacity(WAITING), Vec::new());
-            while waiting.blocking_recv_many(&mut records, WAITING) > 0 {
+            let Closes(room) = &closes;
+            let (mut records, mut lines) = (Vec::new(), Vec::new());
+            while waiting.blocking_recv_many(&mut records, ROOM as usize) > 0 {
                 let are_many = records.len() > 1;
                 write(&mut file, &records, &mut lines)?;
+                room.add_permits(records.iter().map(|record| takes(record) as usize).sum());
                 let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
                 records.drain(..).for_each(|record| written.add(&record));
                 drop(written);
@@ -71,13 +88,13 @@ impl Output {
             }
             Ok(())
         });
-        Self { records, summary, writer }
+        Self { lines, summary, writer }
     }
 
     /// Where records are sent to. Nothing can be sent after a failure, which [`end`](Self::end)
     /// tells.
-    pub(crate) fn records(&self) -> Sender<Record> {
-        self.records.clone()
+    pub(crate) fn lines(&self) -> Lines {
+        self.lines.clone()
     }
 
     /// What has been written.
@@ -87,12 +104,38 @@ impl Output {
 
     /// Waits until all is written. Every clone of the sender must be gone.
     pub(crate) fn end(self) -> (Summary, io::Result<()>) {
-        let Self { records, summary, writer } = self;
-        drop(records);
+        let Self { lines, summary, writer } = self;
+        drop(lines);
         let ended = writer.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
         let summary = summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (summary, ended)
     }
+}
+
+impl Lines {
+    /// Sends it when there is room; gives it back when nobody writes any more.
+    pub(crate) async fn send(&self, record: Record) -> Result<(), Record> {
+        match self.room.acquire_many(takes(&record)).await {
+            Err(_) => Err(record),
+            Ok(room) => {
+                // The writer gives it back.
+                room.forget();
+                self.records.send(record).map_err(|unsent| unsent.0)
+            }
+        }
+    }
+}
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// How much room a record takes.
+fn takes(record: &Record) -> u32 {
+    let parts = record.body.as_ref().map_or(0, String::len) / PART;
+    u32::try_from(parts).map_or(ROOM, |parts| (parts + 1).min(ROOM))
 }
 
 /// Writes the lines of these, some at a time.

@@ -17,7 +17,7 @@ use super::flags::{Fetch, Last, Order};
 use super::hosts::Hosts;
 use super::input::{Input, Wrong};
 use super::job::{Job, Name};
-use super::output::{self, Output};
+use super::output::{self, Lines, Output};
 use super::progress::{Counted, Progress};
 use super::record::{Kind, Record};
 use super::resume::{self, Before};
@@ -60,10 +60,10 @@ impl Run {
         let Self { fetch, caller, hosts, jobs, output, before, counted } = self;
         let (began, end) = (clock::now(), End::default());
         let inputs = batch::stream(inputs(jobs, Arc::clone(&end), Arc::clone(&counted)));
-        let (records, (lasts, last)) = (output.records(), channel(1));
+        let (lines, (lasts, last)) = (output.lines(), channel(1));
         // An input keeps its place until its line is taken: a slow reader of the output slows what is
         // started, and nothing that is on its way.
-        let in_place = (fetch.order == Order::Completion).then(|| records.clone());
+        let in_place = (fetch.order == Order::Completion).then(|| lines.clone());
         let ways = Ways { in_place, last: fetch.last().map(|last| (last, lasts)) };
         let pipelines = hosts.pipelines.clone();
         let service = service_fn(move |job| sent(caller.clone(), job, ways.clone()));
@@ -83,7 +83,7 @@ impl Run {
                 }
             };
             tokio::select! {
-                stop = take(results, records, last, fetch.fail_fast) => stop,
+                stop = take(results, lines, last, fetch.fail_fast) => stop,
                 () = shows => Stop::End,
                 () = signal::ends() => Stop::Interrupted,
             }
@@ -135,7 +135,7 @@ fn inputs(
 #[derive(Clone)]
 struct Ways {
     /// To its line, where the order is that in which they end.
-    in_place: Option<Sender<Record>>,
+    in_place: Option<Lines>,
     /// Past all others, where it ends the run.
     last: Option<(Last, Sender<Record>)>,
 }
@@ -150,7 +150,7 @@ async fn sent(caller: Sends, job: Job, ways: Ways) -> Result<Option<Record>, Inf
         return Ok(None);
     }
     Ok(match ways.in_place {
-        Some(sends) => sends.send(record).await.err().map(|unsent| unsent.0),
+        Some(lines) => lines.send(record).await.err(),
         None => Some(record),
     })
 }
@@ -158,7 +158,7 @@ async fn sent(caller: Sends, job: Job, ways: Ways) -> Result<Option<Record>, Inf
 /// Takes results until there are no more or there is a reason to stop; what still runs is dropped.
 async fn take(
     results: impl Stream<Item = Completed<Option<Record>, Infallible, Name>>,
-    records: Sender<Record>,
+    lines: Lines,
     mut last: Receiver<Record>,
     is_any_failure_last: bool,
 ) -> Stop {
@@ -177,7 +177,7 @@ async fn take(
                 }
             },
         };
-        if records.send(record).await.is_err() {
+        if lines.send(record).await.is_err() {
             return Stop::Unwritten;
         }
         if is_last {
