@@ -1,11 +1,11 @@
 //! Bodies that go into files, as they come, and are gone on with where they were cut off.
 
 use std::error::Error as StdError;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 use mainstay::client::{Client, ClientError, DownloadError};
 use mainstay::http::{ByHost, Cause, KeyBy, RetryRules};
@@ -14,7 +14,7 @@ use mainstay::pipeline::Pipelines;
 
 use super::caller::{kind_of, millis, plainly, refusal, status};
 use super::digest::Digest;
-use super::job::{Job, Name, body_of};
+use super::job::{Job, Name};
 use super::record::{Kind, Record, Wrong};
 use crate::clock;
 
@@ -39,14 +39,16 @@ impl Files {
         let Job { name, ask, is_given_up, .. } = job;
         let path = self.dir.join(file_name(&name));
         let record = Record::of(name);
-        let request = match ask {
+        let mut request = match ask {
             Ok(ask) => ask.request,
             Err(what) => return record.failed(Kind::Input, what),
         };
         let pipeline = self.pipelines.of_host(ByHost.key(&request).as_str());
         let mut asks = self.client.request(request.method().clone(), request.url().as_str());
-        asks = asks.headers(request.headers().clone());
-        asks = asks.body(Bytes::copy_from_slice(body_of(&request))).pipeline(&pipeline);
+        asks = asks.headers(mem::take(request.headers_mut())).pipeline(&pipeline);
+        if let Some(body) = request.body_mut().take() {
+            asks = asks.body(body);
+        }
         if is_given_up.into_inner() {
             asks = asks.rules(RetryRules::standard().never(request.method().clone()));
         }

@@ -166,7 +166,7 @@ fn set_body(request: &mut Request, body: Bytes) {
 }
 
 /// The body of an input is there in one piece.
-pub(super) fn body_of(request: &Request) -> &[u8] {
+fn body_of(request: &Request) -> &[u8] {
     request.body().and_then(Body::as_bytes).unwrap_or_default()
 }
 

@@ -282,7 +282,10 @@ struct Ring {
 }
 
 impl Ring {
-    const MOST: usize = Cut::MOST_SLICES;
+    const MOST: usize = {
+        assert!(Cut::MOST_SLICES.is_power_of_two());
+        Cut::MOST_SLICES
+    };
 
     fn new(count: u64) -> Self {
         let places = if count == 0 { 0 } else { count.next_power_of_two() };
