@@ -5,10 +5,12 @@ mod caller;
 mod digest;
 mod files;
 mod flags;
+
 mod holds;
 mod hosts;
 mod input;
 mod job;
+mod lines;
 mod output;
 mod overlay;
 mod progress;

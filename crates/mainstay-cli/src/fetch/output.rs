@@ -1,5 +1,5 @@
 //! Where the lines go. A thread of its own writes them, so that a slow disk or pager holds up
-//! nothing but the places of those that have ended.
+//! nothing that has begun.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -8,18 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
+use super::lines::{Held, Lines};
 use super::record::Record;
 use super::resume::part_of;
 use super::summary::Summary;
 use crate::clock;
 
-/// How many lines may wait for the one that writes; one with a long body is as good as many.
-const ROOM: u32 = 512;
-/// So much of a body is as good as a line.
-const PART: usize = 8 << 10;
+/// How many lines are written at a time.
+const AT_A_TIME: usize = 512;
 /// How long lines are gathered when one follows another, since to wake a thread for each costs more
 /// than to write it.
 const GATHERS: Duration = Duration::from_millis(4);
@@ -30,17 +28,6 @@ pub(crate) struct Output {
     summary: Arc<Mutex<Summary>>,
     writer: JoinHandle<io::Result<()>>,
 }
-
-/// Where records are sent to.
-#[derive(Clone)]
-pub(crate) struct Lines {
-    records: UnboundedSender<Record>,
-    /// For what waits. Closed when nobody writes any more.
-    room: Arc<Semaphore>,
-}
-
-/// Nobody waits for room that comes no more, however the writer ends.
-struct Closes(Arc<Semaphore>);
 
 /// Opens an output that there was none of.
 pub(crate) fn create(output: &Path, is_replaced: bool) -> Result<Box<dyn Write + Send>, String> {
@@ -69,16 +56,14 @@ impl Output {
     /// of the process.
     pub(crate) fn to(mut file: Box<dyn Write + Send>) -> Self {
         let (records, mut waiting) = unbounded_channel::<Record>();
-        let lines = Lines { records, room: Arc::new(Semaphore::new(ROOM as usize)) };
-        let summary = Arc::new(Mutex::new(Summary::default()));
-        let (written, closes) = (Arc::clone(&summary), Closes(Arc::clone(&lines.room)));
+        let (held, summary) = (Held::default(), Arc::new(Mutex::new(Summary::default())));
+        let (lines, written) = (Lines::to(records, held.clone()), Arc::clone(&summary));
         let writer = thread::spawn(move || {
-            let Closes(room) = &closes;
             let (mut records, mut lines) = (Vec::new(), Vec::new());
-            while waiting.blocking_recv_many(&mut records, ROOM as usize) > 0 {
+            while waiting.blocking_recv_many(&mut records, AT_A_TIME) > 0 {
                 let are_many = records.len() > 1;
                 write(&mut file, &records, &mut lines)?;
-                room.add_permits(records.iter().map(|record| takes(record) as usize).sum());
+                held.let_go(&records);
                 let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
                 records.drain(..).for_each(|record| written.add(&record));
                 drop(written);
@@ -91,8 +76,7 @@ impl Output {
         Self { lines, summary, writer }
     }
 
-    /// Where records are sent to. Nothing can be sent after a failure, which [`end`](Self::end)
-    /// tells.
+    /// Where records go. Nothing is written after a failure, which [`end`](Self::end) tells.
     pub(crate) fn lines(&self) -> Lines {
         self.lines.clone()
     }
@@ -102,7 +86,7 @@ impl Output {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until all is written. Every clone of the sender must be gone.
+    /// Waits until all is written. Every clone of [`lines`](Self::lines) must be gone.
     pub(crate) fn end(self) -> (Summary, io::Result<()>) {
         let Self { lines, summary, writer } = self;
         drop(lines);
@@ -112,39 +96,13 @@ impl Output {
     }
 }
 
-impl Lines {
-    /// Sends it when there is room; gives it back when nobody writes any more.
-    pub(crate) async fn send(&self, record: Record) -> Result<(), Record> {
-        match self.room.acquire_many(takes(&record)).await {
-            Err(_) => Err(record),
-            Ok(room) => {
-                // The writer gives it back.
-                room.forget();
-                self.records.send(record).map_err(|unsent| unsent.0)
-            }
-        }
-    }
-}
-
-impl Drop for Closes {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
-/// How much room a record takes.
-fn takes(record: &Record) -> u32 {
-    let parts = record.body.as_ref().map_or(0, String::len) / PART;
-    u32::try_from(parts).map_or(ROOM, |parts| (parts + 1).min(ROOM))
-}
-
 /// Writes the lines of these, some at a time.
 fn write(file: &mut impl Write, records: &[Record], lines: &mut Vec<u8>) -> io::Result<()> {
-    const AT_A_TIME: usize = 1 << 16;
+    const AS_LONG: usize = 1 << 16;
 
     for record in records {
         record.write(lines);
-        if lines.len() >= AT_A_TIME {
+        if lines.len() >= AS_LONG {
             file.write_all(lines)?;
             *lines = Vec::new();
         }

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 
+use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt, poll_fn};
 use mainstay::batch::{self, Batch, Completed};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -17,7 +18,8 @@ use super::flags::{Fetch, Last, Order};
 use super::hosts::Hosts;
 use super::input::{Input, Wrong};
 use super::job::{Job, Name};
-use super::output::{self, Lines, Output};
+use super::lines::Lines;
+use super::output::{self, Output};
 use super::progress::{Counted, Progress};
 use super::record::{Kind, Record};
 use super::resume::{self, Before};
@@ -59,20 +61,18 @@ impl Run {
     pub(super) async fn run(self) -> Exit {
         let Self { fetch, caller, hosts, jobs, output, before, counted } = self;
         let (began, end) = (clock::now(), End::default());
-        let inputs = batch::stream(inputs(jobs, Arc::clone(&end), Arc::clone(&counted)));
-        let (lines, (lasts, last)) = (output.lines(), channel(1));
-        // An input keeps its place until its line is taken: a slow reader of the output slows what is
-        // started, and nothing that is on its way.
-        let in_place = (fetch.order == Order::Completion).then(|| lines.clone());
-        let ways = Ways { in_place, last: fetch.last().map(|last| (last, lasts)) };
+        let lines = output.lines().in_order(fetch.order);
+        let inputs = inputs(jobs, lines.clone(), Arc::clone(&end), Arc::clone(&counted));
+        let (lasts, last) = channel(1);
+        let ways = Ways { lines: lines.clone(), last: fetch.last().map(|last| (last, lasts)) };
         let pipelines = hosts.pipelines.clone();
         let service = service_fn(move |job| sent(caller.clone(), job, ways.clone()));
         let batch =
             Batch::over(service).concurrency(fetch.concurrency.get()).with_ids().asking(hosts);
         let mut progress = Progress::of(&fetch, batch.progress(), pipelines, counted);
         let results = match fetch.order {
-            Order::Input => batch.in_order(inputs).left_stream(),
-            Order::Completion => batch.as_completed(inputs).right_stream(),
+            Order::Input => batch.in_order(batch::stream(inputs)).left_stream(),
+            Order::Completion => batch.as_completed(batch::stream(inputs)).right_stream(),
         };
         let stop = {
             let mut ticks = progress.ticks();
@@ -83,14 +83,21 @@ impl Run {
                 }
             };
             tokio::select! {
-                stop = take(results, lines, last, fetch.fail_fast) => stop,
+                stop = take(results, &lines, last, fetch.fail_fast) => stop,
                 () = shows => Stop::End,
                 () = signal::ends() => Stop::Interrupted,
+                () = lines.closed() => Stop::Unwritten,
             }
         };
         progress.end();
+        lines.ends();
         // What is left is to write what is in hand, and whoever reads it may never read on.
-        tokio::spawn(signal::ends_at_once());
+        tokio::spawn(async move {
+            if stop != Stop::Interrupted {
+                signal::ends().await;
+            }
+            signal::ends_at_once().await;
+        });
         let (summary, written) = output.end();
         let err = io::stderr();
         let columns = if err.is_terminal() { terminal::width(&err) } else { usize::MAX };
@@ -110,77 +117,83 @@ impl Run {
 /// The inputs as they are read.
 fn inputs(
     mut jobs: Receiver<Input>,
+    lines: Lines,
     end: End,
     counted: Counted,
 ) -> impl Stream<Item = (Name, Job)> {
     let mut read = Vec::<Job>::new().into_iter();
+    let mut waits = None;
     poll_fn(move |cx| {
         loop {
+            if waits.is_none() {
+                waits = lines.may_be_taken();
+            }
+            if let Some(waits) = &mut waits {
+                ready!(waits.poll_unpin(cx));
+            }
+            waits = None;
             if let Some(job) = read.next() {
                 return Poll::Ready(Some((job.name.clone(), job)));
             }
-            match ready!(jobs.poll_recv(cx)) {
-                Some(Input::Jobs(jobs)) => read = jobs.into_iter(),
-                Some(Input::Ended(ended)) => {
-                    end.get_or_init(|| ended.map(|sent| _ = counted.set(sent)));
-                    return Poll::Ready(None);
+            let ended = match ready!(jobs.poll_recv(cx)) {
+                Some(Input::Jobs(jobs)) => {
+                    read = jobs.into_iter();
+                    continue;
                 }
-                None => return Poll::Ready(None),
-            }
+                Some(Input::Ended(ended)) => ended,
+                None => Err(Wrong::Ended("what reads it has ended too early".to_owned())),
+            };
+            end.get_or_init(|| ended.map(|sent| _ = counted.set(sent)));
+            return Poll::Ready(None);
         }
     })
 }
 
-/// Where a record goes from where it is made.
+/// Where records go.
 #[derive(Clone)]
 struct Ways {
-    /// To its line, where the order is that in which they end.
-    in_place: Option<Lines>,
-    /// Past all others, where it ends the run.
-    last: Option<(Last, Sender<Record>)>,
+    lines: Lines,
+    /// Told of the one that ends the run.
+    last: Option<(Last, Sender<()>)>,
 }
 
-/// The record of an input, unless it has been sent where it is to go.
-async fn sent(caller: Sends, job: Job, ways: Ways) -> Result<Option<Record>, Infallible> {
+/// Makes the record of an input, and has it written.
+async fn sent(caller: Sends, job: Job, ways: Ways) -> Result<(), Infallible> {
+    ways.lines.may_begin().await;
     let record = caller.call(job).await;
     let is_last = |last: &Last| (*last == Last::Succeeds) == record.ok;
-    if let Some((_, sends)) = ways.last.filter(|(last, _)| is_last(last)) {
-        // Of two at once one is the last.
-        let _ = sends.try_send(record);
-        return Ok(None);
+    if let Some((_, ends)) = ways.last.filter(|(last, _)| is_last(last)) {
+        // Of two that succeed at once one is the first.
+        if ends.try_send(()).is_err() && record.ok {
+            return Ok(());
+        }
     }
-    Ok(match ways.in_place {
-        Some(lines) => lines.send(record).await.err(),
-        None => Some(record),
-    })
+    ways.lines.put(record);
+    Ok(())
 }
 
 /// Takes results until there are no more or there is a reason to stop; what still runs is dropped.
 async fn take(
-    results: impl Stream<Item = Completed<Option<Record>, Infallible, Name>>,
-    lines: Lines,
-    mut last: Receiver<Record>,
+    results: impl Stream<Item = Completed<(), Infallible, Name>>,
+    lines: &Lines,
+    mut last: Receiver<()>,
     is_any_failure_last: bool,
 ) -> Stop {
     let mut results = pin!(results);
     loop {
-        let (record, is_last) = tokio::select! {
+        let ended = tokio::select! {
             biased;
-            Some(record) = last.recv() => (record, true),
-            done = results.next() => match done {
-                None => return Stop::End,
-                Some(Completed { result: Ok(None), .. }) => continue,
-                Some(Completed { result: Ok(Some(record)), .. }) => (record, false),
-                Some(Completed { id, result: Err(panicked), .. }) => {
-                    let record = Record::of(id).failed(Kind::Internal, panicked.to_string());
-                    (record, is_any_failure_last)
-                }
-            },
+            Some(()) = last.recv() => return Stop::Last,
+            done = results.next() => done,
         };
-        if lines.send(record).await.is_err() {
-            return Stop::Unwritten;
+        let Some(Completed { id, result, .. }) = ended else { return Stop::End };
+        let index = id.index;
+        let panicked = result.err();
+        if let Some(panicked) = &panicked {
+            lines.put(Record::of(id).failed(Kind::Internal, panicked.to_string()));
         }
-        if is_last {
+        lines.is_next(index);
+        if panicked.is_some() && is_any_failure_last {
             return Stop::Last;
         }
     }

@@ -8,6 +8,7 @@ mod fetch;
 mod files;
 mod inputs;
 mod resume;
+mod slow;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
