@@ -174,6 +174,11 @@ async fn hyper_s_client_can_stand_at_the_bottom() {
     let answer = finishes(client.get(&server.url).send()).await.unwrap();
     assert_eq!((answer.status().as_u16(), counts.take()), (200, 2));
     assert_eq!(answer.url().as_str(), server.url);
+
+    let safe = server.url.replace("http://", "https://");
+    let error = finishes(client.get(safe).send()).await.unwrap_err();
+    assert_eq!(error.cause(), mainstay::http::Cause::Connect);
+    assert!(error.to_string().ends_with("brings TLS, such as `rustls`"), "{error}");
 }
 
 #[tokio::test]

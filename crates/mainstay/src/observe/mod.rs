@@ -76,7 +76,7 @@ pub(crate) mod testing;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// An attempt beyond the first is sent.
+    /// An attempt beyond the first begins; a layer further in may refuse it still.
     Again {
         /// The layer that sends it: retry or hedge.
         layer: &'static str,

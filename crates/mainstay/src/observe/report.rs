@@ -253,7 +253,7 @@ impl fmt::Display for What {
             time.map_or(Ok(()), |time| write!(f, "{before}{}", Secs(time)))
         };
         match self {
-            Self::Again { attempt } => write!(f, "sends attempt {attempt}"),
+            Self::Again { attempt } => write!(f, "begins attempt {attempt}"),
             Self::Ended { attempt, outcome, took } => {
                 write!(f, "attempt {attempt} ends: {}", words::outcome(*outcome))?;
                 some_time(f, ", after ", took)

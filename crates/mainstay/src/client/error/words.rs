@@ -1,6 +1,8 @@
 //! What an error says to whoever reads it.
 
+use std::error::Error as _;
 use std::fmt;
+use std::iter::successors;
 use std::time::Duration;
 
 use ::http::StatusCode;
@@ -54,6 +56,9 @@ pub(in crate::client) fn without_secrets(given: &str) -> String {
     }
 }
 
+/// Further down nothing is looked for.
+const MOST_SOURCES: usize = 16;
+
 /// "1 redirect", "2 redirects".
 pub(super) struct Redirects(pub(super) u32);
 
@@ -96,6 +101,9 @@ impl ClientError {
             Cause::TimedOut | Cause::Broken if self.inner.is_once && self.attempts() == 1 => {
                 "; it may have been done, so it was not sent again: an idempotency key would allow that"
             }
+            Cause::Connect if self.is_without_tls() => {
+                "; https needs a feature of reqwest that brings TLS, such as `rustls`"
+            }
             Cause::Connect if is_known => "; is the address right, and does something listen there?",
             Cause::TimedOut if is_known => match layer {
                 _ if self.inner.is_over => "; `timeout` gives it longer, a report says what was slow",
@@ -109,6 +117,15 @@ impl ClientError {
             Cause::Refused if self.attempts() == 0 => "; nothing was sent",
             _ => "",
         })
+    }
+}
+
+impl ClientError {
+    /// Whether what connects does so without TLS alone. It has no other sign than these words.
+    fn is_without_tls(&self) -> bool {
+        let is_https = self.url().is_some_and(|url| url.scheme() == "https");
+        let mut sources = successors(self.source(), |&error| error.source()).take(MOST_SOURCES);
+        is_https && sources.any(|error| error.to_string() == "invalid URL, scheme is not http")
     }
 }
 

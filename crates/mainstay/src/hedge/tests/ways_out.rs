@@ -272,7 +272,7 @@ async fn an_extra_attempt_and_the_ends_of_both_are_told_once_and_a_lone_one_is_n
             assert_pending!(call.poll());
             stand.server.next().ends(well("second"));
             &[
-                "hedge: sends attempt 2",
+                "hedge: begins attempt 2",
                 "attempt 2 ends: success, after 0.000 s",
                 "attempt 1 ends: abandoned, after 0.101 s",
             ]

@@ -26,7 +26,7 @@ users: success, 2 attempts, 0.120 s in all, 0.100 s of it waiting
      0.020 s  attempt 1 ends: transient
      0.020 s  retry: waits for 0.100 s
      0.120 s  retry: has waited for 0.100 s
-     0.120 s  retry: sends attempt 2
+     0.120 s  retry: begins attempt 2
      0.120 s  attempt 2 ends: success"
     );
     let last = report.entries().last().unwrap();
