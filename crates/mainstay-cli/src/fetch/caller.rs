@@ -3,22 +3,21 @@
 use std::error::Error as StdError;
 use std::fs;
 use std::future::{Future, ready};
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Response, StatusCode, response};
+use http::{Response, response};
 use http_body::Body;
 use http_body_util::{BodyExt, Collected, Full};
 use mainstay::client::{Client, ReqwestService};
-use mainstay::http::{CallOptions, Cause, Failure, Hints, RetryRules};
+use mainstay::http::{CallOptions, Failure, Hints, RetryRules};
 use mainstay::observe::{CallReport, ObserveLayer};
 use mainstay::pipeline::{Pipelines, PipelinesService};
 use mainstay::policy::Outcome;
 use mainstay::rate_limit::{RateLimit, RateLimitLayer};
-use mainstay::{CallError, Error, Lift, LiftLayer, Reason, Refused};
+use mainstay::{CallError, Error, Lift, LiftLayer};
 use reqwest::{ClientBuilder, redirect};
 use tower::ServiceExt;
 use tower::util::{BoxCloneSyncService, Either};
@@ -26,13 +25,14 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ask::Ask;
+use super::failure::{kind_of, millis, plainly, refusal, said, status};
 use super::files::Files;
 use super::flags::Fetch;
 use super::hosts::{Hosts, Total};
 use super::job::Job;
 use super::overlay;
 use super::record::{Kind, Record, Wrong};
-use super::transport::{self, TooLarge, Transport, said};
+use super::transport::{self, TooLarge, Transport};
 use crate::clock;
 
 /// Sends inputs.
@@ -41,7 +41,7 @@ pub(crate) struct Caller<S> {
     service: S,
 }
 
-/// What sends the inputs of a run.
+/// A caller whose inputs pass the pipelines.
 pub(crate) type Pipelined = Caller<PipelinesService<Beneath>>;
 
 /// What one attempt passes beneath the pipelines.
@@ -70,7 +70,7 @@ impl Sends {
     }
 }
 
-/// What sends the inputs of a run, and what knows which of them would have to wait.
+/// Both by what the flags say: what sends, and what knows which inputs would have to wait.
 pub(crate) fn of(fetch: &Fetch) -> Result<(Sends, Hosts), String> {
     let (pipelines, total) = match fetch.rate_total {
         None => (overlay::pipelines(fetch, |spec| spec)?, None),
@@ -213,13 +213,6 @@ fn answered<E: StdError + 'static>(
     record
 }
 
-pub(super) fn status(status: StatusCode) -> String {
-    status.canonical_reason().map_or_else(
-        || status.as_str().to_owned(),
-        |reason| format!("{} {reason}", status.as_str()),
-    )
-}
-
 fn failed(record: Record, error: &impl CallError) -> Record {
     let (kind, retry_in) = match error.refused() {
         Some(refused) => (refusal(refused), refused.retry_in()),
@@ -228,56 +221,4 @@ fn failed(record: Record, error: &impl CallError) -> Record {
     let message = plainly(error.as_error());
     let retry_in_ms = retry_in.map(millis);
     Record { error: Some(Wrong { kind, message, retry_in_ms }), ..record }
-}
-
-pub(super) fn refusal(refused: &Refused) -> Kind {
-    match refused.reason() {
-        Reason::Open => Kind::CircuitOpen,
-        Reason::NoTurn | Reason::NoSlot => Kind::RateLimited,
-        Reason::CoolingDown => Kind::CoolingDown,
-        Reason::Deadline => Kind::Deadline,
-        Reason::TimedOut if refused.layer() == "deadline" => Kind::Deadline,
-        Reason::TimedOut => Kind::Timeout,
-        Reason::Panicked => Kind::Internal,
-        _ => Kind::Refused,
-    }
-}
-
-pub(super) fn kind_of(cause: Cause, error: &(dyn StdError + 'static)) -> Kind {
-    match cause {
-        Cause::Connect if is_tls(error) => Kind::Tls,
-        Cause::Connect => Kind::Connect,
-        Cause::TimedOut => Kind::Timeout,
-        Cause::Malformed | Cause::Redirects => Kind::Malformed,
-        Cause::Invalid => Kind::Invalid,
-        _ => Kind::Broken,
-    }
-}
-
-fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    // What an error of `std::io` carries is not among its sources.
-    let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>()
-        || carried.is_some_and(|carried| is_tls(carried))
-        || error.source().is_some_and(is_tls)
-}
-
-/// What failed at the bottom, without the frames around it: "the call failed" is in the kind, and
-/// the URL in the record.
-pub(super) fn plainly(error: &(dyn StdError + 'static)) -> String {
-    let is_frame = |error: &(dyn StdError + 'static)| {
-        error.is::<Error<Failed>>()
-            || error.is::<Failed>()
-            || error.is::<reqwest::Error>()
-            || error.is::<hyper_util::client::legacy::Error>()
-    };
-    let mut error = error;
-    while let Some(beneath) = error.source().filter(|_| is_frame(error)) {
-        error = beneath;
-    }
-    said(error)
-}
-
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -12,8 +12,8 @@ use mainstay::http::{ByHost, Cause, KeyBy, RetryRules};
 use mainstay::observe::CallReport;
 use mainstay::pipeline::Pipelines;
 
-use super::caller::{kind_of, millis, plainly, refusal, status};
 use super::digest::Digest;
+use super::failure::{kind_of, millis, plainly, refusal, status};
 use super::job::{Job, Name};
 use super::record::{Kind, Record, Wrong};
 use crate::clock;

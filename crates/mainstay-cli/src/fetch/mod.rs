@@ -3,6 +3,7 @@
 mod ask;
 mod caller;
 mod digest;
+mod failure;
 mod files;
 mod flags;
 

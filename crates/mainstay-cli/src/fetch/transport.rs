@@ -1,7 +1,6 @@
 //! What lies beneath the pipelines: reqwest, with bodies read in the attempt, so that one that breaks
 //! off is a failed attempt like any other.
 
-use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 
 use super::ask::Ask;
+use super::failure::said;
 
 /// A client of reqwest as a service whose requests can have options.
 #[derive(Clone)]
@@ -73,19 +73,4 @@ impl Service<Ask> for Transport {
             Ok(Response::from_parts(head, Full::new(read.freeze())))
         })
     }
-}
-
-/// An error and what lies beneath it, in one line, nothing twice.
-pub(crate) fn said(error: &(dyn StdError + 'static)) -> String {
-    let mut said = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let words = error.to_string();
-        if !said.contains(&words) {
-            said.push_str(if said.is_empty() { "" } else { ": " });
-            said.push_str(&words);
-        }
-        next = error.source();
-    }
-    said
 }
