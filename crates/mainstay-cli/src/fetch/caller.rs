@@ -13,12 +13,10 @@ use http_body::Body;
 use http_body_util::{BodyExt, Collected, Full};
 use mainstay::client::{Client, ReqwestService};
 use mainstay::http::{CallOptions, Failure, Hints, RetryRules};
-use mainstay::observe::{CallReport, ObserveLayer};
 use mainstay::pipeline::{Pipelines, PipelinesService};
 use mainstay::policy::Outcome;
 use mainstay::rate_limit::{RateLimit, RateLimitLayer};
 use mainstay::{CallError, Error, Lift, LiftLayer};
-use reqwest::{ClientBuilder, redirect};
 use tower::ServiceExt;
 use tower::util::{BoxCloneSyncService, Either};
 use tower_layer::Layer;
@@ -26,8 +24,9 @@ use tower_service::Service;
 
 use super::ask::Ask;
 use super::failure::{kind_of, millis, plainly, refusal, said, status};
-use super::files::Files;
+use super::files::{self, Files};
 use super::flags::Fetch;
+use super::follow::{Follows, Kept, once};
 use super::hosts::{Hosts, Total};
 use super::job::Job;
 use super::overlay;
@@ -39,6 +38,7 @@ use crate::clock;
 #[derive(Clone)]
 pub(crate) struct Caller<S> {
     service: S,
+    follows: Option<Arc<Follows<S>>>,
 }
 
 /// A caller whose inputs pass the pipelines.
@@ -79,30 +79,29 @@ pub(crate) fn of(fetch: &Fetch) -> Result<(Sends, Hosts), String> {
             (pipelines, Some(total))
         }
     };
-    let speaks = |builder: ClientBuilder| match fetch.http2 {
+    let client = transport::client(|builder| match fetch.http2 {
         true => builder.http2_prior_knowledge(),
         false => builder,
-    };
+    })?;
     let sends = match &fetch.output_dir {
         None => {
-            let client = transport::client(speaks)?;
             let transport = LiftLayer::new().layer(Transport::new(client, fetch.max_body));
             let beneath = match &total {
                 None => Either::Left(transport),
                 Some(total) => Either::Right(BoxCloneSyncService::new(total.layer(transport))),
             };
-            Sends::Lines(Caller::new(pipelines.layer(beneath)))
+            let caller = Caller::new(pipelines.layer(beneath));
+            Sends::Lines(caller.following(&pipelines, fetch.redirects))
         }
         Some(dir) => {
             fs::create_dir_all(dir)
                 .map_err(|error| format!("the directory {}: {error}", dir.display()))?;
-            // The client that lies above follows redirects itself.
-            let client =
-                transport::client(|builder| speaks(builder).redirect(redirect::Policy::none()))?;
-            let bottom = LiftLayer::new().layer(ReqwestService::new(client));
+            let counted = ReqwestService::new(client).map_request(files::counted::<reqwest::Body>);
+            let bottom = LiftLayer::new().layer(counted);
+            let builder = Client::builder().redirects(fetch.redirects);
             let builder = match &total {
-                None => Client::builder().over(bottom),
-                Some(total) => Client::builder().over(total.layer(bottom)),
+                None => builder.over(bottom),
+                Some(total) => builder.over(total.layer(bottom)),
             };
             let client = builder.build().map_err(|error| said(&error))?;
             Sends::Files(Files { client, pipelines: pipelines.clone(), dir: dir.as_path().into() })
@@ -131,17 +130,24 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl<S> Caller<S> {
     pub(crate) const fn new(service: S) -> Self {
-        Self { service }
+        Self { service, follows: None }
     }
 }
 
 impl<S, B> Caller<S>
 where
-    S: Service<Ask, Response = Response<B>>,
+    S: Service<Ask, Response = Response<B>> + Clone,
     S::Error: CallError,
     B: Body<Data = Bytes>,
     B::Error: StdError + 'static,
 {
+    /// Follows so many redirects, each through these pipelines, which are those of its service.
+    fn following(mut self, pipelines: &Pipelines, most: u32) -> Self {
+        let follows = || Follows::new(self.service.clone(), pipelines.clone(), most);
+        self.follows = (most > 0).then(|| Arc::new(follows()));
+        self
+    }
+
     /// The record of an input, whatever becomes of it.
     pub(crate) fn call(self, job: Job) -> impl Future<Output = Record> {
         let Job { name, ask, is_given_up, .. } = job;
@@ -158,29 +164,32 @@ where
     }
 
     fn send(self, ask: Ask, record: Record) -> impl Future<Output = Record> {
-        let report = Arc::new(Mutex::new(None));
-        let kept = Arc::clone(&report);
-        let observed = ObserveLayer::new().on_report(move |report: &CallReport| {
-            let told = (report.outcome(), report.attempts(), report.waited());
-            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
-        });
-        let answer = observed.layer(self.service).oneshot(ask);
+        let kept = self.follows.and_then(|follows| Some((follows, Kept::of(&ask.request)?)));
+        let call = once(self.service, ask);
         let began = clock::now();
         // What is not named in here is no part of what waits.
-        async move {
-            let answer = answer.await;
+        call.then(move |(answer, told)| async move {
+            let (ended, told) = match (answer, kept) {
+                (Ok(answer), Some((follows, kept))) if answer.status().is_redirection() => {
+                    match kept.request(&record.url) {
+                        // Apart, since few are redirected.
+                        Some(first) => Box::pin(follows.follow(first, answer, told, began)).await,
+                        None => (Ok(Ok(answer)), told),
+                    }
+                }
+                (answer, _) => (Ok(answer), told),
+            };
             let elapsed = clock::since(began);
-            let told = report.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (outcome, attempts, waited) = told.unwrap_or((Outcome::Fatal, 0, Duration::ZERO));
-            let record = match answer {
-                Err(error) => failed(record, &error),
-                Ok(answer) => {
+            let record = match ended {
+                Err(redirect) => record.failed(Kind::Malformed, redirect.to_string()),
+                Ok(Err(error)) => failed(record, &error),
+                Ok(Ok(answer)) => {
                     let (head, body) = answer.into_parts();
-                    answered(record, &head, body.collect().await, outcome)
+                    answered(record, &head, body.collect().await, told.outcome)
                 }
             };
-            record.took(attempts, elapsed, waited)
-        }
+            record.took(told.attempts, elapsed, told.waited)
+        })
     }
 }
 

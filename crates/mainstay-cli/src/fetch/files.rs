@@ -3,10 +3,12 @@
 use std::error::Error as StdError;
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Request, StatusCode};
 use mainstay::client::{Client, ClientError, DownloadError};
 use mainstay::http::{ByHost, Cause, KeyBy, RetryRules};
 use mainstay::observe::CallReport;
@@ -26,11 +28,16 @@ pub(crate) struct Files {
     pub(crate) dir: Arc<Path>,
 }
 
-/// What the requests of one input came to.
-#[derive(Clone, Copy, Default)]
-struct Sent {
-    attempts: u32,
-    waited: Duration,
+/// How many requests of one input were sent, redirects among them.
+#[derive(Clone, Default)]
+struct Sent(Arc<AtomicU32>);
+
+/// Counts a request for its input, where it is sent.
+pub(super) fn counted<B>(request: Request<B>) -> Request<B> {
+    if let Some(Sent(sent)) = request.extensions().get() {
+        sent.fetch_add(1, Relaxed);
+    }
+    request
 }
 
 impl Files {
@@ -52,17 +59,16 @@ impl Files {
         if is_given_up.into_inner() {
             asks = asks.rules(RetryRules::standard().never(request.method().clone()));
         }
-        let sent = Arc::new(Mutex::new(Sent::default()));
-        let adds = Arc::clone(&sent);
+        let (sent, waited) = (Sent::default(), Arc::new(Mutex::new(Duration::ZERO)));
+        let adds = Arc::clone(&waited);
+        let asks = asks.extension(sent.clone());
         let download = asks.download().kept().on_report(move |report: &CallReport| {
-            let mut sent = adds.lock().unwrap_or_else(PoisonError::into_inner);
-            sent.attempts += report.attempts();
-            sent.waited += report.waited();
+            *adds.lock().unwrap_or_else(PoisonError::into_inner) += report.waited();
         });
         let began = clock::now();
         let done = download.to_file(&path).await;
         let elapsed = clock::since(began);
-        let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = *waited.lock().unwrap_or_else(PoisonError::into_inner);
         let record = match done {
             Ok(done) => {
                 let path = Some(path.to_string_lossy().into_owned());
@@ -70,7 +76,7 @@ impl Files {
             }
             Err(error) => failed(record, &error),
         };
-        record.took(sent.attempts, elapsed, sent.waited)
+        record.took(sent.0.load(Relaxed), elapsed, waited)
     }
 }
 

@@ -6,7 +6,7 @@ mod digest;
 mod failure;
 mod files;
 mod flags;
-
+mod follow;
 mod holds;
 mod hosts;
 mod input;

@@ -47,6 +47,9 @@ impl Overlay {
                 spec.hedge = None;
             }
         }
+        // A POST that could not be sent is sent again; beneath a client that follows them it might
+        // have been answered.
+        spec.rules = spec.rules.without_redirects();
         if self.retry_unsafe {
             spec.rules = spec.rules.idempotent(Method::POST).idempotent(Method::PATCH);
         }

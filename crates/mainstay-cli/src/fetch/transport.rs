@@ -35,13 +35,14 @@ impl Transport {
     }
 }
 
-/// A client of reqwest that repeats nothing: what is sent again is sent again by the pipeline, which
-/// counts it.
+/// A client of reqwest that repeats nothing and follows nothing: what is sent is sent through the
+/// pipelines, which count it.
 pub(crate) fn client(
     change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, String> {
     let builder = reqwest::Client::builder()
         .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))
         .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")));
     change(builder).build().map_err(|error| said(&error))

@@ -7,6 +7,7 @@ mod ends;
 mod fetch;
 mod files;
 mod inputs;
+mod redirects;
 mod resume;
 mod slow;
 

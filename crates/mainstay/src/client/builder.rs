@@ -12,7 +12,8 @@ use tower_service::Service;
 
 use super::base::Base;
 use super::error::{BuildError, without_secrets};
-use super::redirect::{Follow, SECRETS};
+use super::leads::SECRETS;
+use super::redirect::Follow;
 use super::service::ReqwestService;
 use super::transport::{Transport, TransportAnswer};
 use super::wishes::Defaults;

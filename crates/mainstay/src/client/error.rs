@@ -13,7 +13,8 @@ use ::reqwest::Url;
 use crate::error::{BoxError, CallError, Error, Refused, beneath};
 use crate::http::{Cause, Failure, Hints};
 use crate::observe::CallReport;
-pub(super) use transport::{RedirectError, TransportError};
+pub use transport::RedirectError;
+pub(super) use transport::TransportError;
 pub(crate) use transport::{follows_none, is_of_redirects};
 pub(super) use words::without_secrets;
 

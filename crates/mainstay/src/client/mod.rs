@@ -99,6 +99,7 @@ mod body;
 mod builder;
 pub mod download;
 mod error;
+mod leads;
 mod outgoing;
 mod redirect;
 mod report;
@@ -126,8 +127,12 @@ use wishes::{Defaults, Wishes};
 pub use batch::{Asks, ClientBatch, IntoCall, OfClient, OfClientFuture};
 pub use builder::ClientBuilder;
 pub use download::{Download, DownloadError, Downloaded};
+#[doc(hidden)]
+pub use error::RedirectError;
 pub use error::{BuildError, ClientError};
 pub(crate) use error::{follows_none, is_of_redirects};
+#[doc(hidden)]
+pub use leads::Leads;
 pub use report::Reported;
 pub use request::RequestBuilder;
 pub use send::Sending;

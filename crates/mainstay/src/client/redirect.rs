@@ -10,23 +10,15 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ::http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
-    PROXY_AUTHORIZATION, TRANSFER_ENCODING,
-};
-use ::http::{HeaderName, Method, StatusCode};
-use ::reqwest::Url;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::answer::Answer;
-use super::error::{RedirectError, TransportError, without_secrets};
+use super::error::{RedirectError, TransportError};
+use super::leads::Leads;
 use super::outgoing::{Ended, Outgoing};
 use crate::error::Error;
 use crate::http::{CallOptions, RequestView};
-
-/// Fields that stay with the host that they were meant for.
-pub(super) const SECRETS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// A service whose redirects are followed, as many as the request says.
 #[derive(Clone, Debug)]
@@ -155,41 +147,22 @@ impl Kept {
     /// The request that an answer leads to; none, if it leads nowhere, or only with a body that is
     /// gone.
     fn next(&mut self, answer: &Answer) -> Option<Result<Outgoing, RedirectError>> {
-        let (from, method) = (self.outgoing.request.url(), self.outgoing.request.method());
-        let asks_for_get = match answer.response.status() {
-            StatusCode::SEE_OTHER => method != Method::HEAD,
-            // What everybody does, and RFC 9110 allows.
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
-            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => false,
-            _ => return None,
-        };
-        let location = answer.response.headers().get(LOCATION)?;
-        if !asks_for_get && !self.is_whole {
+        let request = &self.outgoing.request;
+        let response = &answer.response;
+        let leads = Leads::of(request.method(), response.status(), response.headers())?;
+        if leads.keeps_body() && !self.is_whole {
             return None;
         }
         let Some(left) = self.outgoing.redirects.checked_sub(1) else {
             return Some(Err(RedirectError::TooMany(self.outgoing.followed)));
         };
-        let target = match leads(from, location.as_bytes()) {
-            Ok(target) => target,
-            Err(error) => return Some(Err(error)),
-        };
         let mut next = self.outgoing.without_body();
-        if !is_same_origin(from, &target) {
-            for secret in SECRETS {
-                next.request.headers_mut().remove(secret);
-            }
-        }
-        if asks_for_get {
-            *next.request.method_mut() = Method::GET;
-            for about_body in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
-                next.request.headers_mut().remove(about_body);
-            }
-        } else {
+        if leads.keeps_body() {
             *next.request.body_mut() = self.outgoing.request.body_mut().take();
         }
-        next.request.headers_mut().remove(HOST); // it was that of the host before
-        *next.request.url_mut() = target;
+        if let Err(error) = leads.change(&mut next.request) {
+            return Some(Err(error));
+        }
         if let Some(then) = next.head_by {
             // Its own deadline would begin anew with each.
             let options = next.extensions.remove::<CallOptions>().unwrap_or_default();
@@ -199,23 +172,4 @@ impl Kept {
         next.followed = next.followed.saturating_add(1);
         Some(Ok(next))
     }
-}
-
-fn leads(from: &Url, location: &[u8]) -> Result<Url, RedirectError> {
-    let nowhere = || RedirectError::Nowhere(without_secrets(&String::from_utf8_lossy(location)));
-    let location = std::str::from_utf8(location).map_err(|_| nowhere())?;
-    let mut target = from.join(location).map_err(|_| nowhere())?;
-    if !matches!(target.scheme(), "http" | "https") || !target.has_host() {
-        return Err(nowhere());
-    }
-    // A server does not say as whom its clients are to come.
-    let cleared = target.set_username("").and_then(|()| target.set_password(None));
-    cleared.map_err(|()| nowhere())?;
-    Ok(target)
-}
-
-fn is_same_origin(one: &Url, other: &Url) -> bool {
-    one.scheme() == other.scheme()
-        && one.host_str() == other.host_str()
-        && one.port_or_known_default() == other.port_or_known_default()
 }

@@ -17,9 +17,12 @@ pub(in crate::client) enum TransportError {
 
 /// A redirect that is not followed.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::client) enum RedirectError {
+#[non_exhaustive]
+pub enum RedirectError {
+    /// As many as may be followed were, and there is another one.
     #[error("{} were followed, and there is another one", super::words::Redirects(*.0))]
     TooMany(u32),
+    /// No request of HTTP can go there.
     #[error("it leads to {0:?}, where no request of HTTP can go")]
     Nowhere(String),
 }
