@@ -78,7 +78,7 @@ pub(crate) async fn through_a_pipeline(done: Rc<Cell<usize>>) -> Result<Run, Str
     let api = start()?;
     let pipelines = Pipelines::new(PipelineSpec::standard()).map_err(|wrong| wrong.to_string())?;
     let caller = Caller::new(pipelines.layer(transport()?));
-    let hosts = Hosts { pipelines, total: None, patience: PATIENCE };
+    let hosts = Hosts::new(pipelines, None, PATIENCE);
     let began = clock::now();
     let service = service_fn(move |job| {
         let caller = caller.clone();

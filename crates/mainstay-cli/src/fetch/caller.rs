@@ -107,7 +107,7 @@ pub(crate) fn of(fetch: &Fetch) -> Result<(Sends, Hosts), String> {
             Sends::Files(Files { client, pipelines: pipelines.clone(), dir: dir.as_path().into() })
         }
     };
-    Ok((sends, Hosts { pipelines, total, patience: PATIENCE }))
+    Ok((sends, Hosts::new(pipelines, total, PATIENCE)))
 }
 
 /// A turn is waited for in an attempt, since attempts are what is counted, and beyond the time of

@@ -1,5 +1,6 @@
 //! Which inputs would have to wait if they were sent now; those wait without a place.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use mainstay::pipeline::{HostHandle, Pipelines};
 use mainstay::policy::Moment;
 use mainstay::rate_limit::{RateLimit, RateLimitGuard, RateLimitLayer};
 use mainstay::timeout::{Timeout, TimeoutLayer};
+use tokio::time::Instant;
 use tower_layer::Layer;
 
 use super::job::Job;
@@ -21,9 +23,11 @@ use crate::clock;
 pub(crate) struct Hosts {
     pub(crate) pipelines: Pipelines,
     /// The limit on all of them together.
-    pub(crate) total: Option<Total>,
+    total: Option<Total>,
     /// How long an input waits for a server that is down before it is refused like any other call.
-    pub(crate) patience: Duration,
+    patience: Duration,
+    /// Since when those are down that are.
+    down: HashMap<Key, Instant>,
 }
 
 /// A limit on all hosts together.
@@ -42,8 +46,9 @@ impl Readiness<Job> for Hosts {
     fn waits_until(&mut self, job: &Job, now: &Now) -> Option<Until> {
         let request = job.ask.as_deref().ok()?;
         let until = Readiness::waits_until(&mut self.pipelines, request, now);
+        self.forget_if_up(job);
         match until {
-            Some(_) if clock::since(job.since) >= self.patience && self.is_down(job) => {
+            Some(_) if self.is_down_for_long(job) => {
                 job.is_given_up.store(true, Relaxed);
                 None
             }
@@ -61,8 +66,25 @@ const SOON: Duration = Duration::from_millis(25);
 const IN_LINE: u32 = 16;
 
 impl Hosts {
-    fn is_down(&mut self, job: &Job) -> bool {
-        self.host(job).is_some_and(|host| is_down(&host))
+    pub(crate) fn new(pipelines: Pipelines, total: Option<Total>, patience: Duration) -> Self {
+        Self { pipelines, total, patience, down: HashMap::new() }
+    }
+
+    /// Whether the host is down, and the input has waited for it for as long as it may. Time before
+    /// the host went down, in which the input waited for others, is none of it.
+    fn is_down_for_long(&mut self, job: &Job) -> bool {
+        let Some(host) = self.host(job).filter(is_down) else { return false };
+        let down_since = *self.down.entry(host.key().clone()).or_insert_with(clock::now);
+        clock::since(job.since.max(down_since)) >= self.patience
+    }
+
+    fn forget_if_up(&mut self, job: &Job) {
+        if self.down.is_empty() {
+            return;
+        }
+        if let Some(host) = self.host(job).filter(|host| !is_down(host)) {
+            self.down.remove(host.key());
+        }
     }
 
     fn has_room_in_line(&mut self, job: &Job) -> bool {
@@ -90,5 +112,53 @@ impl Total {
         let (each, turns) = (self.limit.period / self.limit.count.max(1), self.turns.handle());
         let is_near = each <= SOON && turns.waiting() < IN_LINE;
         (turns.snapshot().available == 0 && !is_near).then(|| Until::At(now + each))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use bytes::Bytes;
+    use http::Response;
+    use http_body_util::Full;
+    use mainstay::pipeline::PipelineSpec;
+    use tokio::time::advance;
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+    use crate::fetch::ask::Ask;
+    use crate::fetch::job::Defaults;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_is_waited_for_from_when_it_went_down() {
+        let pipelines = Pipelines::new(PipelineSpec::standard()).unwrap();
+        let refuses = |_: Ask| async {
+            Err::<Response<Full<Bytes>>, _>(io::Error::from(ErrorKind::ConnectionRefused))
+        };
+        let service = pipelines.layer(service_fn(refuses));
+        let mut hosts = Hosts::new(pipelines, None, PATIENCE);
+        let job = |index| Job::of_url("http://a.example/", index, &Defaults::default());
+        let fails = |job: Job| service.clone().oneshot(*job.ask.unwrap());
+        let first = job(0);
+        // A place is there for it only now.
+        advance(2 * PATIENCE).await;
+        for _ in 0..50 {
+            assert!(fails(job(1)).await.is_err());
+        }
+        assert!(hosts.waits_until(&first, &Now::default()).is_some(), "its circuit is open");
+        let began = clock::now();
+        while !first.is_given_up.load(Relaxed) {
+            assert!(clock::since(began) < 2 * PATIENCE, "it has an end");
+            advance(Duration::from_secs(1)).await;
+            assert!(fails(job(1)).await.is_err());
+            hosts.waits_until(&first, &Now::default());
+        }
+        assert!(clock::since(began) >= PATIENCE);
+        let later = job(2);
+        hosts.waits_until(&later, &Now::default());
+        assert!(!later.is_given_up.into_inner(), "it has waited for nothing yet");
     }
 }

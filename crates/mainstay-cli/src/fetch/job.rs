@@ -22,7 +22,7 @@ pub(crate) struct Job {
     pub(crate) name: Name,
     /// Apart, since it waits in queues before it is sent.
     pub(crate) ask: Result<Box<Ask>, String>,
-    /// Since when it could have been sent.
+    /// When it was read.
     pub(crate) since: Instant,
     /// Its host has been down for as long as is waited for one; it is sent once more, to be refused.
     pub(crate) is_given_up: AtomicBool,
