@@ -12,7 +12,7 @@ use http::{Response, response};
 use http_body::Body;
 use http_body_util::{BodyExt, Collected, Full};
 use mainstay::client::{Client, ReqwestService};
-use mainstay::http::{CallOptions, Failure, Hints, RetryRules};
+use mainstay::http::{CallOptions, Failure, RetryRules};
 use mainstay::pipeline::{Pipelines, PipelinesService};
 use mainstay::policy::Outcome;
 use mainstay::rate_limit::{RateLimit, RateLimitLayer};
@@ -23,7 +23,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ask::Ask;
-use super::failure::{kind_of, millis, plainly, refusal, said, status};
+use super::failure::{kind_of, millis, of_answer, plainly, refusal, said};
 use super::files::{self, Files};
 use super::flags::Fetch;
 use super::follow::{Follows, Kept, once};
@@ -210,14 +210,7 @@ fn answered<E: StdError + 'static>(
         return record.failed(Kind::TooLarge, "the body has more bytes than --max-body");
     }
     if !record.ok {
-        let kind = match outcome {
-            Outcome::Throttled => Kind::Throttled,
-            Outcome::Transient => Kind::Unavailable,
-            _ => Kind::Status,
-        };
-        let message = status(head.status);
-        let wait = Hints::read(&head.headers).wait();
-        record.error = Some(Wrong { kind, message, retry_in_ms: wait.map(millis) });
+        record.error = Some(of_answer(head.status, &head.headers, outcome));
     }
     record
 }

@@ -4,11 +4,12 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use http::StatusCode;
-use mainstay::http::Cause;
+use http::{HeaderMap, StatusCode};
+use mainstay::http::{Cause, Hints};
+use mainstay::policy::Outcome;
 use mainstay::{Error, Reason, Refused};
 
-use super::record::Kind;
+use super::record::{Kind, Wrong};
 
 /// The kind of a refusal of ours.
 pub(super) fn refusal(refused: &Refused) -> Kind {
@@ -36,8 +37,18 @@ pub(super) fn kind_of(cause: Cause, error: &(dyn StdError + 'static)) -> Kind {
     }
 }
 
-/// An answer that is none of success.
-pub(super) fn status(status: StatusCode) -> String {
+/// What an answer that is none of success says, and how its pipeline took it.
+pub(super) fn of_answer(code: StatusCode, headers: &HeaderMap, outcome: Outcome) -> Wrong {
+    let kind = match outcome {
+        Outcome::Throttled => Kind::Throttled,
+        Outcome::Transient => Kind::Unavailable,
+        _ => Kind::Status,
+    };
+    let wait = Hints::read(headers).wait();
+    Wrong { kind, message: status(code), retry_in_ms: wait.map(millis) }
+}
+
+fn status(status: StatusCode) -> String {
     status.canonical_reason().map_or_else(
         || status.as_str().to_owned(),
         |reason| format!("{} {reason}", status.as_str()),

@@ -8,14 +8,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{Request, StatusCode};
+use http::Request;
 use mainstay::client::{Client, ClientError, DownloadError};
 use mainstay::http::{ByHost, Cause, KeyBy, RetryRules};
 use mainstay::observe::CallReport;
 use mainstay::pipeline::Pipelines;
+use mainstay::policy::Outcome;
 
 use super::digest::Digest;
-use super::failure::{kind_of, millis, plainly, refusal, status};
+use super::failure::{kind_of, millis, of_answer, plainly, refusal};
 use super::job::{Job, Name};
 use super::record::{Kind, Record, Wrong};
 use crate::clock;
@@ -59,22 +60,24 @@ impl Files {
         if is_given_up.into_inner() {
             asks = asks.rules(RetryRules::standard().never(request.method().clone()));
         }
-        let (sent, waited) = (Sent::default(), Arc::new(Mutex::new(Duration::ZERO)));
-        let adds = Arc::clone(&waited);
+        let sent = Sent::default();
+        let told = Arc::new(Mutex::new((Outcome::Fatal, Duration::ZERO)));
+        let adds = Arc::clone(&told);
         let asks = asks.extension(sent.clone());
         let download = asks.download().kept().on_report(move |report: &CallReport| {
-            *adds.lock().unwrap_or_else(PoisonError::into_inner) += report.waited();
+            let mut told = adds.lock().unwrap_or_else(PoisonError::into_inner);
+            *told = (report.outcome(), told.1 + report.waited());
         });
         let began = clock::now();
         let done = download.to_file(&path).await;
         let elapsed = clock::since(began);
-        let waited = *waited.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, waited) = *told.lock().unwrap_or_else(PoisonError::into_inner);
         let record = match done {
             Ok(done) => {
                 let path = Some(path.to_string_lossy().into_owned());
                 Record { status: Some(done.status().as_u16()), ok: true, path, ..record }
             }
-            Err(error) => failed(record, &error),
+            Err(error) => failed(record, error, outcome),
         };
         record.took(sent.0.load(Relaxed), elapsed, waited)
     }
@@ -115,27 +118,31 @@ fn is_of_ours(name: &str) -> bool {
     name.ends_with(".part") || name.ends_with(".part.validator")
 }
 
-fn failed(record: Record, error: &DownloadError) -> Record {
+fn failed(record: Record, error: DownloadError, outcome: Outcome) -> Record {
     match error {
         DownloadError::Call { source, .. } | DownloadError::Cut { source, .. } => {
-            unanswered(record, source)
+            unanswered(record, source, outcome)
         }
         DownloadError::TooLarge { .. } => record.failed(Kind::TooLarge, error.to_string()),
-        DownloadError::File { source, .. } => {
+        DownloadError::Packed { .. } => record.failed(Kind::Malformed, error.to_string()),
+        DownloadError::File { ref source, .. } => {
             record.failed(Kind::Write, format!("{error}: {source}"))
         }
         _ => record.failed(Kind::Broken, error.to_string()),
     }
 }
 
-fn unanswered(mut record: Record, error: &ClientError) -> Record {
+fn unanswered(mut record: Record, error: ClientError, outcome: Outcome) -> Record {
     let (kind, retry_in, message) = match (error.cause(), error.refused()) {
-        (_, Some(refused)) => (refusal(refused), refused.retry_in(), plainly(error)),
+        (_, Some(refused)) => (refusal(refused), refused.retry_in(), plainly(&error)),
         (Cause::Status(code), None) => {
+            let answer = error.into_response();
+            let headers = answer.as_ref().map(|answer| answer.headers().clone());
             record.status = Some(code.as_u16());
-            (of_status(code), None, status(code))
+            record.error = Some(of_answer(code, &headers.unwrap_or_default(), outcome));
+            return record;
         }
-        (cause, None) => (kind_of(cause, error), None, beneath(error)),
+        (cause, None) => (kind_of(cause, &error), None, beneath(&error)),
     };
     let retry_in_ms = retry_in.map(millis);
     Record { error: Some(Wrong { kind, message, retry_in_ms }), ..record }
@@ -144,15 +151,6 @@ fn unanswered(mut record: Record, error: &ClientError) -> Record {
 /// The URL is in the record.
 fn beneath(error: &ClientError) -> String {
     error.source().map_or_else(|| error.to_string(), plainly)
-}
-
-/// As the rules of HTTP take them.
-fn of_status(status: StatusCode) -> Kind {
-    match status.as_u16() {
-        429 => Kind::Throttled,
-        408 | 425 | 500 | 502..=504 => Kind::Unavailable,
-        _ => Kind::Status,
-    }
 }
 
 #[cfg(test)]

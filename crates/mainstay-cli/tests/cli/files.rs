@@ -136,3 +136,30 @@ fn a_directory_that_cannot_be_is_said_before_the_first_request() {
     assert!(ran.err.contains("the directory "), "{}", ran.err);
     assert_eq!(api.requests(), 0);
 }
+
+#[test]
+fn an_answer_is_taken_in_files_as_it_is_in_lines() {
+    let api = Faulty::start(|request| match request.path() {
+        "/404" => Reply::status(404).header("retry-after", "2"),
+        "/503" => Reply::status(503).header("retry-after", "3600"),
+        "/429" => Reply::status(429).header("retry-after", "3600"),
+        _ => Reply::ok("packed").header("content-encoding", "gzip"),
+    })
+    .unwrap();
+    let dir = Dir::new("as-lines");
+    let pages = dir.path("pages");
+    for (path, kind, message, after) in [
+        ("/404", "status", "404 Not Found", 2_000),
+        ("/503", "unavailable", "503 Service Unavailable", 3_600_000),
+        ("/429", "throttled", "429 Too Many Requests", 3_600_000),
+    ] {
+        let error = json!({"kind": kind, "message": message, "retry_in_ms": after});
+        for more in [vec![], vec!["--output-dir", &pages]] {
+            let args = ["fetch"].into_iter().chain(more);
+            let records = run(args.chain([api.url(path).as_str()])).records();
+            assert_eq!(records[0]["error"], error);
+        }
+    }
+    let packed = run(["fetch", "--output-dir", &pages, &api.url("/packed")]).records();
+    assert_eq!(packed[0]["error"]["kind"], "malformed", "{packed:?}");
+}
