@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::digest::Digest;
-use super::url::read;
+use super::url::{clipped, read, shown};
 use crate::clock;
 
 /// An input, or what is wrong with it.
@@ -106,9 +106,9 @@ impl Job {
                 (url.into(), Digest::of(&[method.as_bytes(), url.as_bytes(), body_of(request)]))
             }
             Err(_) => {
-                let said = read(url, &mut HeaderMap::new());
-                let url = said.map_or_else(|_| url.to_owned(), String::from);
-                (url.as_str().into(), Digest::of(&[url.as_bytes()]))
+                let said = read(url, &mut HeaderMap::new()).map(String::from);
+                let digest = Digest::of(&[said.as_deref().unwrap_or(url).as_bytes()]);
+                (said.unwrap_or_else(|_| shown(url)).into(), digest)
             }
         };
         Self {
@@ -177,7 +177,7 @@ const fn is_id(id: &Value) -> bool {
 /// A method, in capital letters or not.
 pub(crate) fn method_of(name: &str) -> Result<Method, String> {
     let method = name.to_ascii_uppercase().parse::<Method>();
-    method.map_err(|_| format!("`{name}` is no method"))
+    method.map_err(|_| format!("`{}` is no method", clipped(name)))
 }
 
 /// A header as a command line has it: `accept: text/html`.
@@ -189,7 +189,7 @@ pub(crate) fn header_of(text: &str) -> Result<(HeaderName, HeaderValue), String>
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {
-    name.parse().map_err(|_| format!("`{name}` is no name of a header"))
+    name.parse().map_err(|_| format!("`{}` is no name of a header", clipped(name)))
 }
 
 fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
