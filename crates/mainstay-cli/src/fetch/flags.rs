@@ -74,6 +74,9 @@ pub(crate) struct Fetch {
     #[arg(long, value_parser = rate, help_heading = "Pipeline")]
     pub(crate) rate: Option<RateLimit>,
     /// The same of all hosts together
+    ///
+    /// A turn is waited for beyond the time of an attempt. Where a file gives its pipelines different
+    /// times, every attempt has the longest of them then.
     #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Pipeline")]
     pub(crate) rate_total: Option<RateLimit>,
     /// How often a request is sent at most; 1 is never again

@@ -11,6 +11,7 @@ use mainstay::guard::{Guarded, Now};
 use mainstay::http::{Http, Key};
 use mainstay::pipeline::{HostHandle, Pipelines};
 use mainstay::policy::Moment;
+use mainstay::policy::turn::Turn;
 use mainstay::rate_limit::{RateLimit, RateLimitGuard, RateLimitLayer};
 use mainstay::timeout::{Timeout, TimeoutLayer};
 use tokio::time::Instant;
@@ -110,8 +111,13 @@ impl Total {
 
     fn waits_until(&self, now: Moment) -> Option<Until> {
         let (each, turns) = (self.limit.period / self.limit.count.max(1), self.turns.handle());
-        let is_near = each <= SOON && turns.waiting() < IN_LINE;
-        (turns.snapshot().available == 0 && !is_near).then(|| Until::At(now + each))
+        let ahead = turns.waiting();
+        match turns.turns().forecast(u64::from(ahead), 1, now) {
+            Turn::At(at) if ahead < IN_LINE && (each <= SOON || at <= now + SOON) => None,
+            Turn::At(at) => Some(Until::At(at)),
+            // Whatever costs 1 has a turn some time.
+            Turn::Now | Turn::Never => None,
+        }
     }
 }
 
@@ -160,5 +166,21 @@ mod tests {
         let later = job(2);
         hosts.waits_until(&later, &Now::default());
         assert!(!later.is_given_up.into_inner(), "it has waited for nothing yet");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_the_rate_of_all_is_sent_when_its_turn_comes() {
+        let limit = RateLimit::per_second(1);
+        let turns = RateLimitLayer::new(limit).unwrap();
+        let total = Total { turns, limit, timeout: PATIENCE };
+        let service = total.layer(service_fn(|_: Ask| async {
+            Ok::<_, mainstay::Error<io::Error>>(Response::new(Full::<Bytes>::default()))
+        }));
+        let job = Job::of_url("http://a.example/", 0, &Defaults::default());
+        service.oneshot(*job.ask.unwrap()).await.unwrap();
+        advance(Duration::from_millis(900)).await;
+        let now = Now::default().get();
+        let Some(Until::At(at)) = total.waits_until(now) else { panic!("it has no turn yet") };
+        assert_eq!(at, now + Duration::from_millis(100));
     }
 }
