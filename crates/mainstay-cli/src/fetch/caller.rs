@@ -104,7 +104,9 @@ pub(crate) fn of(fetch: &Fetch) -> Result<(Sends, Hosts), String> {
                 Some(total) => builder.over(total.layer(bottom)),
             };
             let client = builder.build().map_err(|error| said(&error))?;
-            Sends::Files(Files { client, pipelines: pipelines.clone(), dir: dir.as_path().into() })
+            let (pipelines, dir) = (pipelines.clone(), dir.as_path().into());
+            let Fetch { attempts, deadline, .. } = *fetch;
+            Sends::Files(Files { client, pipelines, dir, attempts, deadline })
         }
     };
     Ok((sends, Hosts::new(pipelines, total, PATIENCE)))

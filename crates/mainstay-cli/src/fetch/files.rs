@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::mem;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Request;
+use mainstay::client::download::Stopped;
 use mainstay::client::{Client, ClientError, DownloadError};
 use mainstay::http::{ByHost, Cause, KeyBy, RetryRules};
 use mainstay::observe::CallReport;
@@ -27,6 +29,9 @@ pub(crate) struct Files {
     pub(crate) client: Client,
     pub(crate) pipelines: Pipelines,
     pub(crate) dir: Arc<Path>,
+    /// What the flags say; bodies have no other end in time unless one is asked for.
+    pub(crate) attempts: Option<NonZeroU32>,
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// How many requests of one input were sent, redirects among them.
@@ -63,8 +68,15 @@ impl Files {
         let sent = Sent::default();
         let told = Arc::new(Mutex::new((Outcome::Fatal, Duration::ZERO)));
         let adds = Arc::clone(&told);
-        let asks = asks.extension(sent.clone());
-        let download = asks.download().kept().on_report(move |report: &CallReport| {
+        asks = asks.extension(sent.clone());
+        if let Some(deadline) = self.deadline {
+            asks = asks.timeout(deadline);
+        }
+        let mut download = asks.download();
+        if let Some(attempts) = self.attempts {
+            download = download.patience(attempts.get() - 1);
+        }
+        let download = download.kept().on_report(move |report: &CallReport| {
             let mut told = adds.lock().unwrap_or_else(PoisonError::into_inner);
             *told = (report.outcome(), told.1 + report.waited());
         });
@@ -120,6 +132,9 @@ fn is_of_ours(name: &str) -> bool {
 
 fn failed(record: Record, error: DownloadError, outcome: Outcome) -> Record {
     match error {
+        DownloadError::Cut { why: Stopped::Time, .. } => {
+            record.failed(Kind::Deadline, error.to_string())
+        }
         DownloadError::Call { source, .. } | DownloadError::Cut { source, .. } => {
             unanswered(record, source, outcome)
         }

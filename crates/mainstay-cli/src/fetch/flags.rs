@@ -80,12 +80,18 @@ pub(crate) struct Fetch {
     #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Pipeline")]
     pub(crate) rate_total: Option<RateLimit>,
     /// How often a request is sent at most; 1 is never again
+    ///
+    /// A body that goes into a file is gone on with for as long as that brings something new, and
+    /// given up after so many times in a row that brought nothing.
     #[arg(long, value_name = "N", help_heading = "Pipeline")]
     pub(crate) attempts: Option<NonZeroU32>,
     /// How long each attempt may take: 5s, 250ms
+    ///
+    /// Of a body that goes into a file it is the time of the head alone. A connection is given up
+    /// after 10 s in any case.
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Pipeline")]
     pub(crate) timeout: Option<Duration>,
-    /// How long a request may take with all its attempts
+    /// How long a request may take with all its attempts and its body
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Pipeline")]
     pub(crate) deadline: Option<Duration>,
     /// Repeats POST and PATCH too: what they do may be done twice

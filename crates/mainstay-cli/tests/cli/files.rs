@@ -1,6 +1,7 @@
 //! `--output-dir`: bodies as files, streamed and resumed.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use mainstay_testkit::server::{Content, Faulty, Reply};
 use serde_json::json;
@@ -162,4 +163,27 @@ fn an_answer_is_taken_in_files_as_it_is_in_lines() {
     }
     let packed = run(["fetch", "--output-dir", &pages, &api.url("/packed")]).records();
     assert_eq!(packed[0]["error"]["kind"], "malformed", "{packed:?}");
+}
+
+#[test]
+fn a_body_has_the_attempts_and_the_deadline_of_the_flags() {
+    let content = content();
+    let api = Faulty::start(move |request| match request.path() {
+        "/cut" => Reply::ok("a body that breaks off").closes_at(5),
+        "/trickle" => Reply::ok("slow").pieces(1).pause(Duration::from_millis(300)),
+        _ => content.answers(request).stalls_at(1_000_000),
+    })
+    .unwrap();
+    let dir = Dir::new("bounds");
+    let pages = dir.path("pages");
+    let ran = run(["fetch", "--output-dir", &pages, "--attempts", "2", &api.url("/cut")]);
+    let record = &ran.records()[0];
+    assert_eq!((&record["ok"], &record["attempts"]), (&json!(false), &json!(3)), "{record}");
+
+    for path in ["/stalls", "/trickle"] {
+        let args = ["fetch", "--output-dir", &pages, "--deadline", "700ms", &api.url(path)];
+        let record = &run(args).records()[0];
+        assert_eq!(record["error"]["kind"], "deadline", "{record}");
+        assert!(record["elapsed_ms"].as_f64().unwrap() < 10_000.0, "{record}");
+    }
 }
