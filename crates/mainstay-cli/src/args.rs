@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mainstay::pipeline::PipelineSpec;
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Fetch(Box<Fetch>),
     Check(Check),
     Explain(Explain),
-    /// Prints the JSON Schema of such files, for editors
+    /// Prints the JSON Schema of files of pipelines, for editors
     Schema,
     /// Prints what a shell needs to complete this command's arguments
     Completions {
@@ -58,15 +58,21 @@ pub(crate) struct Check {
 pub(crate) struct Explain {
     /// The file, whose name ends in .toml or .json
     pub(crate) file: Option<PathBuf>,
-    /// Which of its pipelines; all of them if it is left out
+    /// Which of its pipelines, or one that comes with mainstay; all of the file if it is left out
     #[arg(requires = "file")]
     pub(crate) name: Option<String>,
     /// A pipeline that comes with mainstay
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(PipelineSpec::PRESETS), conflicts_with = "file")]
+    #[arg(long, value_name = "NAME", value_parser = presets(), conflicts_with = "file")]
     pub(crate) preset: Option<String>,
     /// For people or for programs
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+/// Each may be written with hyphens, too.
+fn presets() -> PossibleValuesParser {
+    let named = |name: &'static str| PossibleValue::new(name).alias(name.replace('_', "-"));
+    PossibleValuesParser::new(PipelineSpec::PRESETS.map(named))
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -30,16 +30,22 @@ pub(crate) fn run(explain: &Explain) -> Exit {
 /// The pipelines that are asked for.
 fn specs(explain: &Explain) -> Result<Vec<PipelineSpec>, String> {
     if let Some(preset) = &explain.preset {
-        return Ok(PipelineSpec::preset(preset).into_iter().collect());
+        return Ok(preset_of(preset).into_iter().collect());
     }
     let Some(file) = &explain.file else { return Ok(vec![PipelineSpec::standard()]) };
     let config = Config::from_file(file).map_err(|wrong| out::headless(&wrong.to_string()))?;
     let all = || config.iter().map(|configured| configured.spec.clone());
     let Some(name) = &explain.name else { return Ok(all().collect()) };
-    match config.get(name) {
-        Some(spec) => Ok(vec![spec.clone()]),
+    let spec = config.get(name).cloned().or_else(|| preset_of(name));
+    match spec {
+        Some(spec) => Ok(vec![spec]),
         None => Err(no_such_pipeline(name, &file.display().to_string(), all())),
     }
+}
+
+/// One that comes with mainstay, written with hyphens or not.
+pub(crate) fn preset_of(name: &str) -> Option<PipelineSpec> {
+    PipelineSpec::preset(name).or_else(|| PipelineSpec::preset(&name.replace('-', "_")))
 }
 
 pub(crate) fn no_such_pipeline(
@@ -48,5 +54,6 @@ pub(crate) fn no_such_pipeline(
     all: impl Iterator<Item = PipelineSpec>,
 ) -> String {
     let names: Vec<String> = all.map(|spec| format!("`{}`", spec.name)).collect();
-    format!("{file} has no pipeline `{name}`; it has {}", names.join(", "))
+    let (names, known) = (names.join(", "), PipelineSpec::PRESETS.join(", "));
+    format!("{file} has no pipeline `{name}`; it has {names}, and with mainstay come {known}")
 }

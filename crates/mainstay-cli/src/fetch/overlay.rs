@@ -11,7 +11,7 @@ use mainstay::rate_limit::RateLimit;
 use mainstay::retry::Retry;
 
 use super::flags::Fetch;
-use crate::explain::no_such_pipeline;
+use crate::explain::{no_such_pipeline, preset_of};
 use crate::out;
 
 /// What the flags say of every pipeline.
@@ -89,15 +89,12 @@ pub(crate) fn pipelines(
 ) -> Result<Pipelines, String> {
     let overlay = Overlay::of(fetch);
     let change = |spec| change(overlay.over(spec));
-    let preset = |name: &str| {
-        PipelineSpec::preset(name).or_else(|| PipelineSpec::preset(&name.replace('-', "_")))
-    };
     let told = |error: mainstay::pipeline::PipelineError| error.to_string();
     let (config, name) = match (&fetch.config, &fetch.pipeline) {
         (None, None) => return Pipelines::new(change(PipelineSpec::standard())).map_err(told),
         (None, Some(name)) => {
             let known = || PipelineSpec::PRESETS.join(", ");
-            let spec = preset(name).ok_or_else(|| {
+            let spec = preset_of(name).ok_or_else(|| {
                 format!("there is no pipeline `{name}` without --config; there are {}", known())
             })?;
             return Pipelines::new(change(spec)).map_err(told);
@@ -116,7 +113,7 @@ pub(crate) fn pipelines(
         let spec = config
             .get(name)
             .cloned()
-            .or_else(|| preset(name))
+            .or_else(|| preset_of(name))
             .ok_or_else(|| no_such_pipeline(name, &file.display().to_string(), all()))?;
         return Pipelines::new(change(spec)).map_err(told);
     }

@@ -100,6 +100,20 @@ fn a_pipeline_is_explained_as_text_and_as_json() {
     let ran = run(["explain", &file, "gitlab"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("has no pipeline `gitlab`; it has `github`"), "{}", ran.err);
+    assert!(ran.err.contains("and with mainstay come standard, "), "{}", ran.err);
+}
+
+#[test]
+fn a_pipeline_that_comes_with_it_is_found_as_fetch_finds_it() {
+    let dir = Dir::new("presets");
+    let file = dir.file("good.toml", GOOD);
+    let calls = [["--preset", "bulk-crawl"], ["--preset", "bulk_crawl"], [&file, "bulk-crawl"]];
+    for args in calls {
+        let ran = run(["explain"].into_iter().chain(args));
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.out.starts_with("pipeline `bulk_crawl`, "), "{}", ran.out);
+    }
+    assert!(run(["explain", &file, "standard"]).out.starts_with("pipeline `standard`, "));
 }
 
 #[test]
