@@ -43,8 +43,8 @@ pub(crate) struct Source {
     pub(crate) urls: Vec<String>,
     pub(crate) file: Option<Box<dyn Read + Send>>,
     pub(crate) defaults: Defaults,
-    /// Bodies go into files, of which each input has its own.
-    pub(crate) has_files: bool,
+    /// Where bodies go into files, of which each input has its own, the names that none can have.
+    pub(crate) taken: Option<Vec<String>>,
 }
 
 /// Opens a file; `-` is the standard input.
@@ -117,6 +117,7 @@ struct Reader<F> {
     ids: Seen,
     /// The same for the files that bodies go into, if they do.
     files: Option<Seen>,
+    taken: Vec<String>,
     /// How many there were, and how many of them are to be fetched.
     read: u64,
     sent: u64,
@@ -135,12 +136,12 @@ enum Stop {
 impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
     fn new(kept: Kept, takes: F) -> Self {
         let (ids, jobs) = (Seen::default(), Vec::with_capacity(AT_A_TIME));
-        Self { takes, kept, ids, files: None, read: 0, sent: 0, jobs }
+        Self { takes, kept, ids, files: None, taken: Vec::new(), read: 0, sent: 0, jobs }
     }
 
     fn read(&mut self, source: Source) -> Result<(), Stop> {
-        let Source { urls, file, defaults, has_files } = source;
-        self.files = has_files.then(Seen::default);
+        let Source { urls, file, defaults, taken } = source;
+        (self.files, self.taken) = (taken.is_some().then(Seen::default), taken.unwrap_or_default());
         for url in &urls {
             let job = self.checked(Job::of_url(url, self.read, &defaults));
             self.send(job)?;
@@ -198,8 +199,14 @@ impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
         if let Some(files) = self.files.as_mut().filter(|_| job.ask.is_ok()) {
             let file = file_name(&job.name).to_string_lossy().into_owned();
             // There are disks to which `A` is `a`.
-            if !files.insert(stands_for(&file.to_lowercase())) {
-                let what = format!("its body would go into the file of another input, {file}");
+            let small = file.to_lowercase();
+            let whose = match self.taken.contains(&small) {
+                true => Some("this run itself"),
+                false if !files.insert(stands_for(&small)) => Some("another input"),
+                false => None,
+            };
+            if let Some(whose) = whose {
+                let what = format!("its body would go into the file of {whose}, {file}");
                 return Job { ask: Err(what), ..job };
             }
         }
@@ -232,9 +239,4 @@ fn stands_for(text: &str) -> u128 {
 /// Whether it is one that can be read again from its beginning.
 pub(crate) fn is_file(file: &Path) -> bool {
     file != Path::new("-") && file.is_file()
-}
-
-/// Whether two paths lead to one file.
-pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }

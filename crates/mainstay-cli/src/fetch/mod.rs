@@ -13,6 +13,7 @@ mod job;
 mod lines;
 mod output;
 mod overlay;
+mod own;
 mod progress;
 mod record;
 mod resume;
@@ -70,7 +71,7 @@ fn prepare(mut fetch: Fetch) -> Result<Run, String> {
     }
     let defaults = defaults(&mut fetch)?;
     let file = fetch.input.as_deref().map(input::open).transpose()?;
-    if fetch.input.as_deref().is_some_and(|input| input::is_same(input, &fetch.output)) {
+    if fetch.input.as_deref().is_some_and(|input| own::is_written_over(input, &fetch.output)) {
         return Err("the output would be written over the input: name another file".to_owned());
     }
     let (caller, hosts) = caller::of(&fetch)?;
@@ -85,8 +86,12 @@ fn prepare(mut fetch: Fetch) -> Result<Run, String> {
         }
     };
     let before = kept.before();
-    let (urls, has_files) = (mem::take(&mut fetch.urls), fetch.output_dir.is_some());
-    let source = |file| Source { urls: urls.clone(), file, defaults: defaults.clone(), has_files };
+    let urls = mem::take(&mut fetch.urls);
+    let taken = fetch.output_dir.as_ref().map(|dir| own::names_in(dir, &fetch));
+    let source = |file| {
+        let (urls, defaults, taken) = (urls.clone(), defaults.clone(), taken.clone());
+        Source { urls, file, defaults, taken }
+    };
     // What can be read twice is, so that nothing is fetched for an output that does not fit.
     let kept = match before.records > 0 && fetch.input.as_deref().is_none_or(input::is_file) {
         true => {

@@ -123,6 +123,11 @@ pub(crate) fn part_of(output: &Path) -> PathBuf {
     with(output, ".part")
 }
 
+/// What becomes that file once it is whole.
+pub(crate) fn next_of(output: &Path) -> PathBuf {
+    with(output, ".part.next")
+}
+
 fn with(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
@@ -132,7 +137,7 @@ fn with(path: &Path, end: &str) -> PathBuf {
 /// Puts what is kept of the output and of its part into the part, and opens that for more.
 pub(crate) fn resume(output: &Path, keep: Keep) -> Result<(Kept, File), String> {
     let part = part_of(output);
-    let next = with(&part, ".next");
+    let next = next_of(output);
     let cannot = |path: &Path| {
         let path = path.display().to_string();
         move |error: io::Error| format!("{path}: {error}")

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use mainstay_testkit::server::{Content, Faulty, Reply};
 use serde_json::json;
 
-use crate::{Dir, mainstay, run, run_with};
+use crate::{Dir, mainstay, ran, run, run_with};
 
 const LENGTH: usize = 3_000_000;
 
@@ -124,6 +124,29 @@ fn no_two_inputs_have_one_file() {
     assert_eq!(records[1]["id"], "7");
     assert_eq!(dir.read("pages/7"), "/a");
     assert_eq!(dir.read("pages/x.json"), "/x.json");
+}
+
+#[test]
+fn no_body_goes_into_the_input_or_the_output() {
+    let api = Faulty::start(|_| Reply::ok("a body")).unwrap();
+    let dir = Dir::new("own");
+    let ids = ["in.jsonl", "OUT.jsonl", "out.jsonl.part.next", "all.toml", "good"];
+    let lines: String =
+        ids.map(|id| format!("{{\"id\":\"{id}\",\"url\":\"{}\"}}\n", api.url("/a"))).concat();
+    dir.file("in.jsonl", &lines);
+    dir.file("all.toml", "[pipelines.all]\nextends = \"standard\"\n");
+    let args = ["fetch", "-i", "in.jsonl", "-o", "out.jsonl", "-c", "all.toml", "-p", "all"];
+    let mut command = mainstay(args.into_iter().chain(["--order", "input", "--output-dir", "."]));
+    let ran = ran(command.current_dir(dir.path("")).output().unwrap());
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let records = crate::records(&dir.read("out.jsonl"));
+    let kinds: Vec<_> = records.iter().map(|record| &record["error"]["kind"]).collect();
+    assert_eq!(kinds[..4], [&json!("input"); 4]);
+    assert_eq!(kinds[4], &json!(null));
+    let message = records[0]["error"]["message"].as_str().unwrap();
+    assert_eq!(message, "line 1: its body would go into the file of this run itself, in.jsonl");
+    assert_eq!(dir.read("in.jsonl"), lines);
+    assert_eq!(dir.read("good"), "a body");
 }
 
 #[test]

@@ -104,6 +104,12 @@ fn what_cannot_be_read_or_written_is_said_before_the_first_request() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("written over the input"), "{}", ran.err);
     assert_eq!(dir.read("in.txt"), url);
+    for part in ["out.part", "out.part.next"] {
+        let (input, output) = (dir.file(part, &url), dir.path("out"));
+        let ran = run(["fetch", "--input", &input, "--output", &output, "--overwrite"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert_eq!(dir.read(part), url);
+    }
     assert_eq!(api.requests(), 0);
 }
 
