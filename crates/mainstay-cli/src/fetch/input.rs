@@ -192,7 +192,7 @@ impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
     fn checked(&mut self, job: Job) -> Job {
         let Name { index, id, url, .. } = &job.name;
         if let Some(id) = id {
-            if !self.ids.insert(stands_for(&id.to_string())) {
+            if !self.ids.insert(stands_for(&id.known())) {
                 return Job::wrong(*index, url, format!("the id {id} is that of another input"));
             }
         }

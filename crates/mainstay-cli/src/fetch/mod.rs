@@ -8,6 +8,7 @@ mod flags;
 
 mod holds;
 mod hosts;
+mod id;
 mod input;
 mod job;
 mod lines;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::digest::Digest;
+use super::id::Id;
 use super::job::Name;
 use super::record::Record;
 
@@ -110,11 +111,11 @@ impl Kept {
     }
 }
 
-fn known(id: Option<&serde_json::Value>, index: u64) -> Known {
-    id.map_or(Known::Index(index), |id| Known::Id(id.to_string()))
+fn known(id: Option<&Id>, index: u64) -> Known {
+    id.map_or(Known::Index(index), |id| Known::Id(id.known()))
 }
 
-fn called(id: Option<&serde_json::Value>, index: u64) -> String {
+fn called(id: Option<&Id>, index: u64) -> String {
     id.map_or_else(|| format!("input {index}"), |id| format!("the id {id}"))
 }
 
