@@ -32,9 +32,9 @@ pub(crate) enum Input {
 /// Why there are no more inputs, though there may be.
 #[derive(Clone, Debug)]
 pub(crate) enum Wrong {
-    /// They are not those of the output that is gone on with.
+    /// They are not those of the output that is gone on with, or fewer.
     Others(String),
-    /// They cannot be read, or are fewer than those of the output.
+    /// They cannot be read.
     Ended(String),
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn read(source: Source, kept: Kept) -> Receiver<Input> {
         let takes = |jobs| sender.blocking_send(Input::Jobs(jobs)).is_ok();
         let mut reader = Reader::new(kept, takes);
         let ended = match reader.read(source) {
-            Ok(()) => reader.kept.rest().map(|()| reader.sent).map_err(Wrong::Ended),
+            Ok(()) => reader.kept.rest().map(|()| reader.sent).map_err(Wrong::Others),
             Err(Stop::Wrong(what)) => Err(what),
             Err(Stop::Unwanted) => return,
         };
