@@ -92,17 +92,38 @@ pub(crate) fn fits(source: Source, kept: Kept) -> Result<Kept, String> {
 pub(crate) fn count(file: &Path) -> io::Result<u64> {
     let (mut lines, mut line) = (BufReader::with_capacity(1 << 16, File::open(file)?), Vec::new());
     let mut count = 0;
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        count += u64::from(!is_left_out(&String::from_utf8_lossy(&line)));
-        line.clear();
+    while next_line(&mut lines, &mut line, LONGEST)?.is_some() {
+        count += u64::from(!is_left_out(&line));
     }
     Ok(count)
 }
 
-/// Whether a line says nothing.
-fn is_left_out(line: &str) -> bool {
-    let line = trimmed(line);
-    line.is_empty() || line.starts_with('#')
+/// Reads a line as far as it may be long, and past the rest. Whether that was all of it; `None` if
+/// there are no more.
+fn next_line(
+    lines: &mut impl BufRead,
+    line: &mut Vec<u8>,
+    longest: u64,
+) -> io::Result<Option<bool>> {
+    line.clear();
+    let read = lines.by_ref().take(longest).read_until(b'\n', line)? as u64;
+    let is_whole = line.ends_with(b"\n") || read < longest;
+    if !is_whole {
+        lines.skip_until(b'\n')?;
+    }
+    Ok((read > 0).then_some(is_whole))
+}
+
+/// Whether a line says nothing. What a comment is written in does not matter.
+fn is_left_out(line: &[u8]) -> bool {
+    let (text, is_text) = match std::str::from_utf8(line) {
+        Ok(text) => (trimmed(text), true),
+        Err(error) => {
+            let text = std::str::from_utf8(&line[..error.valid_up_to()]).unwrap_or_default();
+            (trimmed(text), false)
+        }
+    };
+    text.starts_with('#') || (text.is_empty() && is_text)
 }
 
 fn trimmed(line: &str) -> &str {
@@ -153,18 +174,9 @@ impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
             if !lines.buffer().contains(&b'\n') {
                 self.hand_over()?;
             }
-            line.clear();
-            let stopped =
-                |error: io::Error| Stop::Wrong(Wrong::Ended(format!("line {number}: {error}")));
-            let read =
-                lines.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(stopped)?;
-            if read == 0 {
-                break;
-            }
-            let is_whole = line.ends_with(b"\n") || (read as u64) < LONGEST;
-            if !is_whole {
-                lines.skip_until(b'\n').map_err(stopped)?;
-            }
+            let read = next_line(&mut lines, &mut line, LONGEST)
+                .map_err(|error| Stop::Wrong(Wrong::Ended(format!("line {number}: {error}"))))?;
+            let Some(is_whole) = read else { break };
             self.line(&line, is_whole, number, &defaults)?;
         }
         Ok(())
@@ -177,11 +189,13 @@ impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
         number: u64,
         defaults: &Defaults,
     ) -> Result<(), Stop> {
+        if is_left_out(line) {
+            return Ok(());
+        }
         let index = self.read;
         let job = match (is_whole, std::str::from_utf8(line)) {
             (false, _) => Job::wrong(index, "", format!("more than {LONGEST} bytes")),
             (true, Err(_)) => Job::wrong(index, "", "no UTF-8".to_owned()),
-            (true, Ok(text)) if is_left_out(text) => return Ok(()),
             (true, Ok(text)) => Job::of_line(trimmed(text), index, defaults),
         };
         let job = self.checked(job);
@@ -239,4 +253,37 @@ fn stands_for(text: &str) -> u128 {
 /// Whether it is one that can be read again from its beginning.
 pub(crate) fn is_file(file: &Path) -> bool {
     file != Path::new("-") && file.is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_of_a_line_than_it_may_have() {
+        let (mut lines, mut line) = (&b"abcdef\nabcd\nabc\n\nab"[..], Vec::new());
+        let mut next = || {
+            let is_whole = next_line(&mut lines, &mut line, 4).unwrap();
+            is_whole.map(|is_whole| (line.clone(), is_whole))
+        };
+        let read = |text: &str, is_whole| Some((text.as_bytes().to_vec(), is_whole));
+        assert_eq!(next(), read("abcd", false));
+        assert_eq!(next(), read("abcd", false));
+        assert_eq!(next(), read("abc\n", true));
+        assert_eq!(next(), read("\n", true));
+        assert_eq!(next(), read("ab", true));
+        assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn a_comment_and_nothing_at_all_are_left_out() {
+        for nothing in
+            [&b""[..], b" \t\n", b"\xef\xbb\xbf\n", b"# caf\xe9\n", b"\xef\xbb\xbf # \xff"]
+        {
+            assert!(is_left_out(nothing), "{nothing:?}");
+        }
+        for line in [&b"caf\xe9"[..], b"\xff", b" \xff# a", b"http://a/#b"] {
+            assert!(!is_left_out(line), "{line:?}");
+        }
+    }
 }

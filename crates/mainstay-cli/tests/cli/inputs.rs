@@ -48,6 +48,13 @@ fn a_line_with_a_mistake_still_says_what_it_calls_itself() {
 }
 
 #[test]
+fn a_comment_may_be_written_in_anything() {
+    let api = well();
+    let ran = run_with(["fetch", "-i", "-"], &[b"# caf\xe9\n", api.url("/a").as_bytes()].concat());
+    assert_eq!((ran.code, ran.records().len()), (Some(0), 1), "{}", ran.out);
+}
+
+#[test]
 fn an_id_is_for_one_input() {
     let api = well();
     let url = api.url("/a");
