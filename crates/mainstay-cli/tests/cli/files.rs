@@ -1,11 +1,10 @@
 //! `--output-dir`: bodies as files, streamed and resumed.
 
-use std::process::Stdio;
-
 use mainstay_testkit::server::{Content, Faulty, Reply};
 use serde_json::json;
 
-use crate::{Dir, mainstay, ran, run, run_with};
+use crate::begun::Begun;
+use crate::{Dir, mainstay, run, run_with};
 
 const LENGTH: usize = 3_000_000;
 
@@ -66,13 +65,10 @@ fn a_file_that_was_begun_is_gone_on_with_by_another_run() {
     let (pages, output) = (dir.path("pages"), dir.path("out.jsonl"));
     let url = api.url("/big");
     let args = ["fetch", "--output-dir", &pages, "-o", &output, &url];
-    let mut child = mainstay(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut begun = Begun::of(&mut mainstay(args));
     let part = dir.path("pages/000000.part");
-    while std::fs::metadata(&part).map_or(0, |data| data.len()) == 0 {
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    begun.until(|| std::fs::metadata(&part).is_ok_and(|data| data.len() > 0));
+    drop(begun);
     assert!(dir.has("pages/000000.part.validator") && !dir.has("pages/000000"));
 
     let ran = run(args.into_iter().chain(["--resume"]));
@@ -137,7 +133,7 @@ fn no_body_goes_into_the_input_or_the_output() {
     dir.file("all.toml", "[pipelines.all]\nextends = \"standard\"\n");
     let args = ["fetch", "-i", "in.jsonl", "-o", "out.jsonl", "-c", "all.toml", "-p", "all"];
     let mut command = mainstay(args.into_iter().chain(["--order", "input", "--output-dir", "."]));
-    let ran = ran(command.current_dir(dir.path("")).output().unwrap());
+    let ran = Begun::of(command.current_dir(dir.path(""))).ended();
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     let records = crate::records(&dir.read("out.jsonl"));
     let kinds: Vec<_> = records.iter().map(|record| &record["error"]["kind"]).collect();

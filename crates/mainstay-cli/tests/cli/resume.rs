@@ -1,13 +1,12 @@
 //! `--resume`: every input exactly once in the end, whatever happened to the runs before.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::Stdio;
 use std::time::Duration;
 
 use mainstay_testkit::server::{Faulty, Reply};
 
-use crate::{Dir, Ran, mainstay, ran, records, run, run_with};
+use crate::begun::Begun;
+use crate::{Dir, Ran, mainstay, records, run, run_with};
 
 const INPUTS: usize = 300;
 
@@ -21,15 +20,8 @@ fn urls(api: &Faulty) -> String {
 
 /// Starts a run, and kills it as soon as the server has seen so many requests.
 fn kill_after(api: &Faulty, args: &[&str], requests: usize) {
-    let mut command = mainstay(args.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().unwrap();
     let goal = api.requests() + requests;
-    while api.requests() < goal && child.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    Begun::of(&mut mainstay(args.iter().copied())).until(|| api.requests() >= goal);
 }
 
 #[track_caller]
@@ -161,16 +153,11 @@ fn a_pipe_of_other_inputs_leaves_what_was_there_before() {
         assert_eq!(go_on().code, Some(1));
         let known = dir.read("out.jsonl");
 
-        let mut command = mainstay(args.into_iter().chain(["-"]));
-        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut pipe = child.stdin.take().unwrap();
-        writeln!(pipe, "{}", urls[0]).unwrap();
-        while !dir.read_or_nothing("out.jsonl.part").contains("/503") {
-            std::thread::yield_now();
-        }
-        write!(pipe, "{}", other.replace('/', &api.url("/"))).unwrap();
-        drop(pipe);
-        let ran = ran(child.wait_with_output().unwrap());
+        let mut begun = Begun::of(&mut mainstay(args.into_iter().chain(["-"])));
+        begun.writes(format!("{}\n", urls[0]).as_bytes());
+        begun.until(|| dir.read_or_nothing("out.jsonl.part").contains("/503"));
+        begun.writes(other.replace('/', &api.url("/")).as_bytes());
+        let ran = begun.ended();
         assert_eq!(ran.code, Some(2));
         assert!(ran.err.contains("the output does not fit the input"), "{}", ran.err);
         assert!(ran.err.contains(says), "{}", ran.err);
