@@ -122,6 +122,11 @@ fn an_output_of_another_input_is_refused_though_all_of_it_failed() {
         assert_eq!(dir.read("out.jsonl"), known);
         assert!(!dir.has("out.jsonl.part") && !dir.has("out.jsonl.part.next"));
     }
+    // As a run leaves it that was killed.
+    std::fs::rename(&output, dir.path("out.jsonl.part")).unwrap();
+    assert_eq!(go(&[&urls[1], &urls[0]]).code, Some(2));
+    assert_eq!(dir.read("out.jsonl.part"), known);
+    assert!(!dir.has("out.jsonl") && !dir.has("out.jsonl.part.next"));
     assert_eq!(api.requests(), 2);
     assert_eq!(go(&[&urls[0], &urls[1]]).code, Some(1));
     assert_eq!(api.requests(), 4);
