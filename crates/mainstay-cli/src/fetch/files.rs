@@ -102,7 +102,7 @@ pub(super) fn file_name(name: &Name) -> PathBuf {
     let stem = match &name.id {
         None => format!("{:06}", name.index),
         Some(id) => {
-            let text = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+            let text = id.text();
             let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             let mut plain: String =
                 text.chars().map(|c| if is_plain(c) { c } else { '_' }).take(LONGEST).collect();
@@ -177,6 +177,7 @@ mod tests {
     #[test]
     fn files_are_called_by_id_or_place_and_no_two_are_called_the_same() {
         let called = |id: Option<Value>, url: &str| {
+            let id = id.map(|id| serde_json::from_value(id).unwrap());
             let name = Name { index: 7, id, url: url.into(), digest: Digest::of(&[]) };
             file_name(&name).to_str().unwrap().to_owned()
         };

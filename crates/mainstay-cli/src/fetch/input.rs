@@ -32,9 +32,9 @@ pub(crate) enum Input {
 /// Why there are no more inputs, though there may be.
 #[derive(Clone, Debug)]
 pub(crate) enum Wrong {
-    /// They are not those of the output that is gone on with.
+    /// They are not those of the output that is gone on with, or fewer.
     Others(String),
-    /// They cannot be read, or are fewer than those of the output.
+    /// They cannot be read.
     Ended(String),
 }
 
@@ -43,8 +43,8 @@ pub(crate) struct Source {
     pub(crate) urls: Vec<String>,
     pub(crate) file: Option<Box<dyn Read + Send>>,
     pub(crate) defaults: Defaults,
-    /// Bodies go into files, of which each input has its own.
-    pub(crate) has_files: bool,
+    /// Where bodies go into files, of which each input has its own, the names that none can have.
+    pub(crate) taken: Option<Vec<String>>,
 }
 
 /// Opens a file; `-` is the standard input.
@@ -69,7 +69,7 @@ pub(crate) fn read(source: Source, kept: Kept) -> Receiver<Input> {
         let takes = |jobs| sender.blocking_send(Input::Jobs(jobs)).is_ok();
         let mut reader = Reader::new(kept, takes);
         let ended = match reader.read(source) {
-            Ok(()) => reader.kept.rest().map(|()| reader.sent).map_err(Wrong::Ended),
+            Ok(()) => reader.kept.rest().map(|()| reader.sent).map_err(Wrong::Others),
             Err(Stop::Wrong(what)) => Err(what),
             Err(Stop::Unwanted) => return,
         };
@@ -92,17 +92,38 @@ pub(crate) fn fits(source: Source, kept: Kept) -> Result<Kept, String> {
 pub(crate) fn count(file: &Path) -> io::Result<u64> {
     let (mut lines, mut line) = (BufReader::with_capacity(1 << 16, File::open(file)?), Vec::new());
     let mut count = 0;
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        count += u64::from(!is_left_out(&String::from_utf8_lossy(&line)));
-        line.clear();
+    while next_line(&mut lines, &mut line, LONGEST)?.is_some() {
+        count += u64::from(!is_left_out(&line));
     }
     Ok(count)
 }
 
-/// Whether a line says nothing.
-fn is_left_out(line: &str) -> bool {
-    let line = trimmed(line);
-    line.is_empty() || line.starts_with('#')
+/// Reads a line as far as it may be long, and past the rest. Whether that was all of it; `None` if
+/// there are no more.
+fn next_line(
+    lines: &mut impl BufRead,
+    line: &mut Vec<u8>,
+    longest: u64,
+) -> io::Result<Option<bool>> {
+    line.clear();
+    let read = lines.by_ref().take(longest).read_until(b'\n', line)? as u64;
+    let is_whole = line.ends_with(b"\n") || read < longest;
+    if !is_whole {
+        lines.skip_until(b'\n')?;
+    }
+    Ok((read > 0).then_some(is_whole))
+}
+
+/// Whether a line says nothing. What a comment is written in does not matter.
+fn is_left_out(line: &[u8]) -> bool {
+    let (text, is_text) = match std::str::from_utf8(line) {
+        Ok(text) => (trimmed(text), true),
+        Err(error) => {
+            let text = std::str::from_utf8(&line[..error.valid_up_to()]).unwrap_or_default();
+            (trimmed(text), false)
+        }
+    };
+    text.starts_with('#') || (text.is_empty() && is_text)
 }
 
 fn trimmed(line: &str) -> &str {
@@ -117,6 +138,7 @@ struct Reader<F> {
     ids: Seen,
     /// The same for the files that bodies go into, if they do.
     files: Option<Seen>,
+    taken: Vec<String>,
     /// How many there were, and how many of them are to be fetched.
     read: u64,
     sent: u64,
@@ -135,12 +157,12 @@ enum Stop {
 impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
     fn new(kept: Kept, takes: F) -> Self {
         let (ids, jobs) = (Seen::default(), Vec::with_capacity(AT_A_TIME));
-        Self { takes, kept, ids, files: None, read: 0, sent: 0, jobs }
+        Self { takes, kept, ids, files: None, taken: Vec::new(), read: 0, sent: 0, jobs }
     }
 
     fn read(&mut self, source: Source) -> Result<(), Stop> {
-        let Source { urls, file, defaults, has_files } = source;
-        self.files = has_files.then(Seen::default);
+        let Source { urls, file, defaults, taken } = source;
+        (self.files, self.taken) = (taken.is_some().then(Seen::default), taken.unwrap_or_default());
         for url in &urls {
             let job = self.checked(Job::of_url(url, self.read, &defaults));
             self.send(job)?;
@@ -152,18 +174,9 @@ impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
             if !lines.buffer().contains(&b'\n') {
                 self.hand_over()?;
             }
-            line.clear();
-            let stopped =
-                |error: io::Error| Stop::Wrong(Wrong::Ended(format!("line {number}: {error}")));
-            let read =
-                lines.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(stopped)?;
-            if read == 0 {
-                break;
-            }
-            let is_whole = line.ends_with(b"\n") || (read as u64) < LONGEST;
-            if !is_whole {
-                lines.skip_until(b'\n').map_err(stopped)?;
-            }
+            let read = next_line(&mut lines, &mut line, LONGEST)
+                .map_err(|error| Stop::Wrong(Wrong::Ended(format!("line {number}: {error}"))))?;
+            let Some(is_whole) = read else { break };
             self.line(&line, is_whole, number, &defaults)?;
         }
         Ok(())
@@ -176,11 +189,13 @@ impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
         number: u64,
         defaults: &Defaults,
     ) -> Result<(), Stop> {
+        if is_left_out(line) {
+            return Ok(());
+        }
         let index = self.read;
         let job = match (is_whole, std::str::from_utf8(line)) {
             (false, _) => Job::wrong(index, "", format!("more than {LONGEST} bytes")),
             (true, Err(_)) => Job::wrong(index, "", "no UTF-8".to_owned()),
-            (true, Ok(text)) if is_left_out(text) => return Ok(()),
             (true, Ok(text)) => Job::of_line(trimmed(text), index, defaults),
         };
         let job = self.checked(job);
@@ -191,15 +206,21 @@ impl<F: FnMut(Vec<Job>) -> bool> Reader<F> {
     fn checked(&mut self, job: Job) -> Job {
         let Name { index, id, url, .. } = &job.name;
         if let Some(id) = id {
-            if !self.ids.insert(stands_for(&id.to_string())) {
+            if !self.ids.insert(stands_for(&id.known())) {
                 return Job::wrong(*index, url, format!("the id {id} is that of another input"));
             }
         }
         if let Some(files) = self.files.as_mut().filter(|_| job.ask.is_ok()) {
             let file = file_name(&job.name).to_string_lossy().into_owned();
             // There are disks to which `A` is `a`.
-            if !files.insert(stands_for(&file.to_lowercase())) {
-                let what = format!("its body would go into the file of another input, {file}");
+            let small = file.to_lowercase();
+            let whose = match self.taken.contains(&small) {
+                true => Some("this run itself"),
+                false if !files.insert(stands_for(&small)) => Some("another input"),
+                false => None,
+            };
+            if let Some(whose) = whose {
+                let what = format!("its body would go into the file of {whose}, {file}");
                 return Job { ask: Err(what), ..job };
             }
         }
@@ -234,7 +255,35 @@ pub(crate) fn is_file(file: &Path) -> bool {
     file != Path::new("-") && file.is_file()
 }
 
-/// Whether two paths lead to one file.
-pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_of_a_line_than_it_may_have() {
+        let (mut lines, mut line) = (&b"abcdef\nabcd\nabc\n\nab"[..], Vec::new());
+        let mut next = || {
+            let is_whole = next_line(&mut lines, &mut line, 4).unwrap();
+            is_whole.map(|is_whole| (line.clone(), is_whole))
+        };
+        let read = |text: &str, is_whole| Some((text.as_bytes().to_vec(), is_whole));
+        assert_eq!(next(), read("abcd", false));
+        assert_eq!(next(), read("abcd", false));
+        assert_eq!(next(), read("abc\n", true));
+        assert_eq!(next(), read("\n", true));
+        assert_eq!(next(), read("ab", true));
+        assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn a_comment_and_nothing_at_all_are_left_out() {
+        for nothing in
+            [&b""[..], b" \t\n", b"\xef\xbb\xbf\n", b"# caf\xe9\n", b"\xef\xbb\xbf # \xff"]
+        {
+            assert!(is_left_out(nothing), "{nothing:?}");
+        }
+        for line in [&b"caf\xe9"[..], b"\xff", b" \xff# a", b"http://a/#b"] {
+            assert!(!is_left_out(line), "{line:?}");
+        }
+    }
 }

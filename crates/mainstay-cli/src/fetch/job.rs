@@ -1,5 +1,6 @@
 //! What is to be fetched: one input, read and checked.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,11 +9,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use reqwest::{Body, Request};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::digest::Digest;
+use super::id::{self, Id};
 use super::url::{clipped, read, shown};
 use crate::clock;
 
@@ -33,8 +35,7 @@ pub(crate) struct Job {
 pub(crate) struct Name {
     /// Its place among the inputs, from 0.
     pub(crate) index: u64,
-    /// What its line calls it: a text or a number.
-    pub(crate) id: Option<Value>,
+    pub(crate) id: Option<Id>,
     /// Where to; without a password, and as it was written where it is no URL.
     pub(crate) url: Arc<str>,
     /// Stands for method, URL and body.
@@ -49,15 +50,30 @@ pub(crate) struct Defaults {
     pub(crate) body: Bytes,
 }
 
-/// A line of JSON.
+/// A line of JSON. Whatever is wrong with a value is said here, since the parser would repeat the
+/// value, which may be a secret.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
-    url: String,
-    method: Option<String>,
-    headers: Option<Map<String, Value>>,
-    body: Option<Value>,
-    id: Option<Value>,
+struct Line<'a> {
+    #[serde(borrow)]
+    url: &'a RawValue,
+    #[serde(borrow)]
+    method: Option<&'a RawValue>,
+    #[serde(borrow)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+/// What a line with a mistake calls itself.
+#[derive(Default, Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    url: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
 }
 
 impl Job {
@@ -80,26 +96,21 @@ impl Job {
     }
 
     fn of_json(text: &str, index: u64, defaults: &Defaults) -> Self {
-        let line: Line = match serde_json::from_str(text) {
-            Ok(line) => line,
+        let (said, ask) = match serde_json::from_str::<Line<'_>>(text) {
+            Ok(line) => (Said { url: Some(line.url), id: line.id }, defaults.ask_more(&line)),
             Err(error) => {
-                // Whatever is wrong with it, what it calls itself can be told.
-                let said: Value = serde_json::from_str(text).unwrap_or_default();
-                let url = said["url"].as_str().unwrap_or_default();
-                let id = Some(said["id"].clone()).filter(is_id);
-                return Self::new(index, id, url, Err(in_the_line(&error)));
+                (serde_json::from_str(text).unwrap_or_default(), Err(in_the_line(&error)))
             }
         };
-        let Line { url, method, headers, body, id } = line;
-        let is_wrong = id.as_ref().is_some_and(|id| !is_id(id));
-        let ask = match is_wrong {
-            true => Err("`id` is a text or a number".to_owned()),
-            false => defaults.ask_more(&url, method, &headers.unwrap_or_default(), body),
+        let url = said.url.and_then(id::text).unwrap_or_default();
+        let (id, wrong) = match said.id.map(|id| Id::try_from(id.to_owned())).transpose() {
+            Ok(id) => (id, None),
+            Err(what) => (None, Some(what.to_owned())),
         };
-        Self::new(index, id.filter(is_id), &url, ask)
+        Self::new(index, id, &url, ask.and_then(|ask| wrong.map_or(Ok(ask), Err)))
     }
 
-    fn new(index: u64, id: Option<Value>, url: &str, ask: Result<Request, String>) -> Self {
+    fn new(index: u64, id: Option<Id>, url: &str, ask: Result<Request, String>) -> Self {
         let (url, digest) = match &ask {
             Ok(request) => {
                 let (method, url) = (request.method().as_str(), request.url().as_str());
@@ -131,31 +142,29 @@ impl Defaults {
         Ok(request)
     }
 
-    fn ask_more(
-        &self,
-        url: &str,
-        method: Option<String>,
-        headers: &Map<String, Value>,
-        body: Option<Value>,
-    ) -> Result<Request, String> {
-        let mut ask = self.ask(url)?;
-        match body {
-            None | Some(Value::Null) => {}
-            Some(Value::String(text)) => set_body(&mut ask, text.into()),
-            Some(json) => {
+    fn ask_more(&self, line: &Line<'_>) -> Result<Request, String> {
+        let text = |json, what: &str| id::text(json).ok_or_else(|| format!("`{what}` is a text"));
+        let mut ask = self.ask(&text(line.url, "url")?)?;
+        if let Some(body) = line.body {
+            if body.get().starts_with('"') {
+                set_body(&mut ask, text(body, "body")?.into_owned().into());
+            } else {
                 let is_json = HeaderValue::from_static("application/json");
                 ask.headers_mut().entry(CONTENT_TYPE).or_insert(is_json);
-                set_body(&mut ask, json.to_string().into());
+                set_body(&mut ask, body.get().to_owned().into());
             }
         }
         if self.method.is_none() && ask.body().is_some() {
             *ask.method_mut() = Method::POST;
         }
-        if let Some(name) = method {
-            *ask.method_mut() = method_of(&name)?;
+        if let Some(name) = line.method {
+            *ask.method_mut() = method_of(&text(name, "method")?)?;
         }
-        for (name, value) in headers {
-            set(ask.headers_mut(), name, value)?;
+        let headers = line.headers.map(|json| serde_json::from_str(json.get())).transpose();
+        let headers: Option<BTreeMap<String, &RawValue>> =
+            headers.map_err(|_| "`headers` is an object of names and values".to_owned())?;
+        for (name, value) in headers.unwrap_or_default() {
+            set(ask.headers_mut(), &name, value)?;
         }
         Ok(ask)
     }
@@ -168,10 +177,6 @@ fn set_body(request: &mut Request, body: Bytes) {
 /// The body of an input is there in one piece.
 fn body_of(request: &Request) -> &[u8] {
     request.body().and_then(Body::as_bytes).unwrap_or_default()
-}
-
-const fn is_id(id: &Value) -> bool {
-    matches!(id, Value::String(_) | Value::Number(_))
 }
 
 /// A method, in capital letters or not.
@@ -198,20 +203,18 @@ fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
 }
 
 /// One value takes the place of the default, a list all of its values.
-fn set(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), String> {
+fn set(headers: &mut HeaderMap, name: &str, value: &RawValue) -> Result<(), String> {
     let key = header_name(name)?;
-    let values = match value {
-        Value::Array(values) => values.as_slice(),
-        one => std::slice::from_ref(one),
+    let wrong = || format!("the header `{name}` is a text, a number or a list of them");
+    let values = match value.get().starts_with('[') {
+        true => serde_json::from_str(value.get()).map_err(|_| wrong())?,
+        false => vec![value],
     };
     headers.remove(&key);
     for value in values {
-        let value = match value {
-            Value::String(text) => header_value(name, text)?,
-            Value::Number(number) => header_value(name, &number.to_string())?,
-            _ => return Err(format!("the header `{name}` is a text, a number or a list of them")),
-        };
-        headers.append(&key, value);
+        // They are what an id is.
+        let value = Id::try_from(value.to_owned()).map_err(|_| wrong())?;
+        headers.append(&key, header_value(name, &value.text())?);
     }
     Ok(())
 }
@@ -223,5 +226,70 @@ fn in_the_line(error: &serde_json::Error) -> String {
     match error.column() {
         0 => format!("no JSON: {what}"),
         column => format!("no JSON: {what}, at column {column}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(line: &str) -> Job {
+        Job::of_line(line, 0, &Defaults::default())
+    }
+
+    #[test]
+    fn json_is_sent_as_it_stands_in_the_line() {
+        for body in [
+            r#"{"z":12345678901234567890123,"a":100000000000000000000.01,"one":1.10}"#,
+            r#"{ "b": 1, "a": [ 1e400, "\ud800" ], "b": 2 }"#,
+            "1.0",
+            "false",
+        ] {
+            let ask = job(&format!(r#"{{"url":"http://a/","body": {body} }}"#)).ask.unwrap();
+            assert_eq!(body_of(&ask.request), body.as_bytes());
+            assert_eq!(ask.request.headers()[CONTENT_TYPE], "application/json");
+        }
+        let ask =
+            job(r#"{"url":"http://a/","body":"a\n\u0062","headers":{"n":1.10}}"#).ask.unwrap();
+        assert_eq!(body_of(&ask.request), b"a\nb");
+        assert_eq!(ask.request.headers()["n"], "1.10");
+        assert!(job(r#"{"url":"http://a/","body":null}"#).ask.unwrap().request.body().is_none());
+    }
+
+    #[test]
+    fn an_id_is_written_as_it_stands_and_known_by_what_it_says() {
+        let id = |id: &str| job(&format!(r#"{{"url":"http://a/","id": {id} }}"#)).name.id;
+        let [one, two] = ["12345678901234567890123", "12345678901234567890124"].map(id);
+        assert_ne!(one, two);
+        assert_eq!(serde_json::to_string(&one).unwrap(), "12345678901234567890123");
+        assert_eq!(serde_json::to_string(&id("-1.10")).unwrap(), "-1.10");
+        assert_eq!(id(r#""a""#), id(r#""\u0061""#));
+        assert_eq!(serde_json::to_string(&id(r#""\u0061""#)).unwrap(), r#""\u0061""#);
+        assert_ne!(id("7"), id(r#""7""#));
+        assert_eq!(id("null"), None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_value_is_said_without_it() {
+        for (wrong, says) in [
+            (r#""headers":"s3cret""#, "`headers` is an object of names and values"),
+            (
+                r#""headers":{"a":{"b":"s3cret"}}"#,
+                "the header `a` is a text, a number or a list of them",
+            ),
+            (
+                r#""headers":{"a":["b",["s3cret"]]}"#,
+                "the header `a` is a text, a number or a list of them",
+            ),
+            (r#""headers":{"a":"s3cret\n"}"#, "the header `a` has a value that cannot be sent"),
+            (r#""method":["s3cret"]"#, "`method` is a text"),
+            (r#""body":"s3cret\ud800""#, "`body` is a text"),
+            (r#""id":["s3cret"]"#, "`id` is a text or a number"),
+        ] {
+            let job = job(&format!(r#"{{"url":"http://a/",{wrong}}}"#));
+            assert_eq!(job.ask.unwrap_err(), says);
+            assert_eq!(&*job.name.url, "http://a/");
+        }
+        assert_eq!(job(r#"{"url":["s3cret"]}"#).ask.unwrap_err(), "`url` is a text");
     }
 }

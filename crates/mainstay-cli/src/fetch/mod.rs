@@ -1,5 +1,6 @@
 //! `mainstay fetch`: many URLs, one line of JSON for each.
 
+mod arrange;
 mod ask;
 mod caller;
 mod digest;
@@ -9,11 +10,13 @@ mod flags;
 mod follow;
 mod holds;
 mod hosts;
+mod id;
 mod input;
 mod job;
 mod lines;
 mod output;
 mod overlay;
+mod own;
 mod progress;
 mod record;
 mod resume;
@@ -71,30 +74,37 @@ fn prepare(mut fetch: Fetch) -> Result<Run, String> {
     }
     let defaults = defaults(&mut fetch)?;
     let file = fetch.input.as_deref().map(input::open).transpose()?;
-    if fetch.input.as_deref().is_some_and(|input| input::is_same(input, &fetch.output)) {
+    if fetch.input.as_deref().is_some_and(|input| own::is_written_over(input, &fetch.output)) {
         return Err("the output would be written over the input: name another file".to_owned());
     }
     let (caller, hosts) = caller::of(&fetch)?;
-    let (kept, lines) = match fetch.resume {
-        None => (Kept::default(), output::create(&fetch.output, fetch.overwrite)?),
+    let earlier = match fetch.resume {
+        None => None,
         Some(_) if fetch.output == Path::new("-") => {
             return Err("--resume needs an --output that is a file".to_owned());
         }
-        Some(resume) => {
-            let (kept, part) = resume::resume(&fetch.output, resume.keep())?;
-            (kept, Box::new(part) as _)
-        }
+        Some(resume) => Some(resume::resume(&fetch.output, resume.keep())?),
     };
+    let (kept, next) = earlier.unzip();
+    let kept: Kept = kept.unwrap_or_default();
     let before = kept.before();
-    let (urls, has_files) = (mem::take(&mut fetch.urls), fetch.output_dir.is_some());
-    let source = |file| Source { urls: urls.clone(), file, defaults: defaults.clone(), has_files };
+    let urls = mem::take(&mut fetch.urls);
+    let taken = fetch.output_dir.as_ref().map(|dir| own::names_in(dir, &fetch));
+    let source = |file| {
+        let (urls, defaults, taken) = (urls.clone(), defaults.clone(), taken.clone());
+        Source { urls, file, defaults, taken }
+    };
     // What can be read twice is, so that nothing is fetched for an output that does not fit.
-    let kept = match before.records > 0 && fetch.input.as_deref().is_none_or(input::is_file) {
+    let kept = match !kept.is_empty() && fetch.input.as_deref().is_none_or(input::is_file) {
         true => {
             let again = fetch.input.as_deref().map(input::open).transpose()?;
             input::fits(source(again), kept)?
         }
         false => kept,
+    };
+    let lines = match next {
+        None => output::create(&fetch.output, fetch.overwrite)?,
+        Some(next) => Box::new(next.takes_place()?),
     };
     let counted = progress::count(&fetch, urls.len(), before.records);
     let jobs = input::read(source(file), kept);

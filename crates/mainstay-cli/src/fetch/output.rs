@@ -1,9 +1,9 @@
 //! Where the lines go. A thread of its own writes them, so that a slow disk or pager holds up
 //! nothing that has begun.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -110,36 +110,4 @@ fn write(file: &mut impl Write, records: &[Record], lines: &mut Vec<u8>) -> io::
     file.write_all(lines)?;
     lines.clear();
     file.flush()
-}
-
-/// Puts the lines of an output into the order of their inputs.
-pub(crate) fn sort(path: &Path) -> io::Result<()> {
-    let mut places = Vec::new();
-    let (mut lines, mut line, mut at) = (BufReader::new(File::open(path)?), Vec::new(), 0);
-    loop {
-        line.clear();
-        let length = lines.read_until(b'\n', &mut line)? as u64;
-        if length == 0 {
-            break;
-        }
-        let record: Record = serde_json::from_slice(&line)?;
-        places.push((record.index, at, length));
-        at += length;
-    }
-    if places.is_sorted() {
-        return Ok(());
-    }
-    places.sort_unstable();
-    let next: PathBuf = {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".next");
-        name.into()
-    };
-    let (mut from, mut to) = (File::open(path)?, BufWriter::new(File::create(&next)?));
-    for (_, at, length) in places {
-        from.seek(SeekFrom::Start(at))?;
-        io::copy(&mut (&from).take(length), &mut to)?;
-    }
-    to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(&next, path)
 }

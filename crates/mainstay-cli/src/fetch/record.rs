@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::digest::Digest;
+use super::id::Id;
 use super::job::Name;
 
 /// How an input ended.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// What its line called it.
-    pub(crate) id: Option<Value>,
+    pub(crate) id: Option<Id>,
     /// Its place among the inputs, from 0.
     pub(crate) index: u64,
     pub(crate) url: Arc<str>,

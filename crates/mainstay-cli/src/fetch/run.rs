@@ -19,7 +19,7 @@ use super::hosts::Hosts;
 use super::input::{Input, Wrong};
 use super::job::{Job, Name};
 use super::lines::Lines;
-use super::output::{self, Output};
+use super::output::Output;
 use super::progress::{Counted, Progress};
 use super::record::{Kind, Record};
 use super::resume::{self, Before};
@@ -103,14 +103,14 @@ impl Run {
         let columns = if err.is_terminal() { terminal::width(&err) } else { usize::MAX };
         out::note(summary.told(clock::since(began), before.records, columns));
         if let Some(Err(wrong)) = end.get() {
-            return not_read(&fetch, before, wrong);
+            return not_read(&fetch, &before, wrong);
         }
         let failed = match fetch.first {
             // Those that failed before it are no failure of what was asked for.
             true => u64::from(summary.ok == 0),
             false => summary.failed + before.failed,
         };
-        finish(&fetch, failed, stop, written)
+        finish(&fetch, &before, failed, stop, written)
     }
 }
 
@@ -200,7 +200,7 @@ async fn take(
 }
 
 /// The inputs came to no end of theirs.
-fn not_read(fetch: &Fetch, before: Before, wrong: &Wrong) -> Exit {
+fn not_read(fetch: &Fetch, before: &Before, wrong: &Wrong) -> Exit {
     match wrong {
         Wrong::Ended(what) => out::wrong(format_args!("the input: {what}")),
         Wrong::Others(what) => match resume::undo(&fetch.output, before) {
@@ -211,7 +211,13 @@ fn not_read(fetch: &Fetch, before: Before, wrong: &Wrong) -> Exit {
 }
 
 /// What is left to do with the output, and what the shell is told.
-fn finish(fetch: &Fetch, failed: u64, stop: Stop, written: io::Result<()>) -> Exit {
+fn finish(
+    fetch: &Fetch,
+    before: &Before,
+    failed: u64,
+    stop: Stop,
+    written: io::Result<()>,
+) -> Exit {
     match written {
         // Whoever read it has had enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Exit::SomeFailed,
@@ -227,17 +233,10 @@ fn finish(fetch: &Fetch, failed: u64, stop: Stop, written: io::Result<()>) -> Ex
         return Exit::Interrupted;
     }
     if fetch.resume.is_some() {
-        if let Err(error) = replace(fetch) {
+        let is_sorted = fetch.order == Order::Input;
+        if let Err(error) = resume::finish(&fetch.output, is_sorted, before) {
             return out::wrong(format_args!("the output {}: {error}", fetch.output.display()));
         }
     }
     if failed == 0 { Exit::Ok } else { Exit::SomeFailed }
-}
-
-/// The lines of a resumed run take the place of the output, in the order that was asked for.
-fn replace(fetch: &Fetch) -> io::Result<()> {
-    if fetch.order == Order::Input {
-        output::sort(&resume::part_of(&fetch.output))?;
-    }
-    resume::finish(&fetch.output)
 }

@@ -1,5 +1,6 @@
 //! The demo, as somebody sees it who has just heard of us.
 
+use crate::begun::Begun;
 use crate::mainstay;
 
 #[test]
@@ -7,7 +8,7 @@ fn it_shows_three_ways_and_the_last_one_does_what_it_is_for() {
     let mut command = mainstay(["demo"]);
     // A proxy of this user leads nowhere near the hosts of the demo.
     command.env("http_proxy", "http://127.0.0.1:1");
-    let ran = crate::ran(command.output().unwrap());
+    let ran = Begun::of(&mut command).ended();
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
     assert!(ran.out.lines().all(|line| line.chars().count() < 80), "{}", ran.out);
     let row = |name: &str| -> Vec<String> {

@@ -1,11 +1,11 @@
 //! `--output-dir`: bodies as files, streamed and resumed.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use mainstay_testkit::server::{Content, Faulty, Reply};
 use serde_json::json;
 
+use crate::begun::Begun;
 use crate::{Dir, mainstay, run, run_with};
 
 const LENGTH: usize = 3_000_000;
@@ -67,13 +67,10 @@ fn a_file_that_was_begun_is_gone_on_with_by_another_run() {
     let (pages, output) = (dir.path("pages"), dir.path("out.jsonl"));
     let url = api.url("/big");
     let args = ["fetch", "--output-dir", &pages, "-o", &output, &url];
-    let mut child = mainstay(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut begun = Begun::of(&mut mainstay(args));
     let part = dir.path("pages/000000.part");
-    while std::fs::metadata(&part).map_or(0, |data| data.len()) == 0 {
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    begun.until(|| std::fs::metadata(&part).is_ok_and(|data| data.len() > 0));
+    drop(begun);
     assert!(dir.has("pages/000000.part.validator") && !dir.has("pages/000000"));
 
     let ran = run(args.into_iter().chain(["--resume"]));
@@ -125,6 +122,29 @@ fn no_two_inputs_have_one_file() {
     assert_eq!(records[1]["id"], "7");
     assert_eq!(dir.read("pages/7"), "/a");
     assert_eq!(dir.read("pages/x.json"), "/x.json");
+}
+
+#[test]
+fn no_body_goes_into_the_input_or_the_output() {
+    let api = Faulty::start(|_| Reply::ok("a body")).unwrap();
+    let dir = Dir::new("own");
+    let ids = ["in.jsonl", "OUT.jsonl", "out.jsonl.part.next", "all.toml", "good"];
+    let lines: String =
+        ids.map(|id| format!("{{\"id\":\"{id}\",\"url\":\"{}\"}}\n", api.url("/a"))).concat();
+    dir.file("in.jsonl", &lines);
+    dir.file("all.toml", "[pipelines.all]\nextends = \"standard\"\n");
+    let args = ["fetch", "-i", "in.jsonl", "-o", "out.jsonl", "-c", "all.toml", "-p", "all"];
+    let mut command = mainstay(args.into_iter().chain(["--order", "input", "--output-dir", "."]));
+    let ran = Begun::of(command.current_dir(dir.path(""))).ended();
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let records = crate::records(&dir.read("out.jsonl"));
+    let kinds: Vec<_> = records.iter().map(|record| &record["error"]["kind"]).collect();
+    assert_eq!(kinds[..4], [&json!("input"); 4]);
+    assert_eq!(kinds[4], &json!(null));
+    let message = records[0]["error"]["message"].as_str().unwrap();
+    assert_eq!(message, "line 1: its body would go into the file of this run itself, in.jsonl");
+    assert_eq!(dir.read("in.jsonl"), lines);
+    assert_eq!(dir.read("good"), "a body");
 }
 
 #[test]

@@ -62,6 +62,13 @@ fn neither_a_password_nor_a_whole_book_is_said_of_a_line_that_is_no_url() {
 }
 
 #[test]
+fn a_comment_may_be_written_in_anything() {
+    let api = well();
+    let ran = run_with(["fetch", "-i", "-"], &[b"# caf\xe9\n", api.url("/a").as_bytes()].concat());
+    assert_eq!((ran.code, ran.records().len()), (Some(0), 1), "{}", ran.out);
+}
+
+#[test]
 fn an_id_is_for_one_input() {
     let api = well();
     let url = api.url("/a");
@@ -118,6 +125,12 @@ fn what_cannot_be_read_or_written_is_said_before_the_first_request() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("written over the input"), "{}", ran.err);
     assert_eq!(dir.read("in.txt"), url);
+    for part in ["out.part", "out.part.next"] {
+        let (input, output) = (dir.file(part, &url), dir.path("out"));
+        let ran = run(["fetch", "--input", &input, "--output", &output, "--overwrite"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert_eq!(dir.read(part), url);
+    }
     assert_eq!(api.requests(), 0);
 }
 

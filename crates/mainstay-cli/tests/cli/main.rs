@@ -1,6 +1,7 @@
 //! The command as its user has it: what it prints, and how it exits.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod begun;
 mod check;
 mod demo;
 mod ends;
@@ -11,10 +12,10 @@ mod redirects;
 mod resume;
 mod slow;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
+use begun::Begun;
 use serde_json::Value;
 
 /// The command with these arguments.
@@ -56,18 +57,15 @@ fn ran(output: Output) -> Ran {
 
 #[track_caller]
 fn run<'a>(args: impl IntoIterator<Item = &'a str>) -> Ran {
-    ran(mainstay(args).stdin(Stdio::null()).output().expect("it can be started"))
+    Begun::of(&mut mainstay(args)).ended()
 }
 
 /// Runs it with this as its standard input.
 #[track_caller]
 fn run_with<'a>(args: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Ran {
-    let mut command = mainstay(args);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("it can be started");
-    // It may have had enough before the end.
-    let _ = child.stdin.take().expect("it is piped").write_all(input);
-    ran(child.wait_with_output().expect("it ends"))
+    let mut begun = Begun::of(&mut mainstay(args));
+    begun.writes(input);
+    begun.ended()
 }
 
 /// A directory of its own for each test, gone at its end.

@@ -1,13 +1,12 @@
 //! `--resume`: every input exactly once in the end, whatever happened to the runs before.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::Stdio;
 use std::time::Duration;
 
 use mainstay_testkit::server::{Faulty, Reply};
 
-use crate::{Dir, Ran, mainstay, ran, records, run};
+use crate::begun::Begun;
+use crate::{Dir, Ran, mainstay, records, run, run_with};
 
 const INPUTS: usize = 300;
 
@@ -21,15 +20,8 @@ fn urls(api: &Faulty) -> String {
 
 /// Starts a run, and kills it as soon as the server has seen so many requests.
 fn kill_after(api: &Faulty, args: &[&str], requests: usize) {
-    let mut command = mainstay(args.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().unwrap();
     let goal = api.requests() + requests;
-    while api.requests() < goal && child.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    Begun::of(&mut mainstay(args.iter().copied())).until(|| api.requests() >= goal);
 }
 
 #[track_caller]
@@ -107,35 +99,98 @@ fn an_output_of_another_input_is_refused_and_kept() {
     let ran = run(["fetch", "-o", &output, "--resume", &a]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("no.jsonl:1: this is no line of an output"), "{}", ran.err);
+    let mut left: Vec<_> = std::fs::read_dir(dir.path("")).unwrap().collect();
+    left.sort_by_key(|file| file.as_ref().unwrap().file_name());
+    let left = left.into_iter().map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.collect::<Vec<_>>(), ["in.txt", "no.jsonl", "out.jsonl"]);
+}
+
+#[test]
+fn an_output_of_another_input_is_refused_though_all_of_it_failed() {
+    let (api, dir) = (Faulty::start(|_| Reply::status(503)).unwrap(), Dir::new("other-failed"));
+    let output = dir.path("out.jsonl");
+    let args = ["fetch", "-o", &output, "--attempts", "1", "--resume"];
+    let urls = ["/a", "/b"].map(|path| api.url(path));
+    let go = |urls: &[&str]| run(args.into_iter().chain(urls.iter().copied()));
+    assert_eq!(go(&[&urls[0], &urls[1]]).code, Some(1));
+    let known = dir.read("out.jsonl");
+
+    for others in [&[urls[1].as_str(), &urls[0]][..], &[&urls[0]]] {
+        let ran = go(others);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.err.contains("the output does not fit the input"), "{}", ran.err);
+        assert_eq!(dir.read("out.jsonl"), known);
+        assert!(!dir.has("out.jsonl.part") && !dir.has("out.jsonl.part.next"));
+    }
+    // As a run leaves it that was killed.
+    std::fs::rename(&output, dir.path("out.jsonl.part")).unwrap();
+    assert_eq!(go(&[&urls[1], &urls[0]]).code, Some(2));
+    assert_eq!(dir.read("out.jsonl.part"), known);
+    assert!(!dir.has("out.jsonl") && !dir.has("out.jsonl.part.next"));
+    assert_eq!(api.requests(), 2);
+    assert_eq!(go(&[&urls[0], &urls[1]]).code, Some(1));
+    assert_eq!(api.requests(), 4);
+}
+
+#[test]
+fn a_line_that_was_no_input_can_be_mended() {
+    let (api, dir) = (slow(), Dir::new("mended"));
+    let (output, url) = (dir.path("out.jsonl"), api.url("/a"));
+    let resume = |lines: &str| {
+        let input = dir.file("in.txt", lines);
+        run(["fetch", "-i", &input, "-o", &output, "--resume"])
+    };
+    assert_eq!(resume(&format!("{url}\nexample.com\n")).code, Some(1));
+    assert_eq!(resume(&format!("{url}\n{url}\n")).code, Some(0));
+    assert_eq!(dir.read("out.jsonl").lines().count(), 2);
+    assert_eq!(api.requests(), 2);
 }
 
 #[test]
 fn a_pipe_of_other_inputs_leaves_what_was_there_before() {
-    let (api, dir) = (failing_once(), Dir::new("other-pipe"));
-    let output = dir.path("out.jsonl");
-    let urls = ["/503", "/b"].map(|path| api.url(path));
-    let input = dir.file("in.txt", &urls.join("\n"));
-    let args = ["fetch", "-o", &output, "--attempts", "1", "--resume", "-i"];
-    let go_on = || run(args.into_iter().chain([input.as_str()]));
-    assert_eq!(go_on().code, Some(1));
+    for (other, says) in [("/other\n", "input 1 was"), ("", "is in the output alone")] {
+        let (api, dir) = (failing_once(), Dir::new("other-pipe"));
+        let output = dir.path("out.jsonl");
+        let urls = ["/503", "/b"].map(|path| api.url(path));
+        let input = dir.file("in.txt", &urls.join("\n"));
+        let args = ["fetch", "-o", &output, "--attempts", "1", "--resume", "-i"];
+        let go_on = || run(args.into_iter().chain([input.as_str()]));
+        assert_eq!(go_on().code, Some(1));
+        let known = dir.read("out.jsonl");
 
-    let mut command = mainstay(args.into_iter().chain(["-"]));
-    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut pipe = child.stdin.take().unwrap();
-    writeln!(pipe, "{}", api.url("/other")).unwrap();
-    while !dir.read_or_nothing("out.jsonl.part").contains("/other") {
-        std::thread::yield_now();
+        let mut begun = Begun::of(&mut mainstay(args.into_iter().chain(["-"])));
+        begun.writes(format!("{}\n", urls[0]).as_bytes());
+        begun.until(|| dir.read_or_nothing("out.jsonl.part").contains("/503"));
+        begun.writes(other.replace('/', &api.url("/")).as_bytes());
+        let ran = begun.ended();
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.err.contains("the output does not fit the input"), "{}", ran.err);
+        assert!(ran.err.contains(says), "{}", ran.err);
+        assert_eq!(dir.read("out.jsonl"), known);
+        assert!(!dir.has("out.jsonl.part"));
+
+        let ran = go_on();
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert_eq!(dir.read("out.jsonl").lines().count(), 2);
     }
-    writeln!(pipe, "{}", api.url("/another")).unwrap();
-    drop(pipe);
-    let ran = ran(child.wait_with_output().unwrap());
-    assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("the output does not fit the input: input 1 was"), "{}", ran.err);
+}
 
-    let ran = go_on();
+#[test]
+fn ids_that_a_pipe_does_not_have_leave_nothing_of_what_it_has() {
+    let (api, dir) = (slow(), Dir::new("other-ids"));
+    let output = dir.path("out.jsonl");
+    let args = ["fetch", "-o", &output, "--resume", "-i", "-"];
+    let go = |id: &str| {
+        let line = format!("{{\"url\":\"{}\",\"id\":\"{id}\"}}\n", api.url("/"));
+        run_with(args, line.as_bytes())
+    };
+    assert_eq!(go("a").code, Some(0));
+    let ran = go("b");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("is in the output alone"), "{}", ran.err);
+    let ran = go("a");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(!dir.read("out.jsonl").contains("/other"));
-    assert_eq!(dir.read("out.jsonl").lines().count(), 2);
+    assert_eq!(api.requests(), 2);
 }
 
 #[test]
@@ -162,19 +217,27 @@ fn failing_once() -> Faulty {
 }
 
 #[test]
-fn an_id_is_known_wherever_it_stands() {
-    let (api, dir) = (slow(), Dir::new("ids"));
-    let output = dir.path("out.jsonl");
-    let line =
-        |id: &str| format!("{{\"url\":\"{}\",\"id\":\"{id}\"}}\n", api.url(&format!("/{id}")));
-    let resume = |text: String| {
-        let input = dir.file("in.jsonl", &text);
-        run(["fetch", "-i", &input, "-o", &output, "--resume"])
-    };
-    assert_eq!(resume(line("a") + &line("b")).code, Some(0));
-    assert_eq!(resume(line("c") + &line("b") + &line("a")).code, Some(0));
-    assert_eq!(api.requests(), 3);
-    assert_eq!(dir.read("out.jsonl").lines().count(), 3);
+fn an_id_is_known_wherever_it_stands_and_leads() {
+    for order in ["completion", "input"] {
+        let (api, dir) = (slow(), Dir::new(&format!("ids-{order}")));
+        let output = dir.path("out.jsonl");
+        let resume = |ids: &[&str], query: &str| {
+            let url = |id| api.url(&format!("/{id}?signed={query}"));
+            let lines =
+                ids.iter().map(|id| format!("{{\"url\":\"{}\",\"id\":\"{id}\"}}\n", url(id)));
+            let input = dir.file("in.jsonl", &lines.collect::<String>());
+            run(["fetch", "-i", &input, "-o", &output, "--order", order, "--resume"])
+        };
+        assert_eq!(resume(&["a", "b"], "one").code, Some(0));
+        let ran = resume(&["c", "b", "a"], "two");
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert_eq!(api.requests(), 3);
+        let records = records(&dir.read("out.jsonl"));
+        let place = |id: &str| records.iter().find(|it| it["id"] == id).unwrap()["index"].clone();
+        assert_eq!(["c", "b", "a"].map(place), [0, 1, 2]);
+        let is_sorted = records.is_sorted_by_key(|record| record["index"].as_u64());
+        assert_eq!((records.len(), is_sorted), (3, order == "input"));
+    }
 }
 
 #[test]

@@ -1,13 +1,11 @@
 //! Readers that do not read, and runs that end with much in hand.
 
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread;
 use std::time::Duration;
 
 use mainstay_testkit::server::{Faulty, Reply};
 
-use crate::{Dir, Ran, mainstay, ran, records, run};
+use crate::begun::Begun;
+use crate::{Dir, mainstay, records, run};
 
 const MIB: usize = 1 << 20;
 
@@ -28,60 +26,10 @@ fn urls(api: &Faulty, paths: &[&str], many: usize) -> Vec<String> {
     paths.iter().map(|path| api.url(path)).chain(others).collect()
 }
 
-/// The command while it runs, for a minute at most.
-struct Begun {
-    child: Child,
-    /// Gone with this.
-    _limit: Sender<()>,
-}
-
 /// Begins to fetch these.
 fn begun(args: &[&str], urls: &[String]) -> Begun {
     let args = ["fetch"].into_iter().chain(args.iter().copied());
-    let child = mainstay(args.chain(urls.iter().map(String::as_str)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (process, (limit, ends)) = (child.id(), channel::<()>());
-    thread::spawn(move || {
-        if ends.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
-            signal(process, "-KILL");
-        }
-    });
-    Begun { child, _limit: limit }
-}
-
-impl Begun {
-    /// Waits until that is so.
-    #[track_caller]
-    fn until(&mut self, is_so: impl Fn() -> bool) {
-        while !is_so() {
-            assert!(self.child.try_wait().unwrap().is_none(), "it has ended before");
-            thread::yield_now();
-        }
-    }
-
-    /// Somebody presses Ctrl-C.
-    fn interrupt(&self) {
-        signal(self.child.id(), "-INT");
-    }
-
-    /// Nobody reads its lines any more.
-    fn close(&mut self) {
-        drop(self.child.stdout.take());
-    }
-
-    /// Reads its lines, to its end.
-    fn ended(self) -> Ran {
-        let Self { child, _limit } = self;
-        ran(child.wait_with_output().unwrap())
-    }
-}
-
-fn signal(process: u32, which: &str) {
-    Command::new("kill").args([which, &process.to_string()]).output().unwrap();
+    Begun::of(&mut mainstay(args.chain(urls.iter().map(String::as_str))))
 }
 
 /// Some time passes: more than twice as long as any of these may take for an attempt.
@@ -132,7 +80,7 @@ fn who_does_not_read_is_not_fetched_for() {
         // 16 MiB, and what is on its way, beside the one that is being written.
         let sent = api.requests() - before;
         assert!(sent < 30, "{order}: {sent}");
-        begun.close();
+        drop(begun.out());
         assert_eq!(begun.ended().code, Some(1), "{order}");
     }
 }
@@ -145,7 +93,7 @@ fn ctrl_c_keeps_what_waits_for_its_turn() {
     let mut begun = begun(&["--order", "input", "-o", &output], &urls(&api, &["/never"], 50));
     begun.until(|| api.requests() == 51);
     later(&api);
-    begun.interrupt();
+    begun.signal("-INT");
     assert_eq!(begun.ended().code, Some(130));
     let records = records(&dir.read("out.jsonl"));
     let places: Vec<_> = records.iter().filter_map(|record| record["index"].as_u64()).collect();
@@ -158,7 +106,7 @@ fn ctrl_c_keeps_what_nobody_has_read_yet() {
     let mut begun = begun(&["--concurrency", "13"], &urls(&api, &["/never"], 12));
     begun.until(|| api.requests() == 13);
     later(&api);
-    begun.interrupt();
+    begun.signal("-INT");
     let ended = begun.ended();
     assert_eq!((ended.code, ended.records().len()), (Some(130), 12), "{}", ended.err);
 }
@@ -169,7 +117,7 @@ fn ctrl_c_while_the_last_is_written_tears_nothing() {
     let mut begun = begun(&[], &urls(&api, &[], 3));
     begun.until(|| api.requests() == 3);
     later(&api);
-    begun.interrupt();
+    begun.signal("-INT");
     let ended = begun.ended();
     assert_eq!((ended.code, ended.records().len()), (Some(0), 3), "{}", ended.err);
     assert!(ended.err.contains("3 ended in "), "{}", ended.err);
@@ -181,7 +129,7 @@ fn who_reads_no_more_is_not_waited_for() {
     for order in ["completion", "input"] {
         let args = ["--order", order, "--timeout", "1h", "--deadline", "2h", "--concurrency", "2"];
         let mut begun = begun(&args, &[api.url("/a"), api.url("/never")]);
-        begun.close();
+        drop(begun.out());
         assert_eq!(begun.ended().code, Some(1), "{order}");
     }
 }
