@@ -52,11 +52,15 @@ fn neither_a_password_nor_a_whole_book_is_said_of_a_line_that_is_no_url() {
     let long = "x".repeat(10_000);
     let lines = format!(
         "ftp://me:s3cret@h/x\nme:s3cret@h/x\n{{\"url\":\"ftp://me:s3cret@h/\"}}\n{long}\n\
-         {{\"url\":\"http://h/\",\"method\":\"{long} \"}}\n"
+         {{\"url\":\"http://h/\",\"method\":\"{long} \"}}\n\
+         {{\"url\":\"http://h/\",\"headers\":\"x-key: s3cret\"}}\n\
+         {{\"url\":\"http://h/\",\"{long}\":1}}\n"
     );
     let ran = run_with(["fetch", "-i", "-", "--order", "input"], lines.as_bytes());
     assert!(!ran.out.contains("s3cret"), "{}", ran.out);
-    assert_eq!(ran.records().len(), 5);
+    assert_eq!(ran.records().len(), 7);
+    let message = ran.records()[5]["error"]["message"].to_string();
+    assert!(message.contains("expected a map"), "{message}");
     assert!(ran.out.lines().all(|line| line.len() < 1_000), "{}", ran.out);
     assert_eq!(ran.records()[0]["url"], "ftp://…@h/x");
 }
