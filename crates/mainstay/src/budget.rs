@@ -43,7 +43,7 @@ pub use mainstay_policy::budget::{Budget, BudgetSnapshot, RetryBudget};
 /// Accounts that extra attempts are paid from: one for all requests, or one for each key.
 ///
 /// There is `Arc<Budget>`, `Arc<Keyed<Budget, K>>`, [`Unbounded`], and with the feature `tower` its
-/// own budgets in a [`TowerBudget`].
+/// own budgets in a `TowerBudget`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no budget for requests of type `{Req}`",
     label = "not a budget for these requests",

@@ -22,7 +22,7 @@ mod sealed {
     impl Sealed for super::Unchanged {}
 }
 
-/// Any error `E` becomes [`Error<E>`].
+/// In the type of a service: its error `E` became [`Error<E>`], which can be a refusal of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifted;
 
@@ -38,7 +38,7 @@ impl<E> Carry<E> for Lifted {
     }
 }
 
-/// The error stays what it is, since it can carry a refusal.
+/// In the type of a service: its error stays what it is, since it can carry a refusal by itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Unchanged;
 

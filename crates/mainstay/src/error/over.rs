@@ -5,8 +5,8 @@ use tower_service::Service;
 
 use super::CallError;
 
-/// Puts a layer over a service, and does not compile where the error of the service cannot carry a
-/// refusal.
+/// [`Layer::layer`] by another name, for a compiler error that helps: where the error of the
+/// service cannot carry a refusal, `over` does not compile, and the compiler says what to do.
 ///
 /// `ServiceBuilder` and [`Layer::layer`] take any service, and the compiler complains only where it
 /// is called; what it says of `.oneshot(request)` there names neither [`CallError`] nor

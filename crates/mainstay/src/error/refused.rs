@@ -16,7 +16,7 @@ pub struct Refused {
     retry_in: Option<Duration>,
 }
 
-/// Why.
+/// Why an attempt was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Reason {

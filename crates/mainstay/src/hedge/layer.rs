@@ -60,7 +60,7 @@ impl<P, H, B> HedgeLayer<P, H, B> {
     }
 
     /// Draws on this budget: an `Arc<Budget>` for all requests, a `Keyed<Budget, K>` in an `Arc`, a
-    /// [`TowerBudget`](crate::budget::TowerBudget). A layer of retries may be given the same.
+    /// `TowerBudget` (feature `tower`). A layer of retries may be given the same.
     #[must_use]
     pub fn budget<C>(self, budgets: C) -> HedgeLayer<P, H, C> {
         let Self { protocol, hedgers, name, .. } = self;

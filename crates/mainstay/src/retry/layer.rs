@@ -63,7 +63,7 @@ impl<P, B> RetryLayer<P, B> {
     }
 
     /// Draws on this budget: an `Arc<Budget>` for all requests, a `Keyed<Budget, K>` in an `Arc`, a
-    /// [`TowerBudget`](crate::budget::TowerBudget). A layer of hedges may be given the same.
+    /// `TowerBudget` (feature `tower`). A layer of hedges may be given the same.
     #[must_use]
     pub fn budget<C>(self, budgets: C) -> RetryLayer<P, C> {
         let Self { settings, schedule, protocol, name, .. } = self;
