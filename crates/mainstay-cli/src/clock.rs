@@ -12,6 +12,10 @@ pub(crate) fn since(began: Instant) -> Duration {
     now().saturating_duration_since(began)
 }
 
+pub(crate) async fn wait(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 /// Stops the thread for this long.
 #[expect(clippy::disallowed_methods, reason = "the thread that writes has no executor")]
 pub(crate) fn pause(time: Duration) {

@@ -5,6 +5,8 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
+use anstream::{AutoStream, ColorChoice};
+
 use crate::exit::Exit;
 
 pub(crate) const RED: &str = "\x1b[1;31m";
@@ -34,6 +36,14 @@ pub(crate) fn wrong(what: impl Display) -> Exit {
 pub(crate) fn headless(text: &str) -> String {
     let text = text.trim_end();
     coloured(text.strip_prefix("error: ").unwrap_or(text))
+}
+
+/// The same text in this colour, if standard error shows any.
+pub(crate) fn if_coloured(colour: &str, text: &str) -> String {
+    match AutoStream::choice(&io::stderr()) {
+        ColorChoice::Never => text.to_owned(),
+        _ => format!("{colour}{text}{PLAIN}"),
+    }
 }
 
 /// A line for people.

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use anstream::adapter::strip_str;
 use terminal_size::{Width, terminal_size_of};
 
 /// What is drawn on standard error.
@@ -71,9 +72,11 @@ const USUAL: usize = 80;
 const LEAST: usize = 20;
 
 fn clipped(line: &str, columns: usize) -> String {
-    match line.char_indices().nth(columns) {
+    // Colours take no columns.
+    let plain = strip_str(line).to_string();
+    match plain.chars().nth(columns) {
         None => line.to_owned(),
-        Some(_) => line.chars().take(columns - 1).chain(['…']).collect(),
+        Some(_) => plain.chars().take(columns - 1).chain(['…']).collect(),
     }
 }
 
@@ -117,6 +120,9 @@ mod tests {
     fn no_line_is_longer_than_the_terminal_is_wide() {
         assert_eq!(clipped("twelve chars", 12), "twelve chars");
         assert_eq!(clipped("thirteen char", 12), "thirteen ch…");
+        let red = "\x1b[1;31mtwelve chars\x1b[0m";
+        assert_eq!(clipped(red, 12), red);
+        assert_eq!(clipped(red, 11), "twelve cha…");
         assert_eq!(wrapped("a bb ccc  dddd\nee", 6), "a bb\nccc\ndddd\nee");
         assert_eq!(wrapped("one-long-word a b", 4), "one-long-word\na b");
     }

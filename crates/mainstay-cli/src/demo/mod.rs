@@ -4,7 +4,6 @@ mod api;
 mod table;
 mod ways;
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::pin::pin;
@@ -19,7 +18,7 @@ use crate::fetch::seconds;
 use crate::out::{self, GREEN, PLAIN, RED};
 use crate::terminal::{self, Area};
 use api::Api;
-use ways::{CALLS, DOWN, Run, SAMPLE};
+use ways::{CALLS, DOWN, Done, Run, SAMPLE};
 
 pub(crate) fn run() -> Exit {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -35,7 +34,9 @@ pub(crate) fn run() -> Exit {
 
 async fn all() -> Result<[Run; 3], String> {
     let width = terminal::width(&io::stdout()).min(80) - 1;
-    out::whole(&format!("{}\n\n", terminal::wrapped(Api::FAULTS, width)));
+    for text in [Api::FAULTS, WAYS] {
+        out::whole(&format!("{}\n\n", terminal::wrapped(text, width)));
+    }
     let [one, all, pipeline] = table::NAMES;
     Ok([
         watched(one, SAMPLE, ways::one_by_one).await?,
@@ -45,20 +46,16 @@ async fn all() -> Result<[Run; 3], String> {
 }
 
 /// Shows how far a way is, on a line that stays.
-async fn watched<F>(
-    way: &str,
-    of: usize,
-    run: impl FnOnce(Rc<Cell<usize>>) -> F,
-) -> Result<Run, String>
+async fn watched<F>(way: &str, of: usize, run: impl FnOnce(Rc<Done>) -> F) -> Result<Run, String>
 where
     F: Future<Output = Result<Run, String>>,
 {
-    let (done, began) = (Rc::new(Cell::new(0)), clock::now());
+    let (done, began) = (Rc::new(Done::default()), clock::now());
     let (mut area, is_seen) = (Area::default(), io::stderr().is_terminal());
     let draw = |area: &mut Area| {
         if is_seen {
             let width = terminal::width(&io::stderr()) - 1;
-            area.draw(&[line(way, done.get(), of, clock::since(began), width)]);
+            area.draw(&[line(way, &done, of, clock::since(began), width)]);
         }
     };
     let mut running = pin!(run(Rc::clone(&done)));
@@ -75,21 +72,39 @@ where
     }
 }
 
-/// `all at once        ━━━━━━━━━━━━━━━─────────  150 of 200     1.2 s`.
-fn line(way: &str, done: usize, of: usize, took: Duration, columns: usize) -> String {
-    let (far, took) = (format!("{done:>3} of {of:<3}"), seconds(took));
-    let room = columns.saturating_sub(18 + far.len() + 2 + 8);
-    match terminal::bar(done as u64, of as u64, room) {
-        bar if bar.is_empty() => format!("{way:<18}{far}{took:>9}"),
-        bar => format!("{way:<18}{bar}  {far}{took:>8}"),
+/// `all at once       ━━━━━━━━━━━━━━━━××××××   94 ok, 106 failed   1.3 s`.
+fn line(way: &str, done: &Done, of: usize, took: Duration, columns: usize) -> String {
+    /// Of the name, the counts and the time.
+    const LEAST: usize = 18 + 18 + 9;
+
+    let (ok, failed, took) = (done.ok.get(), done.failed.get(), seconds(took));
+    if columns < LEAST {
+        return format!("{way:<18}{ok:>3} of {of:<3} ok{took:>8}");
+    }
+    let counts = format!("{ok:>3} ok, {failed:>3} failed");
+    match terminal::bar((ok + failed) as u64, of as u64, columns.saturating_sub(LEAST + 1)) {
+        bar if bar.is_empty() => format!("{way:<18}{counts}{took:>9}"),
+        bar => format!("{way:<18}{}  {counts}{took:>8}", with_failures(&bar, failed, of)),
+    }
+}
+
+/// The same bar, of which the end of what is done is what failed.
+fn with_failures(bar: &str, failed: usize, of: usize) -> String {
+    let full = bar.chars().filter(|c| *c == '━').count();
+    // Who failed once is seen, and who succeeded as well.
+    let share = (failed * bar.chars().count()).div_ceil(of).min(full);
+    let (ok, rest) = ("━".repeat(full - share), "─".repeat(bar.chars().count() - full));
+    match share {
+        0 => format!("{ok}{rest}"),
+        _ => format!("{ok}{}{rest}", out::if_coloured(RED, &"×".repeat(share))),
     }
 }
 
 fn told(runs: &[Run; 3]) -> Exit {
     let (checks, width) = (checks(&runs[2]), terminal::width(&io::stdout()));
     let mut text = format!("\n{}\n", table::table(runs, width));
-    for (what, is_so) in checks {
-        let (colour, sign) = if is_so { (GREEN, '✓') } else { (RED, '✗') };
+    for (what, is_so) in &checks {
+        let (colour, sign) = if *is_so { (GREEN, '✓') } else { (RED, '✗') };
         let what = terminal::wrapped(what, width.min(80) - 3).replace('\n', "\n  ");
         text.push_str(&format!("{colour}{sign}{PLAIN} {what}\n"));
     }
@@ -101,29 +116,40 @@ fn told(runs: &[Run; 3]) -> Exit {
 }
 
 /// What the pipeline is for, and whether it did it.
-fn checks(pipeline: &Run) -> [(&'static str, bool); 4] {
+fn checks(pipeline: &Run) -> [(String, bool); 4] {
+    /// The standard pipeline allows a fifth of the calls, and a reserve for each host.
+    const REQUESTS: usize = CALLS * 3 / 2;
+    /// Three attempts for each call would be twice as many.
+    const KNOCKS: usize = DOWN * 3 / 2;
+
+    let &Run { attempts, knocks, lost, .. } = pipeline;
     [
-        ("The pipeline: every call of a host that is up succeeded.", pipeline.lost == 0),
+        ("The pipeline: every call of a host that is up succeeded.".to_owned(), lost == 0),
         (
-            "Once a host had said 429, no request came to it before the time was over.",
+            "Once a host had said 429, no request came to it before the time was over.".to_owned(),
             pipeline.too_early() == 0,
         ),
-        // What the standard pipeline allows: a fifth of the calls, and a reserve for each host.
         (
-            "It sent less than half as many requests again as there were calls.",
-            (pipeline.attempts as usize) < CALLS * 3 / 2,
+            format!("It sent {attempts} requests for {CALLS} calls: no more than {REQUESTS}."),
+            attempts as usize <= REQUESTS,
         ),
-        // Three attempts for each of them would be three times as many.
         (
-            "It knocked at the host that is down about once for each call, and not thrice.",
-            pipeline.knocks as usize <= DOWN * 3 / 2,
+            format!(
+                "{knocks} of them went to the host that is down, for {DOWN} calls: no more than \
+                 {KNOCKS}."
+            ),
+            knocks as usize <= KNOCKS,
         ),
     ]
 }
 
+const WAYS: &str = "\
+Two of three ways have no pipeline: one by one, which makes 20 of the calls, each once; and all at \
+once, where a call that fails is tried up to three times, 200 ms apart.";
+
 const NEXT: &str = "\
-Next: `mainstay explain` says what it is made of, and why; `mainstay fetch --help` does it for URLs \
-of yours; docs/guides/first-steps.md of the repository does it in Rust.";
+Next: `mainstay explain` says what the pipeline is made of, and what a call costs at worst; `mainstay \
+fetch --help` does it for URLs of yours; docs/guides/first-steps.md of the repository does it in Rust.";
 
 #[cfg(test)]
 mod tests {
@@ -151,18 +177,39 @@ mod tests {
         let passes = |run: &Run| checks(run).map(|(_, is_so)| is_so);
         assert_eq!(passes(&well()), [true; 4]);
         assert_eq!(passes(&Run { lost: 1, ok: 189, ..well() }), [false, true, true, true]);
-        assert_eq!(passes(&Run { attempts: 300, ..well() }), [true, true, false, true]);
-        assert_eq!(passes(&Run { knocks: 30, ..well() }), [true, true, true, false]);
+        assert_eq!(passes(&Run { attempts: 301, ..well() }), [true, true, false, true]);
+        assert_eq!(passes(&Run { knocks: 16, ..well() }), [true, true, true, false]);
+    }
+
+    #[test]
+    fn what_it_checks_is_said_with_the_figures_of_the_run() {
+        let [_, _, requests, knocks] = checks(&well()).map(|(what, _)| what);
+        assert_eq!(requests, "It sent 230 requests for 200 calls: no more than 300.");
+        assert!(knocks.starts_with("11 of them went to the host that is down, for 10 calls"));
+    }
+
+    fn drawn(ok: usize, failed: usize, columns: usize) -> String {
+        let done = Done { ok: ok.into(), failed: failed.into() };
+        let line = line("standard pipeline", &done, 200, Duration::from_secs(9), columns);
+        anstream::adapter::strip_str(&line).to_string()
     }
 
     #[test]
     fn a_line_fits_the_terminal() {
-        let line = |columns| line("standard pipeline", 150, 200, Duration::from_secs(9), columns);
-        for columns in [39, 60, 79, 200] {
-            assert!(line(columns).chars().count() <= columns, "{}", line(columns));
+        for columns in [39, 44, 45, 55, 60, 79, 200] {
+            let line = drawn(100, 50, columns);
+            assert!(line.chars().count() <= columns, "{line}");
         }
-        assert_eq!(line(39), "standard pipeline 150 of 200    9.0 s");
-        let wide = "standard pipeline ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━──────────  150 of 200   9.0 s";
-        assert_eq!(line(120), wide);
+        assert_eq!(drawn(100, 50, 39), "standard pipeline 100 of 200 ok   9.0 s");
+    }
+
+    #[test]
+    fn what_failed_is_seen_in_the_bar() {
+        let wide = |bar| format!("standard pipeline {bar}");
+        let (well, badly, rest) = ("━".repeat(20), "×".repeat(10), "─".repeat(10));
+        let expected = wide(format!("{well}{badly}{rest}  100 ok,  50 failed   9.0 s"));
+        assert_eq!(drawn(100, 50, 120), expected);
+        assert!(drawn(199, 1, 120).contains("━×  199 ok,   1 failed"), "{}", drawn(199, 1, 120));
+        assert!(!drawn(200, 0, 120).contains('×'));
     }
 }

@@ -15,9 +15,12 @@ struct Row {
     cells: [String; 3],
 }
 
+/// How many calls each of those stands for that are made one by one.
+const TIMES: usize = CALLS / SAMPLE;
+
 /// How wide the rows are, and their cells.
-const WHAT: usize = 27;
-const CELLS: [usize; 3] = [16, 17, 19];
+const WHAT: usize = 29;
+const CELLS: [usize; 3] = [15, 15, 19];
 
 pub(crate) fn table(runs: &[Run; 3], columns: usize) -> String {
     let rows = rows(runs);
@@ -25,8 +28,9 @@ pub(crate) fn table(runs: &[Run; 3], columns: usize) -> String {
         true => beside(&rows),
         false => beneath(&rows),
     };
-    let note =
-        format!("* {SAMPLE} calls were made; its counts and its wall time are scaled to {CALLS}.");
+    let note = format!(
+        "x {TIMES}: {SAMPLE} calls were made; their time and their counts stand here times {TIMES}."
+    );
     text.push_str(&format!("{}\n", wrapped(&note, columns.min(80) - 1)));
     text
 }
@@ -43,7 +47,7 @@ fn beside(rows: &[Row]) -> String {
         line
     };
     let [one, all, pipeline] = NAMES;
-    let head = line("", [&format!("{one} *"), all, pipeline]);
+    let head = line("", [&format!("{one} x {TIMES}"), all, pipeline]);
     let mut text = format!("{BOLD}{head}{PLAIN}\n");
     for Row { what, cells } in rows {
         text.push_str(&line(what, cells.each_ref().map(String::as_str)));
@@ -53,8 +57,8 @@ fn beside(rows: &[Row]) -> String {
 }
 
 fn beneath(rows: &[Row]) -> String {
-    let mut text = String::new();
-    for (at, (name, sign)) in NAMES.iter().zip([" *", "", ""]).enumerate() {
+    let (mut text, times) = (String::new(), format!(" x {TIMES}"));
+    for (at, (name, sign)) in NAMES.iter().zip([times.as_str(), "", ""]).enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
         text.push_str(&format!("{gap}{BOLD}{name}{sign}{PLAIN}\n"));
         for Row { what, cells } in rows {
@@ -87,14 +91,15 @@ fn rows(runs: &[Run; 3]) -> Vec<Row> {
         rows.push(count(&format!("  {}", kind.word()), &failed));
     }
     rows.extend([
-        count("  though the host is up", &|run| run.lost),
-        count("attempts", &|run| run.attempts as usize),
-        count("requests that hosts saw", &Run::arrived),
+        count("failed, of hosts that are up", &|run| run.lost),
+        count("requests", &|run| run.attempts as usize),
+        count("  to the host that is down", &|run| run.knocks as usize),
+        count("  seen by the other hosts", &Run::arrived),
         count("  answered 429", &|run| run.answered(429)),
         count("  before a 429 allowed it", &Run::too_early),
-        row("p50, p95, p99", &|run| {
+        row("p50, p95, p99 in seconds", &|run| {
             let [p50, p95, p99] = [50, 95, 99].map(|of| run.times.percentile(of).as_secs_f64());
-            format!("{p50:.1}, {p95:.1}, {p99:.1} s")
+            format!("{p50:.1}, {p95:.1}, {p99:.1}")
         }),
     ]);
     rows

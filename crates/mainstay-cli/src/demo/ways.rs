@@ -45,36 +45,66 @@ pub(crate) struct Run {
     pub(crate) times: Times,
 }
 
+/// How many calls have ended so far.
+#[derive(Default)]
+pub(crate) struct Done {
+    pub(crate) ok: Cell<usize>,
+    pub(crate) failed: Cell<usize>,
+}
+
+impl Done {
+    fn add(&self, record: &Record) {
+        let count = if record.error.is_none() { &self.ok } else { &self.failed };
+        count.set(count.get() + 1);
+    }
+}
+
 /// Some of the calls, each after the one before.
-pub(crate) async fn one_by_one(done: Rc<Cell<usize>>) -> Result<Run, String> {
+pub(crate) async fn one_by_one(done: Rc<Done>) -> Result<Run, String> {
     let (api, caller) = (start()?, bare()?);
     let (began, mut records) = (clock::now(), Vec::new());
     for call in 0..SAMPLE {
-        records.push((call, caller.clone().call(job(&api, call)).await));
-        done.set(records.len());
+        let record = caller.clone().call(job(&api, call)).await;
+        done.add(&record);
+        records.push((call, record));
     }
     Ok(Run::of(&api, records, clock::since(began)))
 }
 
-/// All calls at once, and each once.
-pub(crate) async fn all_at_once(done: Rc<Cell<usize>>) -> Result<Run, String> {
+/// All calls at once, and those that fail again soon, as it is written by hand.
+pub(crate) async fn all_at_once(done: Rc<Done>) -> Result<Run, String> {
     let (api, caller) = (start()?, bare()?);
     let began = clock::now();
-    let calls = (0..CALLS).map(|call| {
-        let call_it = caller.clone().call(job(&api, call));
-        async move { (call, call_it.await) }
-    });
+    let (by, to) = (&caller, &api);
+    let calls = (0..CALLS).map(|call| async move { (call, by_hand(by, to, call).await) });
     let mut calls: FuturesUnordered<_> = calls.collect();
     let mut records = Vec::new();
-    while let Some(record) = calls.next().await {
-        records.push(record);
-        done.set(records.len());
+    while let Some((call, record)) = calls.next().await {
+        done.add(&record);
+        records.push((call, record));
     }
+    drop(calls);
     Ok(Run::of(&api, records, clock::since(began)))
+}
+
+/// How often a call is tried by hand, and how long after.
+const TRIES: u32 = 3;
+const APART: Duration = Duration::from_millis(200);
+
+async fn by_hand(caller: &Caller<Bare>, api: &Api, call: usize) -> Record {
+    let (began, mut tries) = (clock::now(), 1);
+    loop {
+        let record = caller.clone().call(job(api, call)).await;
+        if record.ok || tries == TRIES {
+            return record.took(tries, clock::since(began), APART * (tries - 1));
+        }
+        clock::wait(APART).await;
+        tries += 1;
+    }
 }
 
 /// All calls as a batch through the standard pipeline, which has a state for each host.
-pub(crate) async fn through_a_pipeline(done: Rc<Cell<usize>>) -> Result<Run, String> {
+pub(crate) async fn through_a_pipeline(done: Rc<Done>) -> Result<Run, String> {
     let api = start()?;
     let pipelines = Pipelines::new(PipelineSpec::standard()).map_err(|wrong| wrong.to_string())?;
     let caller = Caller::new(pipelines.layer(transport()?));
@@ -91,8 +121,8 @@ pub(crate) async fn through_a_pipeline(done: Rc<Cell<usize>>) -> Result<Run, Str
     while let Some(ended) = results.next().await {
         let call = usize::try_from(ended.index).unwrap_or_default();
         let record = ended.result.map_err(|panicked| panicked.to_string())?;
+        done.add(&record);
         records.push((call, record));
-        done.set(records.len());
     }
     Ok(Run::of(&api, records, clock::since(began)))
 }
