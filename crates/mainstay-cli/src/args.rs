@@ -11,7 +11,8 @@ use crate::fetch::Fetch;
 
 /// Calls HTTP servers that throttle, stall, break and come back.
 ///
-/// Exit codes: 0 all succeeded, 1 some failed, 2 bad usage or configuration, 130 interrupted.
+/// Exit codes: 0 all succeeded, 1 some failed, 2 bad usage or configuration, 130 interrupted. `check`
+/// ends with 1 where its file has errors.
 #[derive(Parser)]
 #[command(name = "mainstay", version, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Args {

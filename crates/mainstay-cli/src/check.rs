@@ -12,8 +12,8 @@ use crate::out;
 
 pub(crate) fn run(check: &Check) -> Exit {
     // What cannot be read is no file that something is wrong in.
-    if let Err(error) = fs::read(&check.file) {
-        return out::wrong(format_args!("{}: {error}", check.file.display()));
+    if let Err(what) = is_there(&check.file) {
+        return out::wrong(what);
     }
     let read = Config::from_file(&check.file);
     let (problems, pipelines) = match &read {
@@ -32,6 +32,16 @@ pub(crate) fn run(check: &Check) -> Exit {
         Exit::Ok if is_refused => Exit::SomeFailed,
         exit => exit,
     }
+}
+
+/// The pipelines of a file, or all that is wrong with it.
+pub(crate) fn read(file: &Path) -> Result<Config, String> {
+    is_there(file)?;
+    Config::from_file(file).map_err(|wrong| wrong.to_string())
+}
+
+fn is_there(file: &Path) -> Result<(), String> {
+    fs::read(file).map(drop).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn as_text(file: &Path, warnings: &[Problem], pipelines: usize) -> String {

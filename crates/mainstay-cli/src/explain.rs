@@ -1,9 +1,9 @@
 //! `mainstay explain`: what a pipeline is made of, what it does and what it can cost.
 
 use mainstay::pipeline::PipelineSpec;
-use mainstay::pipeline::config::Config;
 
 use crate::args::{Explain, Format};
+use crate::check;
 use crate::exit::Exit;
 use crate::out;
 
@@ -33,7 +33,7 @@ fn specs(explain: &Explain) -> Result<Vec<PipelineSpec>, String> {
         return Ok(preset_of(preset).into_iter().collect());
     }
     let Some(file) = &explain.file else { return Ok(vec![PipelineSpec::standard()]) };
-    let config = Config::from_file(file).map_err(|wrong| out::headless(&wrong.to_string()))?;
+    let config = check::read(file)?;
     let all = || config.iter().map(|configured| configured.spec.clone());
     let Some(name) = &explain.name else { return Ok(all().collect()) };
     let spec = config.get(name).cloned().or_else(|| preset_of(name));

@@ -28,14 +28,14 @@ pub(crate) fn whole(text: &str) -> Exit {
 
 /// Says what was asked for that cannot be done.
 pub(crate) fn wrong(what: impl Display) -> Exit {
-    note(format_args!("{RED}error:{PLAIN} {what}"));
+    let what = what.to_string();
+    let what = coloured(what.trim_end());
+    match what.starts_with('\x1b') {
+        // It says itself that it is an error.
+        true => note(what),
+        false => note(format_args!("{RED}error:{PLAIN} {what}")),
+    }
     Exit::Usage
-}
-
-/// The same text for [`wrong`], which puts the first `error:` before it.
-pub(crate) fn headless(text: &str) -> String {
-    let text = text.trim_end();
-    coloured(text.strip_prefix("error: ").unwrap_or(text))
 }
 
 /// The same text in this colour, if standard error shows any.

@@ -65,10 +65,10 @@ pub(crate) struct Fetch {
     #[arg(short, long, value_name = "NAME", help_heading = "Pipeline")]
     pub(crate) pipeline: Option<String>,
     /// How many at once, of all hosts
-    #[arg(long, value_name = "N", default_value = "64", help_heading = "Pipeline")]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = count, help_heading = "Pipeline")]
     pub(crate) concurrency: NonZeroU32,
     /// How many at once, of one host
-    #[arg(long, value_name = "N", help_heading = "Pipeline")]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Pipeline")]
     pub(crate) per_host: Option<NonZeroU32>,
     /// How many may start in how long, of one host: 50/s, 300/min
     #[arg(long, value_parser = rate, help_heading = "Pipeline")]
@@ -83,7 +83,7 @@ pub(crate) struct Fetch {
     ///
     /// A body that goes into a file is gone on with for as long as that brings something new, and
     /// given up after so many times in a row that brought nothing.
-    #[arg(long, value_name = "N", help_heading = "Pipeline")]
+    #[arg(long, alias = "tries", value_name = "N", value_parser = count, help_heading = "Pipeline")]
     pub(crate) attempts: Option<NonZeroU32>,
     /// How long each attempt may take: 5s, 250ms
     ///
@@ -145,7 +145,7 @@ Examples:
   mainstay fetch https://example.com/a https://example.com/b
   mainstay fetch --input urls.txt --output results.jsonl --per-host 8 --rate 50/s
   mainstay fetch --input urls.txt --output results.jsonl --resume
-  generate | mainstay fetch --input - --output-dir pages --output pages.jsonl
+  cat urls.txt | mainstay fetch --input - --output-dir pages --output pages.jsonl
   mainstay fetch --json '{\"name\":\"x\"}' -H 'idempotency-key: 7' https://example.com/items";
 
 impl Fetch {
@@ -164,6 +164,13 @@ impl Fetch {
 pub(crate) enum Last {
     Succeeds,
     Fails,
+}
+
+fn count(text: &str) -> Result<NonZeroU32, String> {
+    match text.parse() {
+        Ok(count) => NonZeroU32::new(count).ok_or_else(|| "it must be at least 1".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// A time that something can be done in.

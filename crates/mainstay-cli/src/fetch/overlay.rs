@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use http::Method;
 use mainstay::concurrency::Concurrency;
-use mainstay::pipeline::config::Config;
-use mainstay::pipeline::{PipelineSpec, Pipelines};
+use mainstay::pipeline::{PipelineError, PipelineSpec, Pipelines, Severity};
 use mainstay::rate_limit::RateLimit;
 use mainstay::retry::Retry;
 
 use super::flags::Fetch;
+use super::summary::seconds;
+use crate::check;
 use crate::explain::{no_such_pipeline, preset_of};
 use crate::out;
 
@@ -82,6 +83,16 @@ impl Overlay {
     }
 }
 
+/// What is to be mended, without the warnings: they may be of what no flag has named.
+fn told(error: PipelineError) -> String {
+    let what = error.to_string();
+    let mut told = what.lines().next().unwrap_or_default().to_owned();
+    for found in error.findings().iter().filter(|found| found.severity == Severity::Error) {
+        told.push_str(&format!("\n{found}"));
+    }
+    told
+}
+
 /// The pipelines that the flags and the configuration come to.
 pub(crate) fn pipelines(
     fetch: &Fetch,
@@ -89,7 +100,15 @@ pub(crate) fn pipelines(
 ) -> Result<Pipelines, String> {
     let overlay = Overlay::of(fetch);
     let change = |spec| change(overlay.over(spec));
-    let told = |error: mainstay::pipeline::PipelineError| error.to_string();
+    if let (Some(timeout), Some(deadline)) = (fetch.timeout, fetch.deadline) {
+        if timeout > deadline {
+            let [timeout, deadline] = [timeout, deadline].map(seconds);
+            return Err(format!(
+                "--timeout gives an attempt {timeout}, and --deadline ends its call after {deadline}: \
+                 lower the one or raise the other"
+            ));
+        }
+    }
     let (config, name) = match (&fetch.config, &fetch.pipeline) {
         (None, None) => return Pipelines::new(change(PipelineSpec::standard())).map_err(told),
         (None, Some(name)) => {
@@ -100,8 +119,7 @@ pub(crate) fn pipelines(
             return Pipelines::new(change(spec)).map_err(told);
         }
         (Some(file), name) => {
-            let config =
-                Config::from_file(file).map_err(|wrong| out::headless(&wrong.to_string()))?;
+            let config = check::read(file)?;
             for warning in config.warnings() {
                 out::note(out::coloured(&warning.to_string()));
             }

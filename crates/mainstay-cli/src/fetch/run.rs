@@ -102,6 +102,9 @@ impl Run {
         let err = io::stderr();
         let columns = if err.is_terminal() { terminal::width(&err) } else { usize::MAX };
         out::note(summary.told(clock::since(began), before.records, columns));
+        if stop == Stop::End && summary.done() == 0 && before.records == 0 {
+            out::note("no input came");
+        }
         if let Some(Err(wrong)) = end.get() {
             return not_read(&fetch, &before, wrong);
         }

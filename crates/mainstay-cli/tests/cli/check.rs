@@ -61,6 +61,20 @@ help: a number needs its unit: write \"3s\" or \"3ms\"
 }
 
 #[test]
+fn what_does_not_fit_together_is_said_alike_by_who_needs_the_file() {
+    let dir = Dir::new("unfit");
+    let text = "[pipelines.a]\ndeadline = \"2s\"\nattempt_timeout = \"9s\"\n";
+    let file = dir.file("unfit.toml", text);
+    let checked = run(["check", &file]);
+    assert_eq!(checked.code, Some(1));
+    assert!(checked.out.starts_with("error[attempt-timeout-over-deadline]: "), "{}", checked.out);
+    for args in [&["explain", &file][..], &["fetch", "--config", &file, "http://a"]] {
+        let ran = run(args.iter().copied());
+        assert_eq!((ran.code, ran.err), (Some(2), checked.out.clone()), "{args:?}");
+    }
+}
+
+#[test]
 fn warnings_fail_only_who_wants_that() {
     let dir = Dir::new("warns");
     let file = dir.file("w.toml", "[pipelines.a]\nextends = \"standard\"\ndeadline = \"9s\"\n");
@@ -74,10 +88,12 @@ fn warnings_fail_only_who_wants_that() {
 fn a_file_that_is_not_there_is_bad_usage() {
     let dir = Dir::new("no-file");
     for file in ["no.toml", &dir.path("")] {
-        for command in ["check", "explain"] {
-            let ran = run([command, file]);
-            assert_eq!(ran.code, Some(2), "{command} {file}");
-            assert!(ran.err.contains(file), "{}", ran.err);
+        let checked = run(["check", file]);
+        assert_eq!(checked.code, Some(2), "{file}");
+        assert!(checked.err.starts_with(&format!("error: {file}: ")), "{}", checked.err);
+        for args in [&["explain", file][..], &["fetch", "--config", file, "http://a"]] {
+            let ran = run(args.iter().copied());
+            assert_eq!((ran.code, &ran.err), (Some(2), &checked.err), "{args:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ mod inputs;
 mod redirects;
 mod resume;
 mod slow;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
