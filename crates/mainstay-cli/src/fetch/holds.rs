@@ -6,6 +6,7 @@ use mainstay::batch::HostCounts;
 use mainstay::breaker::BreakerState;
 use mainstay::pipeline::{HostHandle, Pipelines};
 
+use super::hosts::is_down;
 use super::summary::seconds;
 
 /// Of all hosts that have inputs wait, the one with the most of them, and why.
@@ -30,6 +31,16 @@ pub(crate) fn holds(
         2 => format!("{name} {why}; one more host waits"),
         hosts => format!("{name} {why}; {} more hosts wait", hosts - 1),
     })
+}
+
+/// How many inputs wait for hosts that are down.
+pub(crate) fn held_up(pipelines: &Pipelines, hosts: &[HostCounts]) -> u64 {
+    let waiting = hosts.iter().filter(|host| host.waiting > 0);
+    let down = waiting.filter(|host| {
+        let handle = host.host.as_ref().and_then(|key| pipelines.of_host(key.as_str()).host(key));
+        handle.is_some_and(|handle| is_down(&handle))
+    });
+    down.map(|host| host.waiting).sum()
 }
 
 fn why(host: &HostHandle) -> Option<String> {

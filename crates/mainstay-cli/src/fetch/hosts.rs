@@ -99,7 +99,7 @@ impl Hosts {
     }
 }
 
-fn is_down(host: &HostHandle) -> bool {
+pub(super) fn is_down(host: &HostHandle) -> bool {
     host.circuit_breaker().is_some_and(|breaker| breaker.state() != BreakerState::Closed)
 }
 

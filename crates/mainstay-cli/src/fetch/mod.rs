@@ -17,6 +17,7 @@ mod lines;
 mod output;
 mod overlay;
 mod own;
+mod pace;
 mod progress;
 mod record;
 mod resume;

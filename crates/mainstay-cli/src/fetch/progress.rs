@@ -11,8 +11,9 @@ use mainstay::pipeline::Pipelines;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::flags::{self, Fetch};
-use super::holds::holds;
+use super::holds::{held_up, holds};
 use super::input;
+use super::pace::Pace;
 use super::summary::{Summary, seconds};
 use crate::terminal::{self, Area};
 
@@ -45,6 +46,7 @@ pub(crate) struct Progress {
     pipelines: Pipelines,
     counted: Counted,
     has_total_rate: bool,
+    pace: Pace,
     area: Area,
 }
 
@@ -79,7 +81,8 @@ impl Progress {
         counted: Counted,
     ) -> Self {
         let (how, has_total_rate) = (How::of(fetch), fetch.rate_total.is_some());
-        Self { how, counts, pipelines, counted, has_total_rate, area: Area::default() }
+        let (pace, area) = (Pace::default(), Area::default());
+        Self { how, counts, pipelines, counted, has_total_rate, pace, area }
     }
 
     /// When it is time to write again.
@@ -98,9 +101,12 @@ impl Progress {
             return;
         }
         let counts = self.counts.counts();
-        let why = holds(&self.pipelines, &self.counts.hosts(), self.has_total_rate);
+        let hosts = self.counts.hosts();
+        let held_up = held_up(&self.pipelines, &hosts);
+        let why = holds(&self.pipelines, &hosts, self.has_total_rate);
         let why = why.or_else(|| summary.why());
-        let view = View { counts, summary, took, total: self.counted.get().copied(), why };
+        let (total, rate) = (self.counted.get().copied(), self.pace.rate(summary.done(), took));
+        let view = View { counts, summary, took, rate, total, held_up, why };
         match self.how {
             How::Area => self.area.draw(&view.lines(terminal::width(&io::stderr()) - 1)),
             How::Lines => {
@@ -130,32 +136,34 @@ struct View<'a> {
     counts: Counts,
     summary: &'a Summary,
     took: Duration,
+    /// How many end in a second, just now.
+    rate: f64,
     total: Option<u64>,
+    /// How many inputs wait for hosts that are down, nobody knows for how long.
+    held_up: u64,
     /// What holds it up, or else what went wrong.
     why: Option<String>,
 }
 
 impl View<'_> {
-    fn rate(&self) -> f64 {
-        self.summary.done() as f64 / self.took.as_secs_f64().max(1e-3)
-    }
-
     /// How long the rest takes if it goes on so.
     fn left(&self) -> Option<Duration> {
-        let (done, left) = (self.summary.done(), self.total?.saturating_sub(self.summary.done()));
-        let left = left as f64 / self.rate();
+        let done = self.summary.done();
+        let left = self.total?.saturating_sub(done + self.held_up);
+        let left = left as f64 / self.rate;
         let left = Duration::try_from_secs_f64(left).ok()?;
         // What takes less is over, or waits for something that no average knows of.
         Some(left).filter(|left| done > 0 && self.took.as_secs() > 0 && left.as_secs() > 0)
     }
 
-    /// `412/s, 18 s left`, or how long it has been.
+    /// `412/s, 18 s left`, or how long it has been where nobody can tell.
     fn pace(&self) -> String {
-        let rate = match self.rate() {
+        let rate = match self.rate {
             rate if rate < 10.0 => format!("{rate:.1}/s"),
             rate => format!("{rate:.0}/s"),
         };
         match self.left() {
+            Some(left) if self.held_up > 0 => format!("{rate}, over {} left", whole(left)),
             Some(left) => format!("{rate}, {} left", whole(left)),
             None => format!("{rate}, for {}", whole(self.took)),
         }
@@ -176,6 +184,10 @@ impl View<'_> {
                 let far = format!("{percent:>3} %  {done:>digits$} of {total}   {pace}");
                 let others = far.len() - pace.len() + pace.len().max(PACE) + 2;
                 match terminal::bar(done, total, columns.saturating_sub(others)) {
+                    // How long is left is what can be left out best.
+                    _ if far.len() > columns => {
+                        far.rsplit_once(", ").map_or(far.clone(), |(short, _)| short.to_owned())
+                    }
                     bar if bar.is_empty() => far,
                     bar => format!("{bar}  {far}"),
                 }
@@ -226,9 +238,24 @@ mod tests {
     }
 
     fn lines(done: u64, total: Option<u64>, columns: usize) -> [String; 3] {
-        let (summary, took) = (summary(done), Duration::from_secs(5));
-        let why = summary.why();
-        View { counts: Counts::default(), summary: &summary, took, total, why }.lines(columns)
+        let summary = summary(done);
+        View { why: summary.why(), ..after_five_seconds(&summary, total) }.lines(columns)
+    }
+
+    fn after_five_seconds(summary: &Summary, total: Option<u64>) -> View<'_> {
+        let (took, rate) = (Duration::from_secs(5), summary.done() as f64 / 5.0);
+        let counts = Counts::default();
+        View { counts, summary, took, rate, total, held_up: 0, why: None }
+    }
+
+    #[test]
+    fn what_waits_for_a_host_that_is_down_is_no_part_of_the_time_that_is_left() {
+        let summary = summary(490);
+        let view = || after_five_seconds(&summary, Some(1_000));
+        assert_eq!(view().pace(), "98/s, 5 s left");
+        assert_eq!(View { held_up: 200, ..view() }.pace(), "98/s, over 3 s left");
+        assert_eq!(View { held_up: 510, ..view() }.pace(), "98/s, for 5 s");
+        assert_eq!(View { rate: 0.0, ..view() }.pace(), "0.0/s, for 5 s");
     }
 
     #[test]
@@ -256,6 +283,13 @@ mod tests {
             assert_eq!(place(&before), place(&after));
         }
         assert_eq!(lines(890, Some(1_000), 39)[0], " 89 %   890 of 1000   178/s, for 5 s");
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_no_word_is_cut() {
+        let summary = summary(890);
+        let view = View { held_up: 10, rate: 12.0, ..after_five_seconds(&summary, Some(1_000)) };
+        assert_eq!(view.lines(39)[0], " 89 %   890 of 1000   12/s");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod ends;
 mod fetch;
 mod files;
 mod inputs;
+mod progress;
 mod redirects;
 mod resume;
 mod slow;
