@@ -51,7 +51,7 @@ pub(crate) struct Fetch {
     /// How many redirects are followed; 0 takes a redirect for the answer
     ///
     /// Each is a call of its own, with the limits and the attempts of the host that it leads to; all
-    /// have one deadline. What is for one host, as authorization and cookies, is not sent to another.
+    /// have one deadline. `authorization`, `cookie` and `proxy-authorization` go to no other origin.
     #[arg(long, value_name = "N", default_value = "10", help_heading = "Requests")]
     pub(crate) redirects: u32,
     /// Speaks HTTP/2 from the first byte, also without TLS

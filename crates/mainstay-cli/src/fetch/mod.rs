@@ -84,7 +84,10 @@ fn prepare(mut fetch: Fetch) -> Result<Run, String> {
         Some(_) if fetch.output == Path::new("-") => {
             return Err("--resume needs an --output that is a file".to_owned());
         }
-        Some(resume) => Some(resume::resume(&fetch.output, resume.keep())?),
+        Some(resume) => {
+            fetch.output = resume::plain(&fetch.output)?;
+            Some(resume::resume(&fetch.output, resume.keep())?)
+        }
     };
     let (kept, next) = earlier.unzip();
     let kept: Kept = kept.unwrap_or_default();

@@ -180,6 +180,17 @@ impl Next {
     }
 }
 
+/// The file that an output leads to, which another is to take the place of; not that of a device.
+pub(crate) fn plain(output: &Path) -> Result<PathBuf, String> {
+    match output.metadata() {
+        Ok(there) if !there.is_file() => {
+            Err(format!("--resume needs an --output that is a file: {} is none", output.display()))
+        }
+        Ok(_) => output.canonicalize().map_err(|error| format!("{}: {error}", output.display())),
+        Err(_) => Ok(output.to_owned()),
+    }
+}
+
 /// Reads the output and its part, and copies what is kept of them.
 pub(crate) fn resume(output: &Path, keep: Keep) -> Result<(Kept, Next), String> {
     let (part, path) = (part_of(output), next_of(output));

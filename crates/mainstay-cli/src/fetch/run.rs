@@ -235,7 +235,12 @@ fn finish(
         }
         return Exit::Interrupted;
     }
-    if fetch.resume.is_some() {
+    if fetch.resume.is_some() && stop == Stop::Last {
+        out::note(format_args!(
+            "ended before its inputs did: {} is as it was, and --resume goes on with what is left",
+            fetch.output.display()
+        ));
+    } else if fetch.resume.is_some() {
         let is_sorted = fetch.order == Order::Input;
         if let Err(error) = resume::finish(&fetch.output, is_sorted, before) {
             return out::wrong(format_args!("the output {}: {error}", fetch.output.display()));

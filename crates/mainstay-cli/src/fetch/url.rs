@@ -34,7 +34,11 @@ pub(super) fn read(text: &str, headers: &mut HeaderMap) -> Result<Url, String> {
 pub(super) fn shown(text: &str) -> String {
     let after_scheme = text.find("://").map_or(0, |at| at + "://".len());
     let (scheme, rest) = text.split_at(after_scheme);
-    let is_secret = |before: &str| !before.contains(['/', '?', '#']) || before.contains(':');
+    let is_secret = |before: &str| {
+        // Of a scheme with a mistake in it nobody knows where it ends.
+        let is_authority = !before.contains(['/', '?', '#']) || before.starts_with("http");
+        is_authority || before.contains(':')
+    };
     match rest.rfind('@').filter(|at| is_secret(&rest[..*at])) {
         Some(at) => clipped(&format!("{scheme}…{}", &rest[at..])),
         None => clipped(text),

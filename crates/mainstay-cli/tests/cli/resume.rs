@@ -200,12 +200,53 @@ fn a_run_that_a_failure_ended_has_its_output_and_can_be_gone_on_with() {
     let urls = ["/a", "/503", "/b"].map(|path| api.url(path));
     let args = ["fetch", "-o", &output, "--attempts", "1", "--resume", "--concurrency", "1"];
     let args = args.into_iter().chain(urls.iter().map(String::as_str));
-    assert_eq!(run(args.clone().chain(["--fail-fast"])).code, Some(1));
-    assert_eq!(dir.read("out.jsonl").lines().count(), 2);
-    assert!(!dir.has("out.jsonl.part"));
+    let ended = run(args.clone().chain(["--fail-fast"]));
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("--resume goes on with what is left"), "{}", ended.err);
+    assert!(!dir.has("out.jsonl"));
+    assert_eq!(dir.read("out.jsonl.part").lines().count(), 2);
     assert_eq!(run(args.chain(["--fail-fast"])).code, Some(0));
     assert_eq!(dir.read("out.jsonl").lines().count(), 3);
+    assert!(!dir.has("out.jsonl.part"));
     assert_eq!(api.requests(), 2 + 2);
+}
+
+#[test]
+fn a_run_that_ends_early_puts_nothing_in_the_place_of_the_output() {
+    let (api, dir) = (failing_once(), Dir::new("early"));
+    let output = dir.path("out.jsonl");
+    let was = run(["fetch", "-o", &output, &api.url("/a"), &api.url("/b")]);
+    assert_eq!(was.code, Some(0));
+    let before = dir.read("out.jsonl");
+    // Of another input, whose first failure ends it before all has been read.
+    let lines: String =
+        (0..2_000).map(|n| format!("{{\"id\":{n},\"url\":\"{}\"}}\n", api.url("/503"))).collect();
+    let args = ["fetch", "-i", "-", "-o", &output, "--resume", "--fail-fast", "--attempts", "1"];
+    assert_eq!(run_with(args, lines.as_bytes()).code, Some(1));
+    assert_eq!(dir.read("out.jsonl"), before);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_output_that_is_a_link_or_no_file_stays_what_it_is() {
+    let (api, dir) = (failing_once(), Dir::new("links"));
+    let (link, url) = (dir.path("link.jsonl"), api.url("/a"));
+    dir.file("real.jsonl", "");
+    std::os::unix::fs::symlink(dir.path("real.jsonl"), &link).unwrap();
+    assert_eq!(run(["fetch", "-o", &link, "--resume", &url]).code, Some(0));
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(dir.read("real.jsonl").lines().count(), 1);
+
+    let pipe = dir.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let refused = run(["fetch", "-o", &pipe, "--resume", &url]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("pipe is none"), "{}", refused.err);
+
+    let input = dir.file("in.txt", &url);
+    std::fs::hard_link(&input, dir.path("twin")).unwrap();
+    let twin = run(["fetch", "-i", &input, "-o", &dir.path("twin"), "--overwrite"]);
+    assert_eq!((twin.code, dir.read("in.txt")), (Some(2), url));
 }
 
 fn failing_once() -> Faulty {
