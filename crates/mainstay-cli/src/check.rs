@@ -11,11 +11,12 @@ use crate::exit::Exit;
 use crate::out;
 
 pub(crate) fn run(check: &Check) -> Exit {
+    let read = Config::from_file(&check.file);
     // What cannot be read is no file that something is wrong in.
-    if let Err(what) = is_there(&check.file) {
+    let unread = read.as_ref().err().and_then(|_| is_there(&check.file).err());
+    if let Some(what) = unread {
         return out::wrong(what);
     }
-    let read = Config::from_file(&check.file);
     let (problems, pipelines) = match &read {
         Ok(config) => (config.warnings(), config.iter().count()),
         Err(wrong) => (wrong.problems(), 0),
@@ -36,8 +37,10 @@ pub(crate) fn run(check: &Check) -> Exit {
 
 /// The pipelines of a file, or all that is wrong with it.
 pub(crate) fn read(file: &Path) -> Result<Config, String> {
-    is_there(file)?;
-    Config::from_file(file).map_err(|wrong| wrong.to_string())
+    Config::from_file(file).map_err(|wrong| match is_there(file) {
+        Ok(()) => wrong.to_string(),
+        Err(what) => what,
+    })
 }
 
 fn is_there(file: &Path) -> Result<(), String> {

@@ -23,6 +23,7 @@ use http_body_util::Full;
 use mainstay_policy::backoff::{Backoff, Jitter};
 use mainstay_policy::breaker::{BreakerState, CircuitBreaker};
 use mainstay_policy::retry::Retry;
+use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -108,6 +109,17 @@ impl Stand {
         let mut call = self.call(request);
         assert_pending!(call.poll());
         (call, self.server.next())
+    }
+
+    /// A call that fails at first in a way that passes, and is sent again within a second.
+    async fn ends_at_the_second(&self, request: Req) {
+        let (mut call, first) = self.sent(request);
+        first.ends(Ok(answer(503)));
+        assert_pending!(call.poll());
+        advance(secs(1)).await;
+        assert_pending!(call.poll());
+        self.server.next().ends(Ok(answer(200)));
+        assert_eq!(said(assert_ready!(call.poll())), Ok(200));
     }
 
     /// A call that ends at once: refused, or with this answer of the server.

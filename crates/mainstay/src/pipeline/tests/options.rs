@@ -47,13 +47,7 @@ async fn a_call_can_have_rules_of_its_own_for_what_may_be_sent_again() {
     assert_eq!(stand.ends(post("a"), 503), Ok(503));
 
     let may = CallOptions::new().rules(RetryRules::standard().idempotent(Method::POST));
-    let (mut call, first) = stand.sent(with(post("a"), may));
-    first.ends(Ok(answer(503)));
-    assert_pending!(call.poll());
-    advance(secs(1)).await;
-    assert_pending!(call.poll());
-    stand.server.next().ends(Ok(answer(200)));
-    assert_eq!(said(assert_ready!(call.poll())), Ok(200));
+    stand.ends_at_the_second(with(post("a"), may)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,11 +85,5 @@ async fn a_call_that_brings_a_key_of_its_own_may_be_sent_again() {
     let stand = Stand::new(Pipeline::named("payments").retry(attempts(2)));
     let mut request = post("a");
     request.headers_mut().insert("idempotency-key", "8e03978e".parse().unwrap());
-    let (mut call, first) = stand.sent(request);
-    first.ends(Ok(answer(503)));
-    assert_pending!(call.poll());
-    advance(secs(1)).await;
-    assert_pending!(call.poll());
-    stand.server.next().ends(Ok(answer(200)));
-    assert_eq!(said(assert_ready!(call.poll())), Ok(200));
+    stand.ends_at_the_second(request).await;
 }

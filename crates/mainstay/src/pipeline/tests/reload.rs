@@ -169,13 +169,7 @@ async fn what_was_paid_stays_paid_and_what_was_learned_stays_known() {
     let spec = || github().retry(attempts(2)).hedge(Hedge::at_percentile(95.0));
     let stand = Stand::new(spec());
     assert_eq!(stand.ends(get("a"), 200), Ok(200));
-    let (mut call, first) = stand.sent(get("a"));
-    first.ends(Ok(answer(503)));
-    assert_pending!(call.poll());
-    advance(secs(1)).await;
-    assert_pending!(call.poll());
-    stand.server.next().ends(Ok(answer(200)));
-    assert_eq!(said(assert_ready!(call.poll())), Ok(200));
+    stand.ends_at_the_second(get("a")).await;
 
     let known = || (stand.host("a").budget(), stand.host("a").hedge());
     let before = known();

@@ -98,13 +98,7 @@ async fn retries_and_hedges_of_a_host_are_paid_from_one_budget() {
     assert!(slow.is_dropped());
     assert_eq!(left("a"), 1);
 
-    let (mut retried, first) = stand.sent(get("a"));
-    first.ends(Ok(answer(503)));
-    assert_pending!(retried.poll());
-    advance(secs(1)).await;
-    assert_pending!(retried.poll());
-    stand.server.next().ends(Ok(answer(200)));
-    assert_eq!(said(assert_ready!(retried.poll())), Ok(200));
+    stand.ends_at_the_second(get("a")).await;
     assert_eq!(left("a"), 0);
 
     assert_eq!(stand.ends(get("a"), 503), Ok(503), "there is nothing left to retry with");
